@@ -1,0 +1,190 @@
+"""What can go wrong with one answer of the simulated TrueConf Server.
+
+Each fault is a function that is given an Exchange and sends something else than the right answer.
+Faults that call `right_answer()` do what was asked (a stop really stops) and spoil only the answer.
+"""
+
+import json
+from dataclasses import dataclass, replace
+
+from demo.trueconf_wire import Answer, Connection, HangUp, Request, error_answer
+
+REASONS = {
+    400: "badRequest",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "conferenceNotFound",
+    429: "tooManyRequests",
+}
+HTML = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+
+
+@dataclass
+class Exchange:
+    """A request that is to be answered badly, and how."""
+
+    server: object
+    connection: Connection
+    request: Request
+    details: dict
+
+    def right_answer(self, **other_query):
+        request = replace(self.request, query={**self.request.query, **other_query})
+        return self.server.answer(request)
+
+    def send(self, answer):
+        self.connection.send(answer)
+
+    def send_head(self, answer, length=None):
+        self.connection.send_bytes(answer.head(self.server.clock(), length))
+
+
+def hang(exchange):
+    """No answer until mend() or stop()."""
+    exchange.connection.hang()
+
+
+def hang_after_header(exchange):
+    """The header, then nothing more."""
+    exchange.send_head(exchange.right_answer())
+    exchange.connection.hang()
+
+
+def cut(exchange):
+    """The connection ends in the middle of the body."""
+    answer = exchange.right_answer()
+    head = answer.head(exchange.server.clock(), max(len(answer.body), 2))
+    exchange.connection.send_bytes(head + answer.body[: len(answer.body) // 2])
+    raise HangUp
+
+
+def reset(exchange):
+    """The connection is reset before any answer."""
+    exchange.connection.reset()
+
+
+def slow(exchange):
+    """The right answer, `delay_s` seconds later."""
+    answer = exchange.right_answer()
+    exchange.connection.wait(exchange.details.get("delay_s", 1))
+    exchange.send(answer)
+
+
+def drip(exchange):
+    """The right answer, one byte of the body each `pause_s` (0.2) seconds."""
+    answer = exchange.right_answer()
+    exchange.send_head(answer)
+    for position in range(len(answer.body)):
+        exchange.connection.wait(exchange.details.get("pause_s", 0.2))
+        exchange.connection.send_bytes(answer.body[position : position + 1])
+
+
+def status(exchange):
+    """An error: `status` (500), `reason`, `html` (False: the API's own error envelope)."""
+    code = exchange.details.get("status", 500)
+    answer = error_answer(code, exchange.details.get("reason", REASONS.get(code, "internalError")))
+    if exchange.details.get("html"):
+        answer = html_page(f"Error {code}", code)
+    answer.headers = exchange.details.get("headers", {})
+    exchange.send(answer)
+
+
+def html(exchange):
+    """200 with a web page, as a proxy or a sign-in portal answers."""
+    exchange.send(html_page("Welcome"))
+
+
+def empty(exchange):
+    """200 without a body."""
+    exchange.right_answer()
+    exchange.send(Answer())
+
+
+def truncated(exchange):
+    """JSON cut in half, with the length of the half."""
+    answer = exchange.right_answer()
+    answer.body = answer.body[: len(answer.body) // 2]
+    exchange.send(answer)
+
+
+def json_list(exchange):
+    """A JSON list where an object belongs."""
+    exchange.right_answer()
+    exchange.send(Answer.json(["surprise"]))
+
+
+def null(exchange):
+    """JSON null where an object belongs."""
+    exchange.right_answer()
+    exchange.send(Answer.json(None))
+
+
+def strings(exchange):
+    """The right answer with every number written as a string."""
+    answer = exchange.right_answer()
+    data = json.loads(answer.body or "null")
+    exchange.send(Answer.json(_with_strings(data), answer.status))
+
+
+def huge(exchange):
+    """A valid JSON object of `size_mb` (50) megabytes, streamed."""
+    block = b"x" * 1024 * 1024
+    size_mb = exchange.details.get("size_mb", 50)
+    before, after = b'{"filler": "', b'"}'
+    exchange.send_head(Answer(), len(before) + size_mb * len(block) + len(after))
+    exchange.connection.send_bytes(before)
+    for _ in range(size_mb):
+        exchange.connection.send_bytes(block)
+    exchange.connection.send_bytes(after)
+
+
+def endless(exchange):
+    """Paging that never ends: always the first page, and always a promise of more."""
+    page_id = exchange.request.query.get("page_id", "1")
+    answer = exchange.right_answer(page_id="1")
+    data = json.loads(answer.body)
+    if "cnt" in data:
+        data["cnt"] = 10**9
+    elif "error" not in data:
+        data["next_page_id"] = int(page_id) + 1 if page_id.isdigit() else 2
+    exchange.send(Answer.json(data, answer.status))
+
+
+def redirect(exchange):
+    """302 to `location`."""
+    location = exchange.details.get("location", "/login")
+    exchange.send(Answer(302, headers={"Location": location}))
+
+
+FAULTS = {
+    "hang": hang,
+    "hang_after_header": hang_after_header,
+    "cut": cut,
+    "reset": reset,
+    "slow": slow,
+    "drip": drip,
+    "status": status,
+    "html": html,
+    "empty": empty,
+    "truncated": truncated,
+    "list": json_list,
+    "null": null,
+    "strings": strings,
+    "huge": huge,
+    "endless": endless,
+    "redirect": redirect,
+}
+
+
+def html_page(title, code=200):
+    """Return an answer that is a web page."""
+    return Answer(code, HTML.format(title=title).encode("ascii"), "text/html; charset=UTF-8")
+
+
+def _with_strings(value):
+    if isinstance(value, dict):
+        return {key: _with_strings(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_strings(each) for each in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value

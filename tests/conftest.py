@@ -1,0 +1,306 @@
+"""What the tests stand on: the simulators, and the bot as a real process."""
+
+import collections
+import contextlib
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from demo.telegram_server import TelegramServer
+from demo.trueconf_server import TrueConfServer
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 30
+TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
+ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
+FOREIGN_VARIABLES = re.compile(
+    r"(?i)^(.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
+)
+
+# How this computer reaches the internet: for those tests that install something.
+SYSTEM_VARIABLES = {
+    name: value
+    for name, value in os.environ.items()
+    if re.match(r"(?i).*_proxy$|.*ca_bundle$|ssl_cert_", name)
+}
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without what would lead requests or the settings astray."""
+    kept = {name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.match(name)}
+    return {**kept, "PYTHONUTF8": "1", **more}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch):
+    for name in list(os.environ):
+        if FOREIGN_VARIABLES.match(name):
+            monkeypatch.delenv(name)
+
+
+def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
+    """Wait for a fact and return it; the limit is there so that a broken test ends."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come true within {limit_s} s")
+
+
+class BotProcess:
+    """`python main.py --settings FILE`, with its output in a file."""
+
+    def __init__(self, folder: Path, settings: dict | None = None):
+        self.folder = folder
+        self.settings_file = folder / "settings.json"
+        self.output_file = folder / "output.txt"
+        self.process: subprocess.Popen | None = None
+        if settings is not None:
+            self.write_settings(settings)
+
+    def write_settings(self, settings: dict) -> None:
+        text = json.dumps(settings, ensure_ascii=False, indent=4)
+        self.settings_file.write_text(text, encoding="utf-8")
+
+    def read_settings(self) -> dict:
+        return json.loads(self.settings_file.read_text(encoding="utf-8"))
+
+    def start(self, *arguments: str, main: Path = ROOT / "main.py", **variables: str):
+        given = arguments or ("--settings", str(self.settings_file))
+        with open(self.output_file, "ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, str(main), *given],
+                cwd=self.folder,
+                env=clean_environment(**variables),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    @property
+    def output(self) -> str:
+        return self.output_file.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for_output(self, words: str) -> None:
+        wait_until(lambda: words in self.output or self.has_ended, what=repr(words))
+        assert words in self.output, self.output
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End it as a person or the system would. Returns the exit code."""
+        if not self.has_ended:
+            self.process.send_signal(how)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        if self.process is not None and not self.has_ended:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+
+
+def settings_of(telegram: TelegramServer, servers: dict, users=(ANNA, BORIS), **more) -> dict:
+    """Settings for the simulators, in English."""
+    return {
+        "tg-api-token": TOKEN,
+        "tg-api-url": telegram.url,
+        "tg-users-id": list(users),
+        "language": "en",
+        **more,
+        "servers": servers,
+    }
+
+
+class Stage:
+    """A Telegram with people, TrueConf Servers, and the bot between them.
+
+    For files whose tests share one bot: to start it takes longer than most of the tests.
+    """
+
+    def __init__(self, folder: Path):
+        self.telegram = TelegramServer(token=TOKEN).start()
+        self.anna = self.telegram.person(ANNA, first_name="Anna").starts_bot()
+        self.boris = self.telegram.person(BORIS, first_name="Boris").starts_bot()
+        self.stranger = self.telegram.person(STRANGER, first_name="Mallory")
+        self.servers: list[TrueConfServer] = []
+        self.bot = BotProcess(folder)
+        self.expected_refusals = ["message is not modified"]
+
+    def new_server(self, **options) -> TrueConfServer:
+        server = TrueConfServer(**options).start()
+        self.servers.append(server)
+        return server
+
+    def write_settings(self, servers: dict, **more) -> None:
+        self.bot.write_settings(settings_of(self.telegram, servers, **more))
+
+    def start_bot(self, servers: dict, **more) -> None:
+        self.write_settings(servers, **more)
+        self.wake_bot()
+
+    def wake_bot(self) -> None:
+        """Start the bot with the settings that are there, and wait until it listens."""
+        polls = self.telegram.polls
+        self.bot.start()
+        wait_until(lambda: self.telegram.polls > polls or self.bot.has_ended, what="a getUpdates")
+        assert not self.bot.has_ended, self.bot.output
+        self.telegram.wait_for_poll(PATIENCE_S)
+
+    def refusals(self) -> list[str]:
+        """What Telegram refused although the tests do not expect it."""
+        answers = [call.response for call in self.telegram.calls if call.status == 400]
+        said = [answer["description"] for answer in answers]
+        return [one for one in said if not any(words in one for words in self.expected_refusals)]
+
+    def close(self) -> None:
+        self.bot.kill()
+        self.telegram.stop()
+        for server in self.servers:
+            server.stop()
+
+
+@contextlib.contextmanager
+def new_stage(folder: Path):
+    """A Stage whose bot, at the end, has crashed nowhere and was never refused by Telegram."""
+    stage = Stage(folder)
+    try:
+        yield stage
+        if stage.bot.process:
+            assert "Traceback" not in stage.bot.output, stage.bot.output
+        assert stage.refusals() == []
+    finally:
+        stage.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """The stage that the tests of a file share."""
+    with new_stage(tmp_path_factory.mktemp("stage")) as shared:
+        yield shared
+
+
+@pytest.fixture
+def own_stage(tmp_path):
+    """A stage for one test alone."""
+    with new_stage(tmp_path) as own:
+        yield own
+
+
+def ask(person, text: str, chat=None):
+    """Write to the bot and return the message that it answers with."""
+    sent = person.send(text, chat)
+    return sent.chat.wait_for(lambda message: message.id > sent.id)
+
+
+def open_menu(person, server_name: str):
+    """The menu of a server, as a new message."""
+    sent = person.send("/start")
+
+    def is_list(message):
+        return message.id > sent.id and any(server_name in label for label in message.labels)
+
+    return press(person, person.chat.wait_for(is_list), server_name)
+
+
+def press(person, message, *labels):
+    """Press one button after the other; return the message, which shows the last screen."""
+    for label in labels:
+        pressed = person.press(message, label).wait()
+        assert pressed.text is None, pressed.text
+    return message
+
+
+def walk(person, message, most=1000):
+    """Press every button that can be reached, but those that stop something, and at most so many
+    of each kind; yield each of them while the message shows where it led."""
+    pressed, kinds, waiting = set(), collections.Counter(), list(message.buttons)
+    while waiting:
+        button = waiting.pop()
+        kind = button.data.partition(":")[0]
+        if button.data not in pressed and button.style != "danger" and kinds[kind] < most:
+            pressed.add(button.data)
+            kinds[kind] += 1
+            press(person, message, button)
+            yield button
+            waiting += message.buttons
+
+
+def shows_moment(text, words, moment):
+    """Whether `words` are followed by a time within some seconds of this one (time.time())."""
+    near = range(int(moment) - 3, int(moment) + 15)
+    clocks = "|".join(time.strftime("%H:%M:%S", time.localtime(second)) for second in near)
+    return bool(re.search(rf"{words} \(?(\d\d\.\d\d\.\d{{4}} )?({clocks})", text))
+
+
+@pytest.fixture
+def telegram():
+    with TelegramServer(token=TOKEN) as server:
+        yield server
+
+
+@pytest.fixture
+def anna(telegram):
+    person = telegram.person(ANNA, first_name="Anna", language_code="en")
+    person.starts_bot()
+    return person
+
+
+@pytest.fixture
+def boris(telegram):
+    person = telegram.person(BORIS, first_name="Boris", language_code="en")
+    person.starts_bot()
+    return person
+
+
+@pytest.fixture
+def new_server():
+    """A function that starts a simulated TrueConf Server; all of them end with the test."""
+    started = []
+
+    def start(**options) -> TrueConfServer:
+        server = TrueConfServer(**options).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def settings_for(telegram):
+    """A function that writes down settings for the simulators, in English."""
+    return functools.partial(settings_of, telegram)
+
+
+@pytest.fixture
+def start_bot(tmp_path, telegram):
+    """A function that starts the bot and waits until it listens to Telegram."""
+    started = []
+
+    def start(settings: dict, **variables: str) -> BotProcess:
+        folder = tmp_path / f"bot{len(started)}"
+        folder.mkdir()
+        bot = BotProcess(folder, settings)
+        started.append(bot)
+        bot.start(**variables)
+        bot.wait_for_output("Bot is running...")
+        telegram.wait_for_poll(PATIENCE_S)
+        return bot
+
+    yield start
+    for bot in started:
+        bot.kill()
+        assert "Traceback" not in bot.output, bot.output

@@ -1,0 +1,697 @@
+"""The simulated TrueConf Server behaves as the real one is known to, and fails as it is told to."""
+
+import re
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from demo.trueconf_server import (
+    FOUR_SCOPES,
+    MISSING,
+    Person,
+    TrueConfServer,
+    openssl_is_here,
+)
+
+PATIENCE_S = 30  # for what must happen
+IMPATIENCE_S = 0.2  # for what must not happen
+SESSIONS_SCOPE = "conferences.sessions.participants:read"
+
+pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
+
+
+class Client:
+    """A client with an access token and open connections, as the bot is one."""
+
+    def __init__(self, server, token=True):
+        self.server = server
+        self.session = requests.Session()
+        self.session.trust_env = False
+        if token:
+            self.session.headers["Authorization"] = f"Bearer {self.new_token()}"
+
+    def ask(self, path, method="GET", timeout=PATIENCE_S, **options):
+        base = f"http://127.0.0.1:{self.server.status_port}"
+        if not path.startswith("vsstatus"):
+            address = self.server.address
+            base = address if address.startswith("http") else f"https://{address}"
+        return self.session.request(
+            method,
+            f"{base}/{path}",
+            timeout=timeout,
+            verify=self.server.ca_file,
+            allow_redirects=False,
+            **options,
+        )
+
+    def get(self, path, **query):
+        return self.ask(f"api/v3.3/{path}", params=query)
+
+    def post(self, path):
+        return self.ask(f"api/v3.3/{path}", "POST")
+
+    def log_in(self, send_as="data", **changes):
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": self.server.client_id,
+            "client_secret": self.server.client_secret,
+        }
+        return self.ask("oauth2/v1/token", "POST", **{send_as: {**fields, **changes}})
+
+    def new_token(self):
+        return self.log_in().json()["access_token"]
+
+
+@contextmanager
+def running(**options):
+    with TrueConfServer(**options) as server:
+        client = Client(server)
+        with client.session:
+            yield server, client
+
+
+@pytest.fixture
+def server():
+    with TrueConfServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    client = Client(server)
+    with client.session:
+        yield client
+
+
+def reason(response):
+    error = response.json()["error"]
+    assert error["code"] == response.status_code
+    return error["errors"][0]["reason"]
+
+
+def log_path(conference, rest=""):
+    return f"logs/calls/{quote(conference.session_id, safe='')}{rest}"
+
+
+# --- Tokens and permissions --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("send_as", ["data", "json"])
+def test_token_is_given_for_form_and_json(client, send_as):
+    answer = client.log_in(send_as).json()
+    assert re.fullmatch("[0-9a-f]{40}", answer.pop("access_token"))
+    assert answer == {"expires_in": 3600, "token_type": "Bearer", "scope": " ".join(FOUR_SCOPES)}
+
+
+def test_older_token_stays_valid_until_it_expires(server, client):
+    client.new_token()
+    assert client.get("users").status_code == 200
+    server.pass_time(3599)
+    assert client.get("users").status_code == 200
+    server.pass_time(2)
+    assert reason(client.get("users")) == "accessTokenInvalid"
+
+
+@pytest.mark.parametrize(
+    ("shape", "status", "body"),
+    [
+        ("rfc6749", 400, {"error": "invalid_client"}),
+        ("envelope", 401, {"error": {"code": 401}}),
+        ("flat", 400, {"reason": "InvalidCredentials"}),
+    ],
+)
+def test_wrong_secret_is_refused_in_three_shapes(server, client, shape, status, body):
+    server.secret_error = shape
+    response = client.log_in(client_secret="wrong")
+    assert response.status_code == status
+    for key, value in body.items():
+        found = response.json()[key]
+        assert found == value or found["code"] == value["code"]
+
+
+def test_other_grant_types_are_refused(client):
+    response = client.log_in(grant_type="password")
+    assert (response.status_code, response.json()["error"]) == (400, "unsupported_grant_type")
+    assert client.ask("oauth2/v1/token", "POST", json=["?"]).json()["error"] == "invalid_request"
+
+
+def test_expired_tokens_are_refused_with_403_or_401(server, client):
+    server.expire_tokens()
+    assert reason(client.get("users")) == "accessTokenInvalid"
+    server.rejected_token_status = 401
+    assert client.get("users").status_code == 401
+
+
+def test_token_may_stand_in_the_header_or_the_query(server, client):
+    token = client.session.headers.pop("Authorization").split()[1]
+    assert client.get("users", access_token=token).status_code == 200
+    server.accepts_query = False
+    assert client.get("users", access_token=token).status_code == 403
+    client.session.headers["Authorization"] = f"Bearer {token}"
+    assert client.get("users").status_code == 200
+    server.accepts_header = False
+    assert client.get("users").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"),
+    [
+        ("users", "users:read"),
+        ("logs/calls", "logs.calls:read"),
+        ("logs/calls/{session}", "logs.calls:read"),
+        ("logs/calls/{session}/participants", "logs.calls.participants:read"),
+        ("conferences", "conferences"),
+        ("conferences/{id}", "conferences:read"),
+        ("conferences/{id}/participants", "conferences.participants:read"),
+        ("conference-sessions/{session}/participants", SESSIONS_SCOPE),
+    ],
+)
+def test_each_path_needs_its_permission(path, scope):
+    with running(scopes=[scope]) as (server, client):
+        conference = server.add_conference("Talk")
+        path = path.format(id=conference.id, session=quote(conference.session_id, safe=""))
+        assert client.get(path).status_code == 200
+        server.scopes = ("groups",)
+        client.session.headers["Authorization"] = f"Bearer {client.new_token()}"
+        response = client.get(path)
+        assert (response.status_code, reason(response)) == (403, "forbidden")
+
+
+def test_permission_to_read_conferences_is_not_enough_to_stop_one():
+    with running(scopes=["conferences:read"]) as (server, client):
+        conference = server.add_conference("Talk")
+        assert reason(client.post(f"conferences/{conference.id}/stop")) == "forbidden"
+        assert conference.is_running
+
+
+# --- The call log ------------------------------------------------------------------------------
+
+
+def test_running_conference_is_in_the_log_with_all_fields(server, client):
+    conference = server.add_conference("Weekly <planning>", age_s=600, conference_id="4821907733")
+    server.pass_time(100)
+    row = client.get("logs/calls").json()["list"][0]
+    assert row.pop("start_time").keys() == {"date", "timezone_type", "timezone"}
+    assert 700 <= row.pop("duration") < 800
+    assert row == {
+        "conference_id": conference.session_id,
+        "named_conf_id": "4821907733",
+        "topic": "Weekly <planning>",
+        "class": 10,
+        "type": 5,
+        "subtype": 0,
+        "owner": "anna@video.example.org",
+        "participant_count": 2,
+        "end_time": None,
+    }
+    assert client.get(log_path(conference)).json()["topic"] == "Weekly <planning>"
+
+
+def test_descending_on_end_time_puts_running_calls_first_on_the_first_pages(server, client):
+    server.add_ended_conferences(30)
+    server.add_conference("Now")
+    query = {"sort_field": "end_time", "sort_order": 1, "page_size": 10}
+    pages = [client.get("logs/calls", page_id=page, **query).json() for page in (1, 2, 3, 4, 5)]
+    assert [page["cnt"] for page in pages] == [31] * 5
+    assert [len(page["list"]) for page in pages] == [10, 10, 10, 1, 0]
+    rows = [row for page in pages for row in page["list"]]
+    assert (
+        [row["topic"] for row in rows if row["end_time"] is None] == [rows[0]["topic"]] == ["Now"]
+    )
+    ends = [row["end_time"]["date"] for row in rows[1:]]
+    assert ends == sorted(ends, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page_size": 1001},
+        {"page_size": 0},
+        {"page_id": 0},
+        {"page_id": "x"},
+        {"sort_field": "no"},
+        {"sort_order": "desc"},
+    ],
+)
+def test_bad_parameters_are_refused(client, query):
+    assert client.get("logs/calls", **query).status_code == 400
+
+
+def test_fields_of_a_row_can_be_odd_or_missing(server, client):
+    server.add_conference("A", topic=None, start_time=None, duration=-5, odd={"new": 1})
+    server.add_conference("B", duration=MISSING)
+    server.add_conference("C", owner=None, conference_id="").replaced_row = "nonsense"
+    first, second, third = client.get("logs/calls").json()["list"]
+    assert (first["topic"], first["start_time"], first["duration"]) == (None, None, -5)
+    assert first["odd"] == {"new": 1}
+    assert "duration" not in second
+    assert third == "nonsense"
+
+
+@pytest.mark.parametrize(
+    ("zone", "kind", "hour"),
+    [
+        ("UTC", 3, "09"),
+        ("Europe/Moscow", 3, "12"),
+        ("+03:00", 1, "12"),
+        ("MSK", 2, "12"),
+        ("Nowhere/Unknown", 3, "14"),
+    ],
+)
+def test_dates_are_written_in_the_zone_of_the_server(server, client, zone, kind, hour):
+    server.timezone = zone
+    conference = server.add_conference("Talk")
+    conference.started_at = 1741078812.5
+    start_time = client.get(log_path(conference)).json()["start_time"]
+    assert (start_time["timezone_type"], start_time["timezone"]) == (kind, zone)
+    assert re.fullmatch(rf"2025-03-04 {hour}:\d\d:12\.500000", start_time["date"])
+
+
+def test_participants_who_left_stay_as_rows_and_reconnecting_adds_one(server, client):
+    conference = server.add_conference("Talk", people=("anna", Person("#guest:1@example", "Guest")))
+    conference.leave("anna")
+    conference.join("anna")
+    rows = client.get(log_path(conference, "/participants")).json()
+    present = [row["call_id"] for row in rows["list"] if row["leave_time"] is None]
+    assert rows["cnt"] == 3
+    assert sorted(present) == ["#guest:1@example", "anna@video.example.org"]
+    assert [person.id for person in conference.people] == ["#guest:1@example", "anna"]
+    conference.everybody_leaves()
+    rows = client.get(log_path(conference, "/participants"), page_size=2, page_id=2).json()
+    assert (rows["cnt"], len(rows["list"])) == (3, 1)
+    assert rows["list"][0]["leave_time"]
+    assert conference.is_running
+
+
+def test_call_ids_can_carry_a_device_and_other_letter_case(server, client):
+    server.device_suffix = True
+    conference = server.add_conference("Talk", people=("anna",))
+    path = log_path(conference, "/participants")
+    assert re.fullmatch(
+        "anna@video.example.org/[0-9A-F]{4}", client.get(path).json()["list"][0]["call_id"]
+    )
+    server.odd_letter_case = True
+    assert client.get(path).json()["list"][0]["call_id"].startswith("ANNA@VIDEO.EXAMPLE.ORG/")
+
+
+def test_many_rows_with_titles_of_any_characters_arrive_unchanged(server, client):
+    title = ("<b>&\"'😀" * 40)[:240]
+    ids = [f"{number:03}" + "x/#@ %" * 20 + "yyyyy" for number in range(60)]
+    for each in ids:
+        server.add_conference(title, conference_id=each)
+    rows = client.get("logs/calls", page_size=500).json()["list"]
+    assert [row["named_conf_id"] for row in rows] == ids
+    assert {row["topic"] for row in rows} == {title}
+    assert client.post(f"conferences/{quote(ids[7], safe='')}/stop").status_code == 200
+    assert server.stops == [ids[7]]
+
+
+# --- Conferences -------------------------------------------------------------------------------
+
+
+def test_conferences_are_listed_by_state(server, client):
+    running = server.add_conference("Runs")
+    server.add_conference("Ended").end()
+    server.add_conference("Left by a crash", listed=False)
+    server.add_conference("No ID", conference_id="")
+    server.add_conference("Two people", conference_class=1)
+
+    def titles(**query):
+        answer = client.get("conferences", **query).json()
+        assert answer["cnt"] == len(answer["conferences"])
+        return [each["topic"] for each in answer["conferences"]]
+
+    assert titles() == ["Runs", "Ended", "Left by a crash"]
+    assert titles(state="running") == ["Runs"]
+    assert titles(state="stopped") == ["Ended", "Left by a crash"]
+    assert client.get("conferences", state="odd").status_code == 400
+    assert client.get(f"conferences/{running.id}").json()["conference"]["state"] == "running"
+    open_rows = [row for row in client.get("logs/calls").json()["list"] if not row["end_time"]]
+    assert len(open_rows) == 4
+
+
+def test_stop_ends_a_conference_once(server, client):
+    conference = server.add_conference("Talk")
+    response = client.post(f"conferences/{conference.id}/stop/")
+    assert (response.status_code, response.json()) == (200, {"state": "stopped"})
+    assert not conference.is_running
+    assert conference.people == []
+    assert client.get(f"conferences/{conference.id}").json()["conference"]["state"] == "stopped"
+    assert client.post(f"conferences/{conference.id}/stop").status_code == 200
+    assert server.stops == [conference.id]
+
+
+def test_stop_takes_the_conference_id_only(server, client):
+    conference = server.add_conference("Talk")
+    response = client.post(f"conferences/{quote(conference.session_id, safe='')}/stop")
+    assert (response.status_code, reason(response)) == (404, "conferenceNotFound")
+    assert client.get(f"conferences/{conference.id}/stop").status_code == 404
+    assert conference.is_running
+
+
+def test_stop_answers_in_other_ways_when_told_to(server, client):
+    conference = server.add_conference("Talk")
+    server.stop_answer = "empty"
+    response = client.post(f"conferences/{conference.id}/stop")
+    assert (response.status_code, response.content) == (204, b"")
+    for status in (404, 400):
+        server.stop_again = status
+        assert client.post(f"conferences/{conference.id}/stop").status_code == status
+
+
+def test_stop_can_take_effect_later_or_never(server, client):
+    conference = server.add_conference("Talk")
+    server.stop_delay_s = float("inf")
+    assert client.post(f"conferences/{conference.id}/stop").status_code == 200
+    server.pass_time(3000)
+    assert conference.is_running
+    server.stop_delay_s = 60
+    assert client.post(f"conferences/{conference.id}/stop").status_code == 200
+    assert conference.is_running
+    server.pass_time(61)
+    assert not conference.is_running
+    assert server.stops == [conference.id]
+
+
+def test_ad_hoc_conference_vanishes_and_run_starts_a_named_one_again(server, client):
+    ad_hoc, named = server.add_conference("Ad hoc"), server.add_conference("Named")
+    ad_hoc.is_ad_hoc = True
+    ad_hoc.end()
+    named.end()
+    assert client.get(f"conferences/{ad_hoc.id}").status_code == 404
+    assert client.post(f"conferences/{named.id}/run").json() == {"state": "running"}
+    assert client.get(f"conferences/{named.id}").json()["conference"]["state"] == "running"
+    assert server.conferences[-1].session_id != named.session_id
+
+
+def test_roles_are_told_by_the_session(server):
+    with running(scopes=[*FOUR_SCOPES, SESSIONS_SCOPE]) as (server, client):
+        conference = server.add_conference("Talk", people=("anna", "boris", "clara"))
+        conference.set_role("boris", 3)
+        path = f"conference-sessions/{quote(conference.session_id, safe='')}/participants"
+        answer = client.get(path).json()
+        assert answer["count"] == 3
+        assert [each["role"] for each in answer["participants"]] == [2, 3, 1]
+        server.sessions_endpoint = False
+        assert reason(client.get(path)) == "routeNotFound"
+
+
+def test_owner_is_marked_among_the_participants_of_a_conference(server):
+    with running(scopes=["conferences", "conferences.participants:read"]) as (server, client):
+        conference = server.add_conference("Talk", owner="boris")
+        members = client.get(f"conferences/{conference.id}/participants").json()["participants"]
+        assert {each["id"]: each["is_owner"] for each in members} == {"anna": False, "boris": True}
+
+
+# --- Users, the server, paths ------------------------------------------------------------------
+
+
+def test_users_are_paged_by_next_page_id(client, server):
+    server.people = [Person(f"user{number}") for number in range(45)]
+    server.set_online("user44", 2)
+    pages, page_id = [], 1
+    while page_id != -1:
+        pages.append(client.get("users", page_id=page_id).json())
+        page_id = pages[-1]["next_page_id"]
+    assert [len(page["users"]) for page in pages] == [20, 20, 5]
+    last = pages[-1]["users"][-1]
+    assert (last["uid"], last["status"]) == ("user44@video.example.org", 2)
+    assert last["is_active"] == 1
+    server.users_end = None
+    assert client.get("users", page_size=1000).json()["next_page_id"] is None
+    server.users_end = "missing"
+    assert "next_page_id" not in client.get("users", page_size=1000).json()
+
+
+def test_people_in_a_conference_are_shown_so(server, client):
+    conference = server.add_conference("Talk")
+    statuses = {each["id"]: each["status"] for each in client.get("users").json()["users"]}
+    assert (statuses["anna"], statuses["clara"]) == (5, 1)
+    conference.end()
+    assert client.get("users").json()["users"][0]["status"] == 1
+
+
+def test_server_tells_of_itself_without_a_token(server):
+    client = Client(server, token=False)
+    with client.session:
+        product = client.ask("api/v4/server").json()["product"]
+        assert product["display_name"] == "video.example.org"
+        assert client.ask("vsstatus").text.startswith("TrueConf Server 5.")
+        assert client.ask("vsstatus/other").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["", "api", "api/v3.3", "api/v3.3/no", "api/v3.12/users"])
+def test_unknown_paths_and_versions_are_not_found(client, path):
+    response = client.ask(path)
+    assert (response.status_code, reason(response)) == (404, "routeNotFound")
+
+
+def test_requests_are_recorded_on_both_ports(server, client):
+    server.clear_requests()
+    client.get("users", page_id=1)
+    client.ask("vsstatus")
+    users, status = server.requests
+    assert (users.method, users.path, users.query) == ("GET", "/api/v3.3/users", {"page_id": "1"})
+    assert users.headers["Authorization"].startswith("Bearer ")
+    assert (users.port_kind, status.port_kind) == ("web", "status")
+    assert users.at <= status.at
+
+
+def test_connections_are_kept_open_and_counted(server, client):
+    for _ in range(5):
+        client.get("users")
+    assert (server.accepted, server.handshakes, server.open_connections) == (1, 1, 1)
+
+
+def test_settings_are_those_of_the_bot_and_can_be_overridden(server):
+    settings = server.settings(access_token="old", server_status={"state": 1})
+    assert settings["server_status"] == {"state": 1, "timeout": 15, "port": server.status_port}
+    assert (settings["ip"], settings["access_token"]) == (server.address, "old")
+    assert settings["ssl_certificate"] == server.ca_file
+
+
+# --- Certificates ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("certificate", "complaint"),
+    [
+        ("expired", "expired"),
+        ("other_name", "IP address mismatch|doesn't match"),
+        ("untrusted", "unable to get local issuer|self.signed|signature"),
+    ],
+)
+def test_bad_certificates_are_not_accepted(certificate, complaint):
+    with TrueConfServer(certificate=certificate) as server:
+        client = Client(server, token=False)
+        with client.session, pytest.raises(requests.exceptions.SSLError, match=complaint):
+            client.ask("api/v4/server")
+
+
+def test_plain_http_works_without_certificates():
+    with running(tls=False) as (server, client):
+        assert server.ca_file is None
+        assert server.address.startswith("http://127.0.0.1:")
+        assert server.settings()["ssl_certificate"] is True
+        assert client.get("users").status_code == 200
+
+
+def test_no_file_is_left_behind():
+    program = (
+        "from demo.trueconf_server import TrueConfServer\n"
+        "with TrueConfServer() as server: print(server.ca_file)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    with pytest.raises(FileNotFoundError), open(done.stdout.strip()):
+        pass
+
+
+# --- Being down --------------------------------------------------------------------------------
+
+
+def test_server_that_is_down_refuses_and_comes_back_on_the_same_ports(server, client):
+    ports = server.web_port, server.status_port
+    conference = server.add_conference("Talk")
+    for go_down, come_back in (
+        (server.go_down, server.come_back),
+        (server.stop, server.start),
+    ):
+        go_down()
+        assert server.open_connections == 0
+        for path in ("api/v4/server", "vsstatus"):
+            with pytest.raises(requests.ConnectionError):
+                client.ask(path)
+        come_back()
+        assert (server.web_port, server.status_port) == ports
+        assert client.get(log_path(conference)).status_code == 200
+        assert client.ask("vsstatus").status_code == 200
+
+
+def test_core_alone_can_be_down(server, client):
+    client.ask("vsstatus")
+    server.core_down()
+    with pytest.raises(requests.ConnectionError):
+        client.ask("vsstatus")
+    assert client.ask("api/v4/server").status_code == 200
+    server.core_back()
+    assert client.ask("vsstatus").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="works on Linux only")
+def test_packets_vanish_in_a_black_hole(server, client):
+    server.blackhole()
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        client.ask("api/v4/server", timeout=IMPATIENCE_S)
+    for path in ("api/v4/server", "vsstatus"):
+        with pytest.raises(requests.exceptions.ConnectTimeout):
+            client.ask(path, timeout=IMPATIENCE_S)
+    server.come_back()
+    assert client.ask("vsstatus").status_code == 200
+
+
+def test_stop_ends_all_threads(server):
+    threads = threading.active_count()
+    with running() as (server, client):
+        client.get("users")
+        client.ask("vsstatus")
+        assert threading.active_count() > threads
+    server.stop()
+    assert threading.active_count() == threads
+
+
+# --- Faults ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["hang", "hang_after_header"])
+def test_server_that_hangs_says_nothing_until_mended(server, client, fault):
+    server.break_path("users", fault)
+    with pytest.raises(requests.exceptions.RequestException, match="timed out"):
+        client.ask("api/v3.3/users", timeout=IMPATIENCE_S)
+    failed = []
+    waiting = threading.Thread(target=lambda: failed.append(failure_of(client)))
+    server.clear_requests()
+    waiting.start()
+    while not server.requests:
+        waiting.join(0.01)
+    server.mend()
+    waiting.join(PATIENCE_S)
+    assert len(failed) == 1
+    assert client.get("users").status_code == 200
+
+
+def failure_of(client):
+    try:
+        return client.get("users").status_code
+    except requests.exceptions.RequestException as error:
+        return error
+
+
+@pytest.mark.parametrize("fault", ["reset", "cut"])
+def test_connection_can_be_broken(server, client, fault):
+    server.break_path("users", fault, times=1)
+    assert isinstance(failure_of(client), requests.exceptions.RequestException)
+    assert failure_of(client) == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "body"),
+    [
+        ("empty", rb""),
+        ("html", rb"<html>.*"),
+        ("null", rb"null"),
+        ("list", rb'\["surprise"\]'),
+        ("truncated", rb'\{"cnt": 1, "list": \[.*[^}]'),
+        ("strings", rb'\{"cnt": "1", .*"class": "10".*'),
+        ("slow", rb'\{"cnt": 1, .*\]\}'),
+        ("drip", rb'\{"cnt": 1, .*\]\}'),
+        ("endless", rb'\{"cnt": 1000000000, .*'),
+    ],
+)
+def test_answer_can_be_wrong_with_status_200(server, client, fault, body):
+    server.add_conference("Talk")
+    server.break_path("logs/calls", fault, delay_s=0.01, pause_s=0.0001)
+    response = client.get("logs/calls")
+    assert response.status_code == 200
+    assert re.fullmatch(body, response.content, re.DOTALL)
+    assert client.get("users").json()["next_page_id"] == -1
+
+
+def test_paging_of_users_can_be_endless(server, client):
+    server.break_path("users", "endless")
+    first, other = (client.get("users", page_id=page_id).json() for page_id in (1, 77))
+    assert (first.pop("next_page_id"), other.pop("next_page_id")) == (2, 78)
+    assert first == other
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502])
+def test_any_status_can_be_answered(server, client, status):
+    server.break_path("", "status", status=status, reason="because")
+    assert reason(client.get("users")) == "because"
+    server.break_path("", "status", status=status, html=True)
+    response = client.get("users")
+    assert (response.status_code, response.text[:6]) == (status, "<html>")
+    assert client.ask("vsstatus").status_code == 200
+
+
+def test_redirect_leads_elsewhere(server, client):
+    server.break_path("token", "redirect", location="https://elsewhere.example.org/")
+    response = client.log_in()
+    assert response.status_code == 302
+    assert response.headers["Location"] == "https://elsewhere.example.org/"
+
+
+def test_body_can_be_huge(server, client):
+    server.break_path("v4/server", "huge")
+    response = client.ask("api/v4/server", stream=True)
+    assert sum(map(len, response.iter_content(1024 * 1024))) > 50 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ("participants", "logs/calls/x/participants"),
+        ("conferences", "conferences"),
+        ("conference-sessions", "conference-sessions/x/participants"),
+    ],
+)
+def test_fault_meets_its_part_only_and_so_many_times(server, client, part, path):
+    server.break_path(part, "status", times=2, status=502)
+    assert client.get("logs/calls").status_code == 200
+    statuses = [client.get(path).status_code for _ in range(3)]
+    assert statuses[:2] == [502, 502]
+    assert statuses[2] != 502
+
+
+def test_stop_whose_answer_is_lost_has_stopped(server, client):
+    conference = server.add_conference("Talk")
+    server.break_path("stop", "cut")
+    with pytest.raises(requests.exceptions.RequestException):
+        client.post(f"conferences/{conference.id}/stop")
+    assert not conference.is_running
+
+
+def test_status_port_can_fail_too(server, client):
+    server.break_path("vsstatus", "status", status=500)
+    assert client.ask("vsstatus").status_code == 500
+    server.mend()
+    assert client.ask("vsstatus").status_code == 200
+
+
+def test_unknown_faults_are_refused_at_once(server):
+    with pytest.raises(ValueError, match="no part"):
+        server.break_path("log/calls", "hang")
+    with pytest.raises(ValueError, match="no fault"):
+        server.break_path("users", "explode")
