@@ -1,0 +1,780 @@
+"""The texts: the same in all languages, nothing that Telegram refuses, as people say it."""
+
+import ast
+import html
+import json
+import re
+import string
+import time
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+import keyboards
+import texts
+import trueconf_api
+from demo import telegram_html
+from demo.telegram_html import utf16_length
+from keyboards import Press
+from tests.conftest import ROOT
+from texts import LANGUAGES, Html
+from trueconf_api import (
+    ALREADY_OVER,
+    DOWN,
+    STILL_RUNNING,
+    STOPPED,
+    UP,
+    WEB_ONLY,
+    BadAnswer,
+    Conference,
+    Forgotten,
+    Online,
+    Overview,
+    People,
+    PermissionMissing,
+    Server,
+    ServerUnreachable,
+    Status,
+)
+
+MESSAGE_LIMIT, POPUP_LIMIT, ENTITY_LIMIT = 4096, 200, 100
+NASTY = "<b>&amp;\"'</b>{name}%s\n\r\t\x00\u202e\u2028\ud83d🟢👩‍💻" * 20
+WIDE = "🟢" * 300
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request):
+    texts.use(request.param)
+    yield request.param
+    texts.use("ru")
+
+
+@pytest.fixture
+def russian():
+    texts.use("ru")
+
+
+@pytest.fixture
+def english():
+    texts.use("en")
+    yield
+    texts.use("ru")
+
+
+def forms_of(words: str | tuple) -> tuple[str, ...]:
+    return words if isinstance(words, tuple) else (words,)
+
+
+def placeholders(words: str | tuple) -> set[str]:
+    parts = [part for form in forms_of(words) for part in string.Formatter().parse(form)]
+    return {name for _, name, _, _ in parts if name is not None}
+
+
+# ---------------------------------------------------------------- the four languages
+
+ALL_KEYS = sorted({key for words in LANGUAGES.values() for key in words})
+
+
+def test_all_languages_have_the_same_keys():
+    for words in LANGUAGES.values():
+        assert sorted(words) == ALL_KEYS
+
+
+def test_no_key_is_written_down_twice():
+    for language in LANGUAGES:
+        tree = ast.parse((ROOT / "texts" / f"{language}.py").read_text(encoding="utf-8"))
+        [table] = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+        keys = [key.value for key in table.keys]
+        assert len(keys) == len(set(keys)), language
+
+
+@pytest.mark.parametrize("key", ALL_KEYS)
+def test_all_languages_have_the_same_placeholders(key):
+    found = {language: placeholders(words[key]) for language, words in LANGUAGES.items()}
+    assert len({frozenset(names) for names in found.values()}) == 1, found
+    for language, words in LANGUAGES.items():
+        # One form may do without the number ("Stop it", "Stop all 5"), the last one never.
+        assert placeholders(forms_of(words[key])[-1]) == found[language]
+
+
+@pytest.mark.parametrize("key", ALL_KEYS)
+def test_plurals_have_as_many_forms_as_the_language(key):
+    kinds = {language: type(words[key]) for language, words in LANGUAGES.items()}
+    assert len(set(kinds.values())) == 1, kinds
+    for language, words in LANGUAGES.items():
+        if isinstance(words[key], tuple):
+            assert len(words[key]) == (3 if language == "ru" else 2)
+            assert "number" in placeholders(words[key])
+
+
+@pytest.mark.parametrize("key", ALL_KEYS)
+def test_tags_are_the_same_in_all_languages_and_none_is_left_open(key):
+    found = set()
+    for words in LANGUAGES.values():
+        for form in forms_of(words[key]):
+            tags = re.findall(r"<[^>]*>", form)
+            found.add(tuple(tags))
+            telegram_html.parse(form.replace("{", "").replace("}", ""))
+    assert len(found) == 1
+
+
+def test_each_language_is_written_in_its_letters():
+    for key in ALL_KEYS:
+        for language, words in LANGUAGES.items():
+            said = " ".join(forms_of(words[key]))
+            plain = re.sub(r"<[^>]*>|\{[^}]*\}|\w+\.json\.?\w*|README\.\w+", "", said)
+            has_cyrillic = bool(re.search("[а-яё]", plain, re.IGNORECASE))
+            assert not has_cyrillic or language == "ru", (language, key)
+            if re.search(r"[a-z]{3}", re.sub(r"<[^>]*>|\{[^}]*\}", "", LANGUAGES["en"][key][0])):
+                assert has_cyrillic == (language == "ru"), (language, key)
+
+
+def test_words_have_no_blanks_to_spare():
+    for language, words in LANGUAGES.items():
+        for key, value in words.items():
+            for form in forms_of(value):
+                assert form == form.strip(), (language, key)
+                assert "  " not in form, (language, key)
+                assert form, (language, key)
+
+
+def test_letters_are_put_together_the_usual_way():
+    """й, ü and ñ as one character each: two would be counted, cut and searched as two."""
+    for language, words in LANGUAGES.items():
+        for key, value in words.items():
+            for form in forms_of(value):
+                assert unicodedata.is_normalized("NFC", form), (language, key)
+
+
+# ---------------------------------------------------------------- which words are used
+
+CODE = [*sorted(ROOT.glob("*.py")), ROOT / "texts" / "__init__.py"]
+# What takes the key of a text: as it is called, and which argument the key is.
+TAKERS = {"t": 0, "count": 0, "popup": 0, "_label": 0, "_heading": 1, "_overview_part": 1}
+TAKERS_OF_AN_OBJECT = {"texts": ("t", "count", "popup"), "report": ("ok", "bad"), "self": ()}
+
+
+def pattern_of(node: ast.expr) -> str | None:
+    """A constant as itself, an f-string with something in place of what is filled in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.escape(node.value)
+    if isinstance(node, ast.JoinedStr):
+        parts = [re.escape(p.value) if isinstance(p, ast.Constant) else r"\w+" for p in node.values]
+        return "".join(parts)
+    return None
+
+
+def patterns_in(node: ast.AST) -> set[str]:
+    """All texts and f-strings below, an f-string's parts left out."""
+    found, waiting = set(), [node]
+    while waiting:
+        one = waiting.pop()
+        pattern = pattern_of(one)
+        if pattern:
+            found.add(pattern)
+        else:
+            waiting += ast.iter_child_nodes(one)
+    return found
+
+
+def trees() -> list[ast.Module]:
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in CODE]
+
+
+def asked_for() -> set[str]:
+    """The keys, or patterns of keys, that the code hands to the functions that fill texts."""
+    found = set()
+    for tree in trees():
+        for call in ast.walk(tree):
+            if not isinstance(call, ast.Call):
+                continue
+            function = call.func
+            if isinstance(function, ast.Name) and function.id in TAKERS:
+                place = TAKERS[function.id]
+            elif (
+                isinstance(function, ast.Attribute)
+                and isinstance(function.value, ast.Name)
+                and function.attr in TAKERS_OF_AN_OBJECT.get(function.value.id, ())
+            ):
+                place = 0
+            else:
+                continue
+            key = call.args[place] if len(call.args) > place else None
+            found |= patterns_in(key) if isinstance(key, (ast.IfExp, ast.JoinedStr)) else set()
+            if isinstance(key, ast.Constant):
+                found.add(pattern_of(key))
+    return found
+
+
+def test_every_text_that_the_code_asks_for_exists():
+    patterns = asked_for()
+    assert len(patterns) > 100
+    missing = {
+        pattern for pattern in patterns if not any(re.fullmatch(pattern, key) for key in ALL_KEYS)
+    }
+    assert missing == set()
+
+
+def test_every_text_is_used_somewhere():
+    patterns = set()
+    for tree in trees():
+        patterns |= patterns_in(tree)
+
+    def is_used(key: str) -> bool:
+        # What an f-string fills in stands somewhere in the code too: f"reason_{...}", "refused".
+        fits = (re.fullmatch(one.replace(r"\w+", r"(\w+)"), key) for one in patterns)
+        return any(fit and patterns.issuperset(fit.groups()) for fit in fits)
+
+    assert [key for key in ALL_KEYS if not is_used(key)] == []
+
+
+def names_after(marker: str, documented: object) -> list[str]:
+    """The one-word reasons that a docstring lists after the marker."""
+    listed = documented.__doc__.partition(marker)[2].partition(".")[0]
+    return re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", re.sub(r"\([^)]*\)", "", listed))
+
+
+SILENCES = names_after("`reason`:", ServerUnreachable)
+OTHER_REASONS = {
+    "wrong_secret": {},
+    "token_refused": {},
+    "permission": {"permission": "users:read"},
+    "api_version": {},
+    "conference": {},
+    "status": {"status": 500},
+    "redirect": {"location": "other.example.org"},
+    "not_json": {},
+    "shape": {},
+    "too_large": {},
+    "endless": {},
+}
+
+
+def raised_reasons() -> set[str]:
+    """The reasons that trueconf_api.py gives to its errors."""
+    tree = ast.parse((ROOT / "trueconf_api.py").read_text(encoding="utf-8"))
+    errors = {"ServerUnreachable", "AccessRefused", "PermissionMissing", "NotFound", "BadAnswer"}
+    found = set()
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in errors:
+            found |= {node.value for node in ast.walk(call.args[1]) if is_text(node)}
+    return found
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_the_lists_of_reasons_here_are_complete():
+    tables = {reason for _, reason in trueconf_api._REASONS}
+    tables |= set(trueconf_api._CERTIFICATE_REASONS.values())
+    assert {"refused", "timed_out", "no_route", "ca_file", "failed"} <= set(SILENCES)
+    assert tables <= set(SILENCES)
+    assert raised_reasons() <= {*SILENCES, *OTHER_REASONS}
+
+
+@pytest.mark.parametrize("reason", [*SILENCES, "http_500", "http_502"])
+def test_every_reason_of_a_silence_has_words(language, reason):
+    server = Server("office", "https://10.0.0.1")
+    words = texts.reason_words(reason)
+    assert len(words) > 3
+    assert "_" not in words.replace("ssl_certificate", "")
+    assert words in texts.state_sentence(server, Status(DOWN, reason, reason))
+    assert words in texts.state_sentence(server, Status(WEB_ONLY, reason))
+    if reason in SILENCES:
+        assert words in texts.error(ServerUnreachable(server, reason))
+
+
+@pytest.mark.parametrize("reason", OTHER_REASONS)
+def test_every_other_error_has_a_sentence_that_names_what_matters(language, reason):
+    details = OTHER_REASONS[reason]
+    error = trueconf_api.TrueConfError(Server("office", "https://10.0.0.1"), reason, **details)
+    said = texts.plain(texts.error(error))
+    assert "office" in said
+    for value in details.values():
+        assert str(value) in said
+    if reason == "api_version":
+        assert "v3.3" in said
+
+
+def test_every_command_is_described(language):
+    tree = ast.parse((ROOT / "main.py").read_text(encoding="utf-8"))
+    names = [
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "on_command"
+    ]
+    assert set(names) >= {"start", "status", "id", "help"}
+    for name in names:
+        assert 1 <= len(texts.popup(f"command_{name}")) <= 256
+        assert f"/{name}" in texts.t("help")
+
+
+# ---------------------------------------------------------------- numbers and times
+
+RUSSIAN = {
+    0: "Идёт 0 конференций",
+    1: "Идёт 1 конференция",
+    2: "Идут 2 конференции",
+    4: "Идут 4 конференции",
+    5: "Идёт 5 конференций",
+    11: "Идёт 11 конференций",
+    12: "Идёт 12 конференций",
+    14: "Идёт 14 конференций",
+    20: "Идёт 20 конференций",
+    21: "Идёт 21 конференция",
+    22: "Идут 22 конференции",
+    25: "Идёт 25 конференций",
+    101: "Идёт 101 конференция",
+    102: "Идут 102 конференции",
+    111: "Идёт 111 конференций",
+    112: "Идёт 112 конференций",
+    121: "Идёт 121 конференция",
+    1000: "Идёт 1000 конференций",
+}
+
+
+@pytest.mark.parametrize("number", RUSSIAN)
+def test_russian_endings(russian, number):
+    assert texts.count("conferences_number", number) == RUSSIAN[number]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 5, 11, 12, 21, 22, 25, 101, 111, 112])
+def test_the_other_languages_have_one_and_many(number):
+    for language in ("en", "de", "es"):
+        assert texts.plural_form(language, number) == (0 if number == 1 else 1)
+
+
+DURATIONS = {
+    0: ("0 с", "0 s"),
+    0.9: ("0 с", "0 s"),
+    1: ("1 с", "1 s"),
+    59: ("59 с", "59 s"),
+    60: ("1 мин", "1 min"),
+    61: ("1 мин 01 с", "1 min 01 s"),
+    119: ("1 мин 59 с", "1 min 59 s"),
+    900: ("15 мин", "15 min"),
+    3599: ("59 мин 59 с", "59 min 59 s"),
+    3600: ("1 ч", "1 h"),
+    3659: ("1 ч", "1 h"),
+    61 * 60: ("1 ч 01 мин", "1 h 01 min"),
+    125 * 60 + 33: ("2 ч 05 мин", "2 h 05 min"),
+    24 * 3600: ("1 д", "1 d"),
+    25 * 3600 + 180: ("1 д 1 ч", "1 d 1 h"),
+    47 * 3600: ("1 д 23 ч", "1 d 23 h"),
+    400 * 86400: ("400 д", "400 d"),
+    -5: ("0 с", "0 s"),
+    None: ("неизвестно сколько", "an unknown time"),
+}
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_durations_read_as_people_say_them(russian, seconds):
+    assert texts.duration(seconds) == DURATIONS[seconds][0]
+    texts.use("en")
+    assert texts.duration(seconds) == DURATIONS[seconds][1]
+
+
+def test_durations_are_short_in_every_language(language):
+    for seconds in (0, 59, 61, 3661, 90061, 40 * 86400 + 3600):
+        assert len(texts.duration(seconds)) <= 12
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(60, "1 ч"), (1440, "24 ч"), (30, "30 мин"), (90, "90 мин")]
+)
+def test_ages_to_choose_from(russian, minutes, said):
+    assert texts.age_choice(minutes) == said
+
+
+def test_moment_has_the_date_unless_it_is_today():
+    long_ago = time.mktime((2026, 2, 10, 3, 4, 5, 0, 0, -1))
+    assert texts.moment(long_ago) == "10.02.2026 03:04:05"
+    now = time.time()
+    assert texts.moment(now) in time.strftime("%H:%M:%S|%d.%m.%Y %H:%M:%S", time.localtime(now))
+
+
+# ---------------------------------------------------------------- filling, cleaning, cutting
+
+
+def filled(words: str, value: str) -> Html:
+    names = placeholders(words)
+    url = "https://10.0.0.1/c/1"
+    return texts._fill(words, {name: url if name == "url" else value for name in names})
+
+
+@hypothesis_settings(deadline=None, max_examples=40)
+@given(value=st.text(st.characters(codec=None), max_size=30))
+@example(value="<b>bold</b>")
+@example(value='"><a href="https://evil.example">x</a>')
+@example(value="&lt;&#60;&amp;")
+@example(value="{server}{0}{number!r}")
+@example(value="\ud83d half \udc00")
+@example(value="</b></i></code></a>")
+def test_whatever_is_filled_in_is_escaped(value):
+    shown = texts.clean(value)
+    for words in LANGUAGES.values():
+        for key, forms in words.items():
+            for form in forms_of(forms):
+                message = filled(form, value)
+                read = telegram_html.parse(message)
+                own_tags = len(re.findall(r"<[a-z]", form))
+                assert len(re.findall(r"<[a-z]", message)) == own_tags, key
+                visible = placeholders(form) - {"url"}
+                assert not visible or shown in read.text, key
+                assert texts.plain(message).strip() == read.text.strip(), key
+
+
+def test_html_that_is_ready_is_not_escaped_twice(english):
+    bold = texts.t("bold", text="<&>")
+    assert texts.t("heading", server=bold, screen="x") == "<b><b>&lt;&amp;&gt;</b></b> · x"
+    assert isinstance(bold, Html)
+    assert texts.plain(bold) == "<&>"
+
+
+@given(value=st.text(st.characters(codec=None)), limit=st.integers(1, 50))
+@example(value="🟢" * 60, limit=30)
+@example(value="\ud83d", limit=5)
+@example(value="a\u2028b\u202ec\u2066d\ufeffe\x85f", limit=50)
+def test_cut_texts_are_one_clean_line(value, limit):
+    text = texts.cut(value, limit)
+    assert len(text) <= limit
+    assert text.encode().decode() == text
+    assert len(text.splitlines()) <= 1
+    assert text == text.strip()
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]", text)
+    whole = texts.clean(value)
+    assert text == whole or (text.endswith("…") and whole.startswith(text[:-1]))
+    assert texts.clean(whole) == whole
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "said"),
+    [
+        ("Совещание", 9, "Совещание"),
+        ("Совещание", 8, "Совещан…"),
+        ("two words", 5, "two…"),
+        ("  a \n b\t\r\nc  ", 9, "a b c"),
+        ("👩‍💻 Анна", 10, "👩‍💻 Анна"),
+        ("", 5, ""),
+        (None, 9, "None"),
+        (12345, 4, "123…"),
+        ("\ud83d\ude00", 5, "??"),
+    ],
+)
+def test_cutting(value, limit, said):
+    assert texts.cut(value, limit) == said
+
+
+# ---------------------------------------------------------------- pages
+
+
+@given(length=st.integers(0, 60), number=st.integers(-5, 100), size=st.integers(1, 20))
+def test_any_page_that_is_asked_for_is_one_that_there_is(length, number, size):
+    items = list(range(length))
+    page = texts.page_of(items, number, size)
+    assert 0 <= page.number < page.total
+    assert page.items == items[page.number * size : page.number * size + size]
+    assert page.first == page.number * size + 1
+    assert bool(page.items) == bool(items)
+    if 0 <= number < page.total:
+        assert page.number == number
+
+
+@given(length=st.integers(0, 60), size=st.integers(1, 20))
+def test_all_pages_together_are_the_list(length, size):
+    items = list(range(length))
+    total = texts.page_of(items, 0, size).total
+    pages = [texts.page_of(items, number, size) for number in range(total)]
+    assert [item for page in pages for item in page.items] == items
+    assert len({page.number for page in pages}) == total
+
+
+# ---------------------------------------------------------------- the screens
+
+ODD_TEXTS = {"nasty": NASTY, "wide": WIDE, "cyrillic": "Щ" * 300, "plain": "Planning", "none": ""}
+
+
+def a_server(text: str, number: int = 0, **more) -> Server:
+    name = f"{text}{number}" or "x"
+    status = Status(WEB_ONLY, "no_answer")
+    return Server(name, "https://" + "h" * 60 + ".example.org:8443", last_status=status, **more)
+
+
+def a_conference(text: str, number: int = 0) -> Conference:
+    address = "https://" + "h" * 60 + ".example.org:8443"
+    return Conference(
+        session_id=f"{number:08x}" + "s" * 60 + "@video.example.org#vcs",
+        id="1" * 128,
+        title=text,
+        owner=text and f"{text}@video.example.org",
+        participant_count=1000,
+        age_s=10**7 + 3700,
+        server_url=address,
+    )
+
+
+def screens(text: str) -> dict[str, str]:
+    """Every screen and alert, filled with as much as there may be."""
+    server = a_server(text)
+    servers = [a_server(text, number) for number in range(60)]
+    conferences = [a_conference(text, number) for number in range(60)]
+    found = [Forgotten(one, "no_leader", 1000) for one in conferences]
+    error = PermissionMissing(server, "permission", permission="logs.calls.participants:read")
+    down = Status(DOWN, "no_answer", "certificate_untrusted")
+    since = time.time() - 10**7
+    failed = BadAnswer(server, "redirect", location=text or "x")
+    results = dict.fromkeys(conferences[:30], STOPPED) | {
+        conferences[30]: STILL_RUNNING,
+        conferences[31]: ALREADY_OVER,
+        conferences[32]: failed,
+        conferences[33]: error,
+    }
+    page = texts.page_of
+    made = {
+        "servers": texts.servers(page(servers, 1, texts.SERVERS_A_PAGE)),
+        "menu": texts.menu(server),
+        "online": texts.online(server, Online(10**6, 10**6, 1, 1, 1)),
+        "confirm_stop": texts.confirm_stop(server, conferences[0], People(1000, None, None)),
+        "confirm_stop, unknown": texts.confirm_stop(server, conferences[0], error),
+        "confirm_stop_all": texts.confirm_stop_all(server, conferences, 90, True),
+        "not_running": texts.not_running(server),
+        "stop_result, many": texts.stop_result(server, results),
+        "stopped_by, one": texts.stopped_by(server, conferences[:1], text or "Anna (1)"),
+        "stopped_by, many": texts.stopped_by(server, conferences, text or "Anna (1)"),
+        "error": texts.error(error),
+        "redirect": texts.error(failed),
+        "state_alert": texts.state_alert(server, down, since, True),
+        "recovery": texts.recovery_alert(server, since, time.time()),
+        "own network": texts.own_network_alert(since, time.time(), 60),
+        "missed": texts.missed_alerts(since, time.time()),
+        "several": texts.several_alerts(),
+        "forgotten_alert": texts.forgotten_alert(server, found[0]),
+        "forgotten_list_alert": texts.forgotten_list_alert(server, found),
+        "help": texts.t("help"),
+        "stranger": texts.t("stranger", id=10**15),
+        "empty conferences": texts.conferences(server, page([], 0, 5), 0),
+        "empty forgotten": texts.forgotten(server, page([], 0, 5), 0, 60),
+    }
+    for number in range(2):
+        shown = page(conferences, number, texts.CONFERENCES_A_PAGE)
+        made[f"conferences {number}"] = texts.conferences(server, shown, len(conferences))
+        shown = page(found, number, texts.CONFERENCES_A_PAGE)
+        made[f"forgotten {number}"] = texts.forgotten(server, shown, len(found), 90)
+    for status in (Status(UP), Status(WEB_ONLY, "http_502"), down):
+        made[f"status {status.state}"] = texts.status(server, status, since)
+    for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
+        made[f"stop_result {result}"] = texts.stop_result(server, {conferences[0]: result})
+    return made
+
+
+@pytest.mark.parametrize("kind", ODD_TEXTS)
+def test_every_screen_is_one_that_telegram_takes(language, kind):
+    for name, message in screens(ODD_TEXTS[kind]).items():
+        assert isinstance(message, str)
+        read = telegram_html.finished(telegram_html.parse(message))
+        assert 0 < utf16_length(read.text) <= MESSAGE_LIMIT, name
+        assert len(read.entities) + read.dropped_entities <= ENTITY_LIMIT, name
+        assert "\n\n\n" not in read.text, name
+        assert not re.search(r"\{\w*\}", read.text.replace("{name}", "")), name
+        for line in read.text.splitlines():
+            assert line == line.strip(), (name, line)
+
+
+@pytest.mark.parametrize("kind", ODD_TEXTS)
+def test_all_servers_in_one_message_fit_whatever_they_say(language, kind):
+    servers = [a_server(ODD_TEXTS[kind], number) for number in range(60)]
+    page = texts.page_of(servers, 0, texts.OVERVIEWS_A_PAGE)
+    overviews = [
+        Overview(
+            one,
+            Status(WEB_ONLY, "no_answer"),
+            PermissionMissing(one, "permission", permission="logs.calls:read"),
+            PermissionMissing(one, "permission", permission="users:read"),
+        )
+        for one in page.items
+    ]
+    read = telegram_html.parse(texts.overviews(page, overviews))
+    assert utf16_length(read.text) <= MESSAGE_LIMIT
+    assert len(read.entities) <= ENTITY_LIMIT
+    assert read.text.count("users:read") == len(page.items)
+
+
+@pytest.mark.parametrize("number", [1, 5, 50, 400])
+@pytest.mark.parametrize("kind", ["wide", "cyrillic"])
+def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, number):
+    server = a_server(ODD_TEXTS[kind])
+    conferences = [a_conference(ODD_TEXTS[kind], place) for place in range(number)]
+    results = dict.fromkeys(conferences, STILL_RUNNING)
+    found = [Forgotten(one, "empty", 0) for one in conferences]
+    for message in (
+        texts.confirm_stop_all(server, conferences, 60, True),
+        texts.stop_result(server, results),
+        texts.stopped_by(server, conferences, ODD_TEXTS[kind]),
+        texts.forgotten_list_alert(server, found),
+    ):
+        assert utf16_length(telegram_html.parse(message).text) <= MESSAGE_LIMIT
+        assert len(message.splitlines()) >= min(number, texts.MOST_IN_A_LIST)
+        assert ("350" in message) == (number == 400)  # how many are left out
+
+
+@given(lengths=st.lists(st.integers(0, 4000), max_size=20), wide=st.booleans())
+def test_alerts_that_go_out_together_are_not_cut_and_none_is_left_out(lengths, wide):
+    letter = "🟢" if wide else "я"
+    entries = [Html(f"#{place}# " + letter * (size // 2)) for place, size in enumerate(lengths)]
+    messages = texts.pack_messages(entries, Html("heading"))
+    assert all(0 < utf16_length(message) <= MESSAGE_LIMIT for message in messages)
+    assert messages[0].startswith("heading")
+    joined = "\n\n".join(messages)
+    assert joined == "\n\n".join(["heading", *entries])
+
+
+def test_pop_ups_are_not_longer_than_telegram_takes(language):
+    who = f"{texts.cut('W' * 100, 60)} ({10**12})"
+    fits = {
+        "stranger_popup": {"id": 10**12},
+        "out_of_date": {},
+        "confirm_expired": {},
+        "already_pressed": {"who": who},
+        "reminder_set": {},
+        "not_forgotten_set": {},
+    }
+    for key, values in fits.items():
+        assert 0 < utf16_length(texts.popup(key, **values)) <= POPUP_LIMIT, key
+        assert "<" not in texts.popup(key, **values)
+
+
+def test_pop_up_with_a_name_of_emoji_is_not_longer_than_telegram_takes(language):
+    who = f"{texts.cut(WIDE, 60)} ({10**12})"
+    assert utf16_length(texts.popup("already_pressed", who=who)) <= POPUP_LIMIT
+
+
+# ---------------------------------------------------------------- what the screens say
+
+
+def test_what_is_unknown_is_not_shown_as_zero(english):
+    server = Server("office", "https://10.0.0.1")
+    unknown = Conference("s@x", "", "", "", None, None, "https://10.0.0.1")
+    message = texts.plain(texts.conferences(server, texts.page_of([unknown], 0, 5), 1))
+    assert "Untitled" in message
+    assert "an unknown time" in message
+    assert "No ID" in message
+    for words in ("Owner", "Participants", "None", " 0"):
+        assert words not in message.partition("As of")[0]
+
+
+def test_error_in_an_overview_takes_the_place_of_the_number(english):
+    server = Server("office", "https://10.0.0.1")
+    error = PermissionMissing(server, "permission", permission="users:read")
+    page = texts.page_of([server], 0, 8)
+    said = texts.plain(texts.overviews(page, [Overview(server, Status(UP), 0, error)]))
+    assert "Running conferences: 0" in said
+    assert "users:read" in said
+    assert "People online" not in said
+
+
+def test_same_error_twice_is_said_once(english):
+    server = Server("office", "https://10.0.0.1")
+    error = ServerUnreachable(server, "name_not_found")
+    page = texts.page_of([server], 0, 8)
+    said = texts.overviews(page, [Overview(server, Status(UP), error, error)])
+    assert said.count(texts.reason_words("name_not_found")) == 1
+
+
+def test_two_different_reasons_are_both_told(english):
+    server = Server("office", "https://10.0.0.1", status_port=4307)
+    said = texts.plain(texts.state_sentence(server, Status(DOWN, "refused", "timed_out")))
+    assert "timed out" in said
+    assert "port 4307: connection refused" in said
+    same = texts.plain(texts.state_sentence(server, Status(DOWN, "refused", "refused")))
+    assert same.count("refused") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "spoken"),
+    [
+        ({"LANG": "ru_RU.UTF-8"}, "ru"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "de_DE.UTF-8"}, "de"),
+        ({"LC_MESSAGES": "es_ES"}, "es"),
+        ({"LANG": "Russian_Russia.1251"}, "ru"),
+        ({"LANG": "fr_FR.UTF-8"}, "en"),
+        ({"LC_ALL": "C"}, "en"),
+        ({"LC_ALL": "POSIX", "LANG": "ru_RU"}, "en"),
+    ],
+)
+def test_language_of_the_computer(monkeypatch, variables, spoken):
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert texts.system_language() == spoken
+
+
+# ---------------------------------------------------------------- buttons
+
+
+def all_keyboards(text: str) -> list:
+    server = a_server(text, is_checked=True)
+    other = a_server(text, is_forgotten_watched=True)
+    servers = [a_server(text, number) for number in range(60)]
+    conferences = [a_conference(text, number) for number in range(60)]
+    found = [Forgotten(one, "empty", 0) for one in conferences]
+    press = Press("ask_stop", keyboards.key_of("x"), keyboards.key_of("y"), 11, 1440)
+    made = [
+        keyboards.servers(texts.page_of(servers, 1, texts.SERVERS_A_PAGE)),
+        keyboards.servers(texts.page_of(servers[:1], 0, texts.SERVERS_A_PAGE)),
+        keyboards.overviews(texts.page_of(servers, 1, texts.OVERVIEWS_A_PAGE)),
+        keyboards.menu(server),
+        keyboards.to_menus(servers),
+        keyboards.confirm("stop_all", server, press, keyboards.key_of("z")),
+        keyboards.back_to_list(server, press),
+        keyboards.forgotten_alert(server, conferences[0]),
+        keyboards.forgotten_list_alert(server),
+        keyboards.error(server, press),
+    ]
+    for one in (server, other):
+        made.append(keyboards.status(one))
+        made.append(keyboards.refresh_and_back(one, "online"))
+        page = texts.page_of(conferences, 1, texts.CONFERENCES_A_PAGE)
+        made.append(keyboards.conferences(one, page))
+        page = texts.page_of(found, 1, texts.CONFERENCES_A_PAGE)
+        made.append(keyboards.forgotten(one, page, 60, 60))
+        made.append(keyboards.forgotten(one, page, 90, 1))
+    return made
+
+
+@pytest.mark.parametrize("kind", ODD_TEXTS)
+def test_buttons_have_labels_that_can_be_read(language, kind):
+    for keyboard in all_keyboards(ODD_TEXTS[kind]):
+        rows = keyboard.keyboard
+        assert 0 < sum(len(row) for row in rows) <= 100
+        assert len(json.dumps(keyboard.to_dict())) <= 10_000
+        for row in rows:
+            assert 1 <= len(row) <= 8
+            for button in row:
+                assert button.text == texts.clean(button.text) != ""
+                assert len(button.text) <= texts.LONGEST_LABEL + 10
+                assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text)
+                assert 1 <= len(button.callback_data.encode()) <= 64
+
+
+def test_title_on_a_button_is_what_it_is(english):
+    conference = a_conference("<b>R&D</b> &amp;")
+    page = texts.page_of([conference], 0, 5)
+    labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
+    assert labels[0] == "⏹ 1. <b>R&D</b> &amp;"
+    assert html.unescape(labels[0]) != labels[0]
+
+
+def test_stop_button_has_the_number_of_its_entry(english):
+    conferences = [a_conference("Planning", number) for number in range(8)]
+    page = texts.page_of(conferences, 1, 5)
+    labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
+    assert labels[:3] == ["⏹ 6. Planning", "⏹ 7. Planning", "⏹ 8. Planning"]
+    said = texts.plain(texts.conferences(a_server("x"), page, 8))
+    assert "6. Planning" in said
+    assert "8. Planning" in said
+    assert "8 conferences are running" in said

@@ -1,0 +1,330 @@
+"""Auf Deutsch."""
+
+WORDS = {
+    # the screens
+    "servers": "<b>Server</b>\nBitte wählen Sie einen Server.",
+    "all_servers": "Alle Server",
+    "heading": "<b>{server}</b> · {screen}",
+    "bold": "<b>{text}</b>",
+    "menu_question": "Was möchten Sie sehen?",
+    "status": "Status",
+    "conferences": "Laufende Konferenzen",
+    "online": "Benutzer online",
+    "forgotten": "Vergessene Konferenzen",
+    "read_at": "<i>Stand: {time}</i>",
+    "page": "Seite {number} von {total}",
+    "state_up": "{sign} Der Server läuft",
+    "state_web_only": (
+        "{sign} Der Webdienst antwortet, der Serverdienst auf Port {port} aber nicht: {reason}. "
+        "Der Dienst ist gestoppt, oder eine Firewall sperrt den Port"
+    ),
+    "state_down": "{sign} Der Server antwortet nicht: {reason}",
+    "reasons": "{web} (Port {port}: {reason})",
+    "state_since": "Seit {time} ({duration})",
+    "check_on": "Überwachung eingeschaltet: alle {interval}",
+    "check_off": "Überwachung ausgeschaltet",
+    "conferences_none": "Zurzeit läuft keine Konferenz.",
+    "conferences_number": ("{number} Konferenz läuft", "{number} Konferenzen laufen"),
+    "overview_conferences": "Laufende Konferenzen: {number}",
+    "overview_online": "Personen online: {number}",
+    "untitled": "Ohne Titel",
+    "entry_title": "<b>{number}. {title}</b>",
+    "entry_server": "Server: {server}",
+    "entry_id": 'ID: <a href="{url}">{id}</a>',
+    "entry_no_id": "Ohne ID: lässt sich von hier aus nicht beenden",
+    "entry_owner": "Besitzer: {owner}",
+    "entry_participants": "Teilnehmer laut Protokoll: {number}",
+    "entry_age": "Laufzeit: {duration}",
+    "entry_realtime": '<a href="{url}">Echtzeit-Verwaltung</a>',
+    "online_of": "Online: <b>{online}</b> von {accounts}",
+    "accounts": ("{number} Konto", "{number} Konten"),
+    "online_free": "Verfügbar: {number}",
+    "online_busy": "Beschäftigt: {number}",
+    "online_in_conference": "In einer Konferenz: {number}",
+    "online_other": "Sonstige: {number}",
+    "forgotten_age": "Gesucht: Konferenzen, die seit über {age} laufen und wohl nicht mehr gebraucht werden",
+    "forgotten_none": "Es gibt keine vergessenen Konferenzen.",
+    "forgotten_number": ("{number} Konferenz gefunden", "{number} Konferenzen gefunden"),
+    "forgotten_watch_on": "Vergessene Konferenzen melden: ein",
+    "forgotten_watch_off": "Vergessene Konferenzen melden: aus",
+    "forgotten_empty": "Niemand nimmt teil",
+    "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
+    "forgotten_moderator_alone": "Nur ein Moderator nimmt teil",
+    "forgotten_no_leader": (
+        "{number} Teilnehmer, aber weder Besitzer noch Moderator",
+        "{number} Teilnehmer, aber weder Besitzer noch Moderator",
+    ),
+    "forgotten_age_unknown": "Wie lange sie schon läuft, ist nicht bekannt",
+    "forgotten_not_examined": "Wer teilnimmt, war nicht zu ermitteln",
+    # times
+    "duration_unknown": "unbekannt",
+    "duration_days": "{number} d",
+    "duration_hours": "{number} h",
+    "duration_minutes": "{number} min",
+    "duration_seconds": "{number} s",
+    # stopping
+    "confirm_stop": "<b>Diese Konferenz beenden?</b>",
+    "people_now": ("Jetzt dabei: {number} Teilnehmer", "Jetzt dabei: {number} Teilnehmer"),
+    "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
+    "confirm_limit": "Sie können innerhalb von 5 Minuten bestätigen.",
+    "confirm_expired": (
+        "Es sind mehr als 5 Minuten vergangen. Bitte öffnen Sie die Bestätigung noch einmal."
+    ),
+    "confirm_stop_all": (
+        "<b>{number} Konferenz auf {server} beenden?</b>",
+        "<b>{number} Konferenzen auf {server} beenden?</b>",
+    ),
+    "short_entry": "{number}. {title}",
+    "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
+    "all_are_older": "Alle laufen seit über {age}",
+    "list_changed": (
+        "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach."
+    ),
+    "not_running": "Diese Konferenz läuft nicht mehr.",
+    "result_stopped": "⏹ Die Konferenz „{title}“ auf {server} ist beendet.",
+    "result_still_running": (
+        "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf {server} läuft "
+        "noch. Bitte sehen Sie gleich noch einmal in die Liste."
+    ),
+    "result_already_over": "Die Konferenz „{title}“ auf {server} war schon zu Ende.",
+    "result_failed": "⚠️ Die Konferenz „{title}“ auf {server} wurde nicht beendet.",
+    "stop_all_stopped": "⏹ {title}: beendet",
+    "stop_all_still_running": "⚠️ {title}: läuft noch",
+    "stop_all_already_over": "{title}: war schon zu Ende",
+    "stop_all_failed": "⚠️ {title}: nicht beendet",
+    "stopped_by": "⏹ {who} hat die Konferenz „{title}“ auf {server} beendet.",
+    "already_pressed": "{who} hat diese Schaltfläche bereits gedrückt. Aktualisieren Sie die Liste, um das Ergebnis zu sehen.",
+    "stopped_all_by": (
+        "⏹ {who} hat {number} Konferenz auf {server} beendet:",
+        "⏹ {who} hat {number} Konferenzen auf {server} beendet:",
+    ),
+    # errors
+    "error_unreachable": "Die Daten konnten nicht abgerufen werden: {reason}.",
+    "error_wrong_secret": (
+        "Der Server hat client_id und client_secret nicht akzeptiert. Vergleichen Sie beide mit "
+        "der OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
+    ),
+    "error_token_refused": (
+        "Der Server lehnt das Token ab, das er gerade selbst ausgestellt hat. Prüfen Sie, ob die "
+        "OAuth2-Anwendung aktiviert ist und die Adresse des Servers stimmt."
+    ),
+    "error_permission": (
+        "Es fehlt die Berechtigung <code>{permission}</code>. Aktivieren Sie sie für die "
+        "OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
+    ),
+    "error_api_version": (
+        "Unter dieser Adresse gibt es keine API {version}. Prüfen Sie ip und api_version in den "
+        "Einstellungen."
+    ),
+    "error_conference": "Diese Konferenz gibt es auf dem Server nicht mehr.",
+    "error_status": "Der Server hat mit dem Fehler HTTP {status} geantwortet.",
+    "error_redirect": (
+        "Der Server verweist auf eine andere Adresse: {location}. Wenn das die richtige ist, "
+        "tragen Sie sie bei ip ein."
+    ),
+    "error_not_json": (
+        "So antwortet kein TrueConf Server. Prüfen Sie die Adresse, die bei ip eingetragen ist."
+    ),
+    "error_shape": "In der Antwort des Servers fehlen Angaben, die darin stehen müssten.",
+    "error_too_large": "Die Antwort des Servers ist zu groß, um sie zu lesen.",
+    "error_endless": "Die Liste des Servers nimmt kein Ende, ihre Seiten wiederholen sich.",
+    "reason_refused": "Verbindung abgelehnt, der Port ist geschlossen",
+    "reason_timed_out": "Zeitüberschreitung",
+    "reason_no_answer": "Verbindung hergestellt, aber es kam nichts zurück",
+    "reason_name_not_found": "Name des Servers im DNS nicht gefunden",
+    "reason_no_route": "kein Weg zum Server, bitte das Netzwerk prüfen",
+    "reason_cut": "Verbindung abgebrochen",
+    "reason_not_https": "dieser Port spricht kein HTTPS",
+    "reason_ca_file": "die Datei aus ssl_certificate wurde nicht gefunden",
+    "reason_certificate_expired": "das Zertifikat ist abgelaufen oder noch nicht gültig",
+    "reason_certificate_name": "das Zertifikat ist auf einen anderen Namen ausgestellt",
+    "reason_certificate_untrusted": (
+        "dem Zertifikat wird nicht vertraut; ist es selbstsigniert, geben Sie bei "
+        "ssl_certificate die Datei ca.crt des Servers an"
+    ),
+    "reason_failed": "Verbindung fehlgeschlagen",
+    "reason_http": "Fehler HTTP {status}",
+    # unasked
+    "alert_since": "Seit {time}",
+    "alert_first": "Das war schon bei der ersten Prüfung so ({time})",
+    "alert_up": "{sign} Der Server läuft wieder",
+    "alert_outage": "Ausfall: {duration}, von {since} bis {until}",
+    "alert_own_network": (
+        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch den Server "
+        "erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antwortet der Server.",
+        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch einen der "
+        "{number} Server erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antworten "
+        "alle Server.",
+    ),
+    "alert_missed": "📡 Von {since} bis {until} war Telegram nicht erreichbar. In dieser Zeit:",
+    "alert_several": "Mehrere Meldungen auf einmal:",
+    "alert_forgotten": "🕓 Auf {server} wurde offenbar eine Konferenz vergessen",
+    "alert_forgotten_list": (
+        "🕓 Auf {server} wurde offenbar {number} Konferenz vergessen:",
+        "🕓 Auf {server} wurden offenbar {number} Konferenzen vergessen:",
+    ),
+    "reminder_off": "Meldungen über vergessene Konferenzen sind für diesen Server aus, deshalb kommt keine Erinnerung. Schalten Sie sie unter „Vergessene Konferenzen“ ein.",
+    "reminder_set": "Sie werden in einer Stunde erinnert, falls die Konferenz dann noch läuft.",
+    "not_forgotten_set": "In Ordnung. Diese Sitzung der Konferenz wird nicht mehr gemeldet.",
+    # access and commands
+    "stranger": (
+        "Sie haben keinen Zugriff auf diesen Bot. Ihre ID: <code>{id}</code>\n"
+        "Bitten Sie den Betreiber des Bots, sie bei <code>tg-users-id</code> einzutragen."
+    ),
+    "stranger_popup": "Sie haben keinen Zugriff. Ihre ID: {id}",
+    "your_id": "Ihre ID: <code>{id}</code>",
+    "group_id": "ID dieser Gruppe: <code>{id}</code>",
+    "out_of_date": "Diese Schaltfläche ist veraltet. Öffnen Sie das Menü mit /start neu.",
+    "help": (
+        "Dieser Bot zeigt, was auf Ihren TrueConf Servern geschieht.\n\n"
+        "/start — Server\n"
+        "/status — alle Server in einer Nachricht\n"
+        "/id — Ihre Telegram-ID\n"
+        "/help — diese Hilfe\n\n"
+        "🟢 der Server läuft\n"
+        "🟡 nur der Webdienst antwortet: Der Serverdienst ist gestoppt oder sein Port gesperrt\n"
+        "🔴 der Server antwortet nicht\n\n"
+        "Der Bot beendet nichts von selbst: nur, wenn Sie es auslösen und bestätigen."
+    ),
+    "command_start": "Server",
+    "command_status": "Alle Server in einer Nachricht",
+    "command_id": "Meine Telegram-ID",
+    "command_help": "Hilfe",
+    # buttons
+    "button_back": "← Zurück",
+    "button_refresh": "🔄 Aktualisieren",
+    "button_previous": "◀",
+    "button_next": "▶",
+    "button_status": "Status",
+    "button_conferences": "Laufende Konferenzen",
+    "button_online": "Benutzer online",
+    "button_forgotten": "Vergessene Konferenzen",
+    "button_all_servers": "Alle Server",
+    "button_check_on": "Überwachung einschalten",
+    "button_check_off": "Überwachung ausschalten",
+    "button_watch_on": "Vergessene melden",
+    "button_watch_off": "Vergessene nicht mehr melden",
+    "button_stop_entry": "⏹ {number}. {title}",
+    "button_stop": "⏹ Beenden",
+    "button_stop_all": ("⏹ {number} beenden", "⏹ Alle {number} beenden"),
+    "button_confirm_stop": "Ja, beenden",
+    "button_remind": "In 1 h erinnern",
+    "button_not_forgotten": "Wird gebraucht",
+    "button_chosen": "• {text} •",
+    # settings, in the console
+    "problem_no_file": "{key}: Diese Datei gibt es nicht.",
+    "problem_unreadable": "{key}: Die Datei konnte nicht gelesen werden.",
+    "problem_encoding": (
+        "{key}: Die Codierung ist nicht UTF-8. Speichern Sie die Datei als UTF-8 (im "
+        "Windows-Editor: „Speichern unter“, „Codierung“)."
+    ),
+    "problem_empty": "{key}: Hier steht nichts; erwartet werden die Einstellungen als JSON.",
+    "problem_json": (
+        "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Oft fehlt ein Komma, "
+        "ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel."
+    ),
+    "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: in JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
+    "problem_not_object": (
+        "Die Einstellungen müssen mit {{ beginnen und mit }} enden, wie in settings.json.example."
+    ),
+    "problem_twice": "Der Schlüssel „{key}“ kommt doppelt vor. Lassen Sie nur einen stehen.",
+    "problem_missing": "Der Schlüssel {key} fehlt.",
+    "problem_blank": "{key} ist leer, bitte ausfüllen.",
+    "problem_placeholder": (
+        "Bei {key} steht noch der Platzhalter {found} aus dem Beispiel. Ersetzen Sie ihn durch "
+        "Ihren eigenen Wert."
+    ),
+    "problem_not_text": "{key} muss ein Text in Anführungszeichen sein.",
+    "problem_number": "{key} ist {found}, erwartet wird eine Zahl von {least} bis {most}.",
+    "problem_switch": "{key} ist {found}, erwartet wird 1 (ein) oder 0 (aus).",
+    "problem_choice": "{key} ist {found}, möglich sind: {choices}.",
+    "problem_token": (
+        "{key} sieht nicht wie ein Token von BotFather aus: Ziffern, ein Doppelpunkt, etwa 35 "
+        "Buchstaben und Ziffern."
+    ),
+    "problem_users": (
+        "{key} ist {found}, erwartet wird eine Liste von IDs, zum Beispiel [123456789, 987654321]."
+    ),
+    "problem_user": (
+        "{key} ist {found}, erwartet wird eine Telegram-ID aus Ziffern, zum Beispiel 123456789."
+    ),
+    "problem_only_groups": (
+        "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."
+    ),
+    "problem_address": (
+        "{key} ist keine Adresse. Sie beginnt mit einem von: {schemes}; dann folgen ://, ein Name "
+        "und ein Port."
+    ),
+    "problem_section": "{key} ist {found}, erwartet wird ein Abschnitt in geschweiften Klammern.",
+    "problem_server_name": "{key}: Der Name eines Servers ist leer.",
+    "problem_ip": (
+        "{key} ist {found}, erwartet wird die Adresse oder der Name des Servers, zum Beispiel "
+        "192.168.0.1 oder video.example.org:8443."
+    ),
+    "problem_certificate": (
+        "{key} ist {found}, erwartet wird true, false oder der Pfad zu einer Datei ca.crt."
+    ),
+    "problem_no_certificate": "{key}: Die Datei {found} wurde nicht gefunden.",
+    "problem_bad_certificate": "{key}: Die Datei {found} enthält kein Zertifikat im PEM-Format.",
+    "problem_version": "{key} ist {found}, erwartet wird eine API-Version wie v3.3.",
+    "problem_unknown": "{key}: Diesen Schlüssel kennt der Bot nicht, er wird ignoriert.",
+    "problem_unknown_near": "{key}: Diesen Schlüssel kennt der Bot nicht. Meinten Sie {near}?",
+    "problem_unencrypted": (
+        "{key}: http:// ist unverschlüsselt, client_secret lässt sich unterwegs mitlesen."
+    ),
+    "problem_unchecked": (
+        "{key}: Bei false wird das Zertifikat nicht geprüft, und jeder kann sich als dieser "
+        "Server ausgeben."
+    ),
+    "command_line": "Ein Telegram-Bot für Administratoren von TrueConf Server.",
+    "settings_wrong": "Die Einstellungen ({source}) müssen korrigiert werden:",
+    "settings_help_file": (
+        "README.md beschreibt alle Schlüssel, settings.json.example ist eine Vorlage."
+    ),
+    "settings_none": (
+        "Es gibt noch keine Einstellungen. So geht es weiter:\n"
+        "1. Kopieren Sie settings.json.example nach settings.json und füllen Sie die Datei aus.\n"
+        "2. Oder probieren Sie es ohne Konto und ohne Server aus: python main.py --demo\n"
+        "3. Oder folgen Sie README.md: Dort steht, wie man einen Bot und eine OAuth2-Anwendung "
+        "anlegt."
+    ),
+    "settings_none_replit": (
+        "Es gibt kein Secret namens settings. Öffnen Sie in Replit Secrets, legen Sie den "
+        "Schlüssel settings an und fügen Sie als Wert den Inhalt von settings.json ein. Auch ein "
+        "Deployment braucht dieses Secret."
+    ),
+    "token_refused": (
+        "Telegram hat das Token des Bots (tg-api-token) nicht akzeptiert. Kopieren Sie es bei "
+        "@BotFather noch einmal: /mybots, Ihr Bot, API Token."
+    ),
+    # --check and --demo, in the console
+    "check_settings": "Einstellungen: {source}",
+    "check_all_well": "Alles in Ordnung: starten Sie python main.py",
+    "check_not_well": "Korrigieren Sie die Zeilen mit [!!] und prüfen Sie noch einmal.",
+    "check_proxy": "Proxy für Telegram: {host}",
+    "check_telegram": "Telegram: der Bot heißt @{name}",
+    "check_telegram_silent": "Telegram antwortet nicht ({reason}). Prüfen Sie die Internetverbindung; wo Telegram gesperrt ist, tragen Sie in tg-proxy einen Proxy ein.",
+    "check_telegram_by_proxy": "Telegram antwortet über den Proxy nicht ({reason}). Prüfen Sie Adresse, Name und Passwort in tg-proxy.",
+    "check_user": "An Benutzer {id} kann der Bot schreiben",
+    "check_user_silent": "An Benutzer {id} kann der Bot nicht schreiben. Er muss https://t.me/{name} öffnen und „Starten“ drücken; prüfen Sie auch die ID.",
+    "check_group": "In die Gruppe {id} kann der Bot schreiben",
+    "check_group_silent": "In die Gruppe {id} kann der Bot nicht schreiben. Fügen Sie @{name} hinzu; /id in der Gruppe zeigt ihre ID.",
+    "check_name": "Der Name {host} wurde gefunden: {address}",
+    "check_name_not_found": "Der Name {host} wurde nicht gefunden. Prüfen Sie ip in den Einstellungen und den DNS dieses Computers.",
+    "check_service": "Der Dienst auf Port {port} antwortet",
+    "check_service_silent": 'Port {port}: {reason}. Starten Sie den Dienst TrueConf Server oder öffnen Sie den Port für diesen Computer; ist er absichtlich zu, setzen Sie "port": 0 in server_status.',
+    "check_web": "Der Webteil antwortet, sein Zertifikat stimmt: {url}",
+    "check_web_unchecked": "Der Webteil antwortet, sein Zertifikat wird nicht geprüft: {url}",
+    "check_certificate_wrong": '{url}: {reason}. Bei einem selbst signierten Zertifikat laden Sie ca.crt in der Verwaltungsoberfläche des Servers herunter (Web, HTTPS), legen Sie die Datei neben settings.json und setzen Sie "ssl_certificate": "ca.crt". In ip muss der Name stehen, auf den das Zertifikat lautet.',
+    "check_web_silent": "Der Webteil {url}: {reason}. Prüfen Sie ip und den Port in den Einstellungen und ob ein Browser auf diesem Computer die Adresse öffnet.",
+    "check_log_file": "log-file: den Ordner {folder} gibt es nicht. Legen Sie ihn an oder wählen Sie einen anderen Pfad.",
+    "check_clock": "Die Uhren des Servers und dieses Computers weichen um {difference} voneinander ab. Schalten Sie die Zeitsynchronisierung ein.",
+    "check_clock_right": "Die Uhren des Servers und dieses Computers stimmen überein",
+    "check_login": "client_id und client_secret stimmen",
+    "check_permission": "Die Berechtigung {permission} ist da",
+    "option_settings": "eine andere Einstellungsdatei als settings.json neben main.py",
+    "option_check": "Einstellungen, Telegram und Server prüfen, dann enden",
+    "option_demo": "den Bot ohne Konto und ohne Server zeigen",
+    "demo_running": "Vorführung: {url}\nBeenden: Strg+C",
+    "demo_in_telegram": "Vorführung: die Server sind simuliert, der Bot antwortet in Telegram. Beenden: Strg+C",
+}

@@ -1,0 +1,300 @@
+"""In English."""
+
+WORDS = {
+    # the screens
+    "servers": "<b>Servers</b>\nChoose a server.",
+    "all_servers": "All servers",
+    "heading": "<b>{server}</b> · {screen}",
+    "bold": "<b>{text}</b>",
+    "menu_question": "What would you like to see?",
+    "status": "Status",
+    "conferences": "Running conferences",
+    "online": "Online users",
+    "forgotten": "Forgotten conferences",
+    "read_at": "<i>As of {time}</i>",
+    "page": "Page {number} of {total}",
+    "state_up": "{sign} The server is up",
+    "state_web_only": (
+        "{sign} The web part answers, but the service on port {port} does not: {reason}. "
+        "The service is stopped, or a firewall blocks the port"
+    ),
+    "state_down": "{sign} The server does not answer: {reason}",
+    "reasons": "{web} (port {port}: {reason})",
+    "state_since": "Since {time} ({duration})",
+    "check_on": "Constant check is on: every {interval}",
+    "check_off": "Constant check is off",
+    "conferences_none": "No conference is running now.",
+    "conferences_number": ("{number} conference is running", "{number} conferences are running"),
+    "overview_conferences": "Running conferences: {number}",
+    "overview_online": "People online: {number}",
+    "untitled": "Untitled",
+    "entry_title": "<b>{number}. {title}</b>",
+    "entry_server": "Server: {server}",
+    "entry_id": 'ID: <a href="{url}">{id}</a>',
+    "entry_no_id": "No ID: it cannot be stopped from here",
+    "entry_owner": "Owner: {owner}",
+    "entry_participants": "Participants in the log: {number}",
+    "entry_age": "Running for {duration}",
+    "entry_realtime": '<a href="{url}">Real-time management</a>',
+    "online_of": "Online: <b>{online}</b> of {accounts}",
+    "accounts": ("{number} account", "{number} accounts"),
+    "online_free": "Free: {number}",
+    "online_busy": "Busy: {number}",
+    "online_in_conference": "In a conference: {number}",
+    "online_other": "Other: {number}",
+    "forgotten_age": "Looking for those that run for more than {age} and seem no longer needed",
+    "forgotten_none": "There are no forgotten conferences.",
+    "forgotten_number": ("{number} conference found", "{number} conferences found"),
+    "forgotten_watch_on": "Alerts about forgotten conferences: on",
+    "forgotten_watch_off": "Alerts about forgotten conferences: off",
+    "forgotten_empty": "Nobody is in it",
+    "forgotten_owner_alone": "Only its owner is in it",
+    "forgotten_moderator_alone": "Only one moderator is in it",
+    "forgotten_no_leader": (
+        "{number} person is in it, but neither the owner nor a moderator",
+        "{number} people are in it, but neither the owner nor a moderator",
+    ),
+    "forgotten_age_unknown": "It is not known how long it has been running",
+    "forgotten_not_examined": "Could not find out who is in it",
+    # times
+    "duration_unknown": "an unknown time",
+    "duration_days": "{number} d",
+    "duration_hours": "{number} h",
+    "duration_minutes": "{number} min",
+    "duration_seconds": "{number} s",
+    # stopping
+    "confirm_stop": "<b>Stop this conference?</b>",
+    "people_now": ("{number} person is in it now", "{number} people are in it now"),
+    "people_unknown": "Could not find out how many people are in it",
+    "confirm_limit": "You can confirm within 5 minutes.",
+    "confirm_expired": "More than 5 minutes have passed. Please open the confirmation again.",
+    "confirm_stop_all": (
+        "<b>Stop {number} conference on {server}?</b>",
+        "<b>Stop {number} conferences on {server}?</b>",
+    ),
+    "short_entry": "{number}. {title}",
+    "and_more": ("…and {number} more conference", "…and {number} more conferences"),
+    "all_are_older": "All have been running for more than {age}",
+    "list_changed": "⚠️ The list has changed. Nothing was stopped, please look again.",
+    "not_running": "This conference is no longer running.",
+    "result_stopped": "⏹ The conference “{title}” on {server} is stopped.",
+    "result_still_running": (
+        "⚠️ The server took the command, but the conference “{title}” on {server} is still "
+        "running. Look at the list again in a moment."
+    ),
+    "result_already_over": "The conference “{title}” on {server} was already over.",
+    "result_failed": "⚠️ The conference “{title}” on {server} was not stopped.",
+    "stop_all_stopped": "⏹ {title}: stopped",
+    "stop_all_still_running": "⚠️ {title}: still running",
+    "stop_all_already_over": "{title}: already over",
+    "stop_all_failed": "⚠️ {title}: not stopped",
+    "stopped_by": "⏹ The conference “{title}” on {server} was stopped by {who}.",
+    "already_pressed": "{who} has already pressed this button. Refresh the list to see the outcome.",
+    "stopped_all_by": (
+        "⏹ {who} stopped {number} conference on {server}:",
+        "⏹ {who} stopped {number} conferences on {server}:",
+    ),
+    # errors
+    "error_unreachable": "Could not get the data: {reason}.",
+    "error_wrong_secret": (
+        "The server did not accept client_id and client_secret. Compare them with the OAuth2 "
+        "application in the server's control panel."
+    ),
+    "error_token_refused": (
+        "The server refused the token it has just issued. Check that the OAuth2 "
+        "application is enabled and that the server's address is right."
+    ),
+    "error_permission": (
+        "The permission <code>{permission}</code> is missing. Tick it for the OAuth2 application "
+        "in the server's control panel."
+    ),
+    "error_api_version": (
+        "There is no API {version} at this address. Check ip and api_version in the settings."
+    ),
+    "error_conference": "The server no longer has this conference.",
+    "error_status": "The server answered with HTTP error {status}.",
+    "error_redirect": (
+        "The server points to another address: {location}. If that is the right one, put it "
+        "into ip."
+    ),
+    "error_not_json": "This is not how a TrueConf Server answers. Check the address in ip.",
+    "error_shape": "The server's answer is missing expected data.",
+    "error_too_large": "The server's answer is too large to be read.",
+    "error_endless": "The server's list does not end: its pages repeat.",
+    "reason_refused": "connection refused, the port is closed",
+    "reason_timed_out": "timed out",
+    "reason_no_answer": "connected, but no answer came",
+    "reason_name_not_found": "the server's name was not found in DNS",
+    "reason_no_route": "no route to the server, check the network",
+    "reason_cut": "the connection was lost",
+    "reason_not_https": "this port does not speak HTTPS",
+    "reason_ca_file": "the file named in ssl_certificate was not found",
+    "reason_certificate_expired": "the certificate has expired or is not valid yet",
+    "reason_certificate_name": "the certificate was issued for another name",
+    "reason_certificate_untrusted": (
+        "the certificate is not trusted; if it is self-signed, name the server's ca.crt in "
+        "ssl_certificate"
+    ),
+    "reason_failed": "the connection failed",
+    "reason_http": "HTTP error {status}",
+    # unasked
+    "alert_since": "Since {time}",
+    "alert_first": "This was already the case at the first check ({time})",
+    "alert_up": "{sign} The server is up again",
+    "alert_outage": "It was down for {duration}: from {since} to {until}",
+    "alert_own_network": (
+        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor the "
+        "server. Most likely its own network was down. The server answers now.",
+        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor any of "
+        "the {number} servers. Most likely its own network was down. All servers answer now.",
+    ),
+    "alert_missed": "📡 Telegram could not be reached from {since} to {until}. Meanwhile:",
+    "alert_several": "Several messages at once:",
+    "alert_forgotten": "🕓 This conference on {server} seems to be forgotten",
+    "alert_forgotten_list": (
+        "🕓 {number} conference on {server} seems to be forgotten:",
+        "🕓 {number} conferences on {server} seem to be forgotten:",
+    ),
+    "reminder_off": "Alerts about forgotten conferences are off for this server, so there will be no reminder. Turn them on on the screen Forgotten conferences.",
+    "reminder_set": "I will remind you in an hour if the conference is still running.",
+    "not_forgotten_set": "All right. I will not mention this run of the conference again.",
+    # access and commands
+    "stranger": (
+        "You have no access to this bot. Your ID: <code>{id}</code>\n"
+        "Ask the owner of the bot to add it to <code>tg-users-id</code>."
+    ),
+    "stranger_popup": "You have no access. Your ID: {id}",
+    "your_id": "Your ID: <code>{id}</code>",
+    "group_id": "ID of this group: <code>{id}</code>",
+    "out_of_date": "This button is out of date. Send /start to open the menu again.",
+    "help": (
+        "This bot shows what is happening on your TrueConf Servers.\n\n"
+        "/start — servers\n"
+        "/status — all servers in one message\n"
+        "/id — your Telegram ID\n"
+        "/help — this help\n\n"
+        "🟢 the server is up\n"
+        "🟡 only the web part answers: the service is stopped or its port is closed\n"
+        "🔴 the server does not answer\n\n"
+        "The bot stops nothing by itself: only when you press the button and confirm."
+    ),
+    "command_start": "Servers",
+    "command_status": "All servers in one message",
+    "command_id": "My Telegram ID",
+    "command_help": "Help",
+    # buttons
+    "button_back": "← Back",
+    "button_refresh": "🔄 Refresh",
+    "button_previous": "◀",
+    "button_next": "▶",
+    "button_status": "Status",
+    "button_conferences": "Running conferences",
+    "button_online": "Online users",
+    "button_forgotten": "Forgotten conferences",
+    "button_all_servers": "All servers",
+    "button_check_on": "Turn constant check on",
+    "button_check_off": "Turn constant check off",
+    "button_watch_on": "Alert me to forgotten ones",
+    "button_watch_off": "Stop alerting me to forgotten ones",
+    "button_stop_entry": "⏹ {number}. {title}",
+    "button_stop": "⏹ Stop",
+    "button_stop_all": ("⏹ Stop {number}", "⏹ Stop all {number}"),
+    "button_confirm_stop": "Yes, stop",
+    "button_remind": "Remind me in 1 h",
+    "button_not_forgotten": "Not forgotten",
+    "button_chosen": "• {text} •",
+    # settings, in the console
+    "problem_no_file": "{key}: there is no such file.",
+    "problem_unreadable": "{key}: the file could not be read.",
+    "problem_encoding": (
+        "{key}: the encoding is not UTF-8. Save the file as UTF-8 (in Notepad: Save as, Encoding)."
+    ),
+    "problem_empty": "{key}: it is empty; it should hold the settings as JSON.",
+    "problem_json": (
+        "{key}, line {line}, column {column}: this is not valid JSON. Often a comma, quote "
+        "or bracket is missing, or there is one too many."
+    ),
+    "problem_json_escape": "{key}, line {line}, column {column}: JSON wants a backslash twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
+    "problem_not_object": (
+        "The settings must start with {{ and end with }}, as in settings.json.example."
+    ),
+    "problem_twice": "The key “{key}” appears twice. Keep one of them.",
+    "problem_missing": "The key {key} is missing.",
+    "problem_blank": "{key} is empty; please fill it in.",
+    "problem_placeholder": "{key} still holds the example's hint {found}; put your own value there, without the brackets.",
+    "problem_not_text": "{key} must be text in quotes.",
+    "problem_number": "{key} is {found}; it must be a number from {least} to {most}.",
+    "problem_switch": "{key} is {found}; it must be 1 (on) or 0 (off).",
+    "problem_choice": "{key} is {found}; it must be one of: {choices}.",
+    "problem_token": (
+        "{key} does not look like a token from BotFather: digits, a colon, about 35 letters and "
+        "digits."
+    ),
+    "problem_users": "{key} is {found}; it must be a list of IDs, such as [123456789, 987654321].",
+    "problem_user": "{key} is {found}; it must be a numeric Telegram ID, such as 123456789.",
+    "problem_only_groups": "{key} holds only groups; add the ID of at least one person.",
+    "problem_address": (
+        "{key} is not an address. It starts with one of: {schemes}, then ://, a name and a port."
+    ),
+    "problem_section": "{key} is {found}; it must be a section in curly brackets.",
+    "problem_server_name": "{key}: the name of a server is empty.",
+    "problem_ip": (
+        "{key} is {found}; it must be the address or name of the server, such as 192.168.0.1 or "
+        "video.example.org:8443."
+    ),
+    "problem_certificate": "{key} is {found}; it must be true, false or the path of a ca.crt file.",
+    "problem_no_certificate": "{key}: the file {found} was not found.",
+    "problem_bad_certificate": "{key}: the file {found} holds no certificate in PEM format.",
+    "problem_version": "{key} is {found}; it must be a version of the API such as v3.3.",
+    "problem_unknown": "{key}: the bot does not know this key and ignores it.",
+    "problem_unknown_near": "{key}: the bot does not know this key. Did you mean {near}?",
+    "problem_unencrypted": "{key}: http:// is not encrypted, client_secret can be seen on the way.",
+    "problem_unchecked": "{key}: false means that anybody can pretend to be this server.",
+    "command_line": "A Telegram bot for the administrators of TrueConf Server.",
+    "settings_wrong": "The settings ({source}) need correcting:",
+    "settings_help_file": "README.md describes all keys, settings.json.example is a sample.",
+    "settings_none": (
+        "There are no settings yet. You have three options:\n"
+        "1. Copy settings.json.example to settings.json and fill it in.\n"
+        "2. Try it without an account and without a server: python main.py --demo\n"
+        "3. Follow README.md: how to register a bot and an OAuth2 application."
+    ),
+    "settings_none_replit": (
+        "There is no secret named settings. In Replit open Secrets, add the key settings and "
+        "paste the content of settings.json as its value. A deployment needs the secret too."
+    ),
+    "token_refused": (
+        "Telegram did not accept the bot's token (tg-api-token). Copy it from @BotFather again: "
+        "/mybots, your bot, API Token."
+    ),
+    # --check and --demo, in the console
+    "check_settings": "Settings: {source}",
+    "check_all_well": "All is well. Now start python main.py",
+    "check_not_well": "Correct the lines with [!!] and run the check again.",
+    "check_proxy": "Proxy for Telegram: {host}",
+    "check_telegram": "Telegram: the bot is @{name}",
+    "check_telegram_silent": "Telegram does not answer ({reason}). Check the internet connection; where Telegram is blocked, set a proxy in tg-proxy.",
+    "check_telegram_by_proxy": "Telegram does not answer through the proxy ({reason}). Check the address, name and password in tg-proxy.",
+    "check_user": "The bot may write to the user {id}",
+    "check_user_silent": "The bot cannot write to the user {id}. They should open https://t.me/{name} and press Start; check the ID too.",
+    "check_group": "The bot may write to the group {id}",
+    "check_group_silent": "The bot cannot write to the group {id}. Add @{name} to it; /id in the group shows its ID.",
+    "check_name": "The name {host} was found: {address}",
+    "check_name_not_found": "The name {host} was not found. Check ip in the settings and this computer's DNS.",
+    "check_service": "The service on port {port} answers",
+    "check_service_silent": 'Port {port}: {reason}. Start the TrueConf Server service or open the port for this computer; if it is closed on purpose, set "port": 0 in server_status.',
+    "check_web": "The web part answers and its certificate is right: {url}",
+    "check_web_unchecked": "The web part answers, its certificate is not checked: {url}",
+    "check_certificate_wrong": '{url}: {reason}. For a self-signed certificate download ca.crt from the server\'s control panel (Web, HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt". ip must be the name that the certificate was issued for.',
+    "check_web_silent": "The web part {url}: {reason}. Check ip and the port in the settings, and whether a browser on this computer opens the address.",
+    "check_log_file": "log-file: there is no folder {folder}. Make it or choose another path.",
+    "check_clock": "The server's clock and this computer's differ by {difference}. Turn time synchronisation on.",
+    "check_clock_right": "The server's clock and this computer's agree",
+    "check_login": "client_id and client_secret are right",
+    "check_permission": "The permission {permission} is there",
+    "option_settings": "a settings file other than settings.json beside main.py",
+    "option_check": "check the settings, Telegram and the servers, then end",
+    "option_demo": "show the bot without an account and without a server",
+    "demo_running": "Demo: {url}\nTo end it: Ctrl+C",
+    "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. To end it: Ctrl+C",
+}

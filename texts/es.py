@@ -1,0 +1,327 @@
+"""En español."""
+
+WORDS = {
+    # the screens
+    "servers": "<b>Servidores</b>\nElija un servidor.",
+    "all_servers": "Todos los servidores",
+    "heading": "<b>{server}</b> · {screen}",
+    "bold": "<b>{text}</b>",
+    "menu_question": "¿Qué desea ver?",
+    "status": "Estado",
+    "conferences": "Conferencias en curso",
+    "online": "Usuarios en línea",
+    "forgotten": "Conferencias olvidadas",
+    "read_at": "<i>Actualizado: {time}</i>",
+    "page": "Página {number} de {total}",
+    "state_up": "{sign} El servidor funciona",
+    "state_web_only": (
+        "{sign} La parte web responde, pero el servicio del puerto {port} no: {reason}. "
+        "El servicio está detenido o un cortafuegos bloquea el puerto"
+    ),
+    "state_down": "{sign} El servidor no responde: {reason}",
+    "reasons": "{web} (puerto {port}: {reason})",
+    "state_since": "Desde: {time} ({duration})",
+    "check_on": "Supervisión activada: cada {interval}",
+    "check_off": "Supervisión desactivada",
+    "conferences_none": "Ahora no hay ninguna conferencia en curso.",
+    "conferences_number": (
+        "{number} conferencia en curso",
+        "{number} conferencias en curso",
+    ),
+    "overview_conferences": "Conferencias en curso: {number}",
+    "overview_online": "Personas en línea: {number}",
+    "untitled": "Sin título",
+    "entry_title": "<b>{number}. {title}</b>",
+    "entry_server": "Servidor: {server}",
+    "entry_id": 'ID: <a href="{url}">{id}</a>',
+    "entry_no_id": "Sin ID: no se puede finalizar desde aquí",
+    "entry_owner": "Propietario: {owner}",
+    "entry_participants": "Participantes según el registro: {number}",
+    "entry_age": "Duración: {duration}",
+    "entry_realtime": '<a href="{url}">Administración en tiempo real</a>',
+    "online_of": "En línea: <b>{online}</b> de {accounts}",
+    "accounts": ("{number} cuenta", "{number} cuentas"),
+    "online_free": "Disponibles: {number}",
+    "online_busy": "Ocupados: {number}",
+    "online_in_conference": "En una conferencia: {number}",
+    "online_other": "Otros: {number}",
+    "forgotten_age": "Se buscan las que duran más de {age} y parecen ya no hacer falta",
+    "forgotten_none": "No hay conferencias olvidadas.",
+    "forgotten_number": (
+        "{number} conferencia encontrada",
+        "{number} conferencias encontradas",
+    ),
+    "forgotten_watch_on": "Avisos de conferencias olvidadas: activados",
+    "forgotten_watch_off": "Avisos de conferencias olvidadas: desactivados",
+    "forgotten_empty": "No hay nadie en ella",
+    "forgotten_owner_alone": "Solo está el propietario",
+    "forgotten_moderator_alone": "Solo hay un moderador",
+    "forgotten_no_leader": (
+        "Hay {number} participante, pero ni propietario ni moderador",
+        "Hay {number} participantes, pero ni propietario ni moderador",
+    ),
+    "forgotten_age_unknown": "No se sabe cuánto tiempo lleva en curso",
+    "forgotten_not_examined": "No se pudo averiguar quién participa",
+    # times
+    "duration_unknown": "desconocida",
+    "duration_days": "{number} d",
+    "duration_hours": "{number} h",
+    "duration_minutes": "{number} min",
+    "duration_seconds": "{number} s",
+    # stopping
+    "confirm_stop": "<b>¿Finalizar esta conferencia?</b>",
+    "people_now": ("Ahora hay {number} participante", "Ahora hay {number} participantes"),
+    "people_unknown": "No se pudo averiguar cuántos participan",
+    "confirm_limit": "Puede confirmar durante los próximos 5 minutos.",
+    "confirm_expired": "Han pasado más de 5 minutos. Vuelva a abrir la confirmación.",
+    "confirm_stop_all": (
+        "<b>¿Finalizar {number} conferencia en {server}?</b>",
+        "<b>¿Finalizar {number} conferencias en {server}?</b>",
+    ),
+    "short_entry": "{number}. {title}",
+    "and_more": ("…y {number} conferencia más", "…y {number} conferencias más"),
+    "all_are_older": "Todas duran más de {age}",
+    "list_changed": "⚠️ La lista ha cambiado. No se ha finalizado nada; revísela de nuevo.",
+    "not_running": "Esta conferencia ya no está en curso.",
+    "result_stopped": "⏹ La conferencia «{title}» en {server} se ha finalizado.",
+    "result_still_running": (
+        "⚠️ El servidor aceptó la orden, pero la conferencia «{title}» en {server} sigue en curso. "
+        "Vuelva a mirar la lista dentro de un momento."
+    ),
+    "result_already_over": "La conferencia «{title}» en {server} ya había terminado.",
+    "result_failed": "⚠️ La conferencia «{title}» en {server} no se ha detenido.",
+    "stop_all_stopped": "⏹ {title}: finalizada",
+    "stop_all_still_running": "⚠️ {title}: sigue en curso",
+    "stop_all_already_over": "{title}: ya había terminado",
+    "stop_all_failed": "⚠️ {title}: no se ha finalizado",
+    "stopped_by": "⏹ {who} ha finalizado la conferencia «{title}» en {server}.",
+    "already_pressed": "{who} ya ha pulsado este botón. Actualice la lista para ver el resultado.",
+    "stopped_all_by": (
+        "⏹ {who} ha finalizado {number} conferencia en {server}:",
+        "⏹ {who} ha finalizado {number} conferencias en {server}:",
+    ),
+    # errors
+    "error_unreachable": "No se pudieron obtener los datos: {reason}.",
+    "error_wrong_secret": (
+        "El servidor no aceptó client_id y client_secret. Compárelos con los de la aplicación "
+        "OAuth2 en el panel de control del servidor."
+    ),
+    "error_token_refused": (
+        "El servidor rechazó el token que él mismo acaba de emitir. Compruebe que la aplicación "
+        "OAuth2 esté activada y que la dirección del servidor sea correcta."
+    ),
+    "error_permission": (
+        "Falta el permiso <code>{permission}</code>. Márquelo en la aplicación OAuth2, en el "
+        "panel de control del servidor."
+    ),
+    "error_api_version": (
+        "En esta dirección no existe la API {version}. Revise ip y api_version en la configuración."
+    ),
+    "error_conference": "Esta conferencia ya no existe en el servidor.",
+    "error_status": "El servidor respondió con el error HTTP {status}.",
+    "error_redirect": (
+        "El servidor remite a otra dirección: {location}. Si es la correcta, indíquela en ip."
+    ),
+    "error_not_json": (
+        "La respuesta no parece de un TrueConf Server. Revise la dirección indicada en ip."
+    ),
+    "error_shape": "En la respuesta del servidor faltan datos que deberían estar.",
+    "error_too_large": "La respuesta del servidor es demasiado grande para leerla.",
+    "error_endless": "La lista del servidor no termina nunca: sus páginas se repiten.",
+    "reason_refused": "conexión rechazada, el puerto está cerrado",
+    "reason_timed_out": "se agotó el tiempo de espera",
+    "reason_no_answer": "hay conexión, pero no llegó ninguna respuesta",
+    "reason_name_not_found": "el nombre del servidor no se encontró en el DNS",
+    "reason_no_route": "no hay ruta hasta el servidor, revise la red",
+    "reason_cut": "se cortó la conexión",
+    "reason_not_https": "este puerto no usa HTTPS",
+    "reason_ca_file": "no se encontró el archivo indicado en ssl_certificate",
+    "reason_certificate_expired": "el certificado ha caducado o aún no es válido",
+    "reason_certificate_name": "el certificado se emitió para otro nombre",
+    "reason_certificate_untrusted": (
+        "el certificado no es de confianza; si es autofirmado, indique en ssl_certificate el "
+        "archivo ca.crt del servidor"
+    ),
+    "reason_failed": "falló la conexión",
+    "reason_http": "error HTTP {status}",
+    # unasked
+    "alert_since": "Desde: {time}",
+    "alert_first": "Ya estaba así en la primera comprobación ({time})",
+    "alert_up": "{sign} El servidor vuelve a funcionar",
+    "alert_outage": "Estuvo caído {duration}: de {since} a {until}",
+    "alert_own_network": (
+        "📡 De {since} a {until} ({duration}), el bot no pudo conectarse ni a Telegram ni al "
+        "servidor. Lo más probable es que fallara su propia red. Ahora el servidor responde.",
+        "📡 De {since} a {until} ({duration}), el bot no pudo conectarse ni a Telegram ni a ninguno "
+        "de los {number} servidores. Lo más probable es que fallara su propia red. Ahora todos los "
+        "servidores responden.",
+    ),
+    "alert_missed": "📡 De {since} a {until} no hubo conexión con Telegram. Mientras tanto:",
+    "alert_several": "Varios avisos a la vez:",
+    "alert_forgotten": "🕓 Parece que esta conferencia en {server} quedó olvidada",
+    "alert_forgotten_list": (
+        "🕓 Parece que {number} conferencia en {server} quedó olvidada:",
+        "🕓 Parece que {number} conferencias en {server} quedaron olvidadas:",
+    ),
+    "reminder_off": "Los avisos de conferencias olvidadas están desactivados en este servidor, así que no habrá recordatorio. Actívelos en «Conferencias olvidadas».",
+    "reminder_set": "Se lo recordaré dentro de una hora si la conferencia sigue en curso.",
+    "not_forgotten_set": "De acuerdo. No volveré a avisar de esta sesión de la conferencia.",
+    # access and commands
+    "stranger": (
+        "No tiene acceso a este bot. Su ID: <code>{id}</code>\n"
+        "Pida al responsable del bot que lo añada a <code>tg-users-id</code>."
+    ),
+    "stranger_popup": "No tiene acceso. Su ID: {id}",
+    "your_id": "Su ID: <code>{id}</code>",
+    "group_id": "ID de este grupo: <code>{id}</code>",
+    "out_of_date": "Este botón ya no es válido. Envíe /start para volver a abrir el menú.",
+    "help": (
+        "Este bot muestra lo que ocurre en sus servidores TrueConf.\n\n"
+        "/start — servidores\n"
+        "/status — todos los servidores en un mensaje\n"
+        "/id — su ID de Telegram\n"
+        "/help — esta ayuda\n\n"
+        "🟢 el servidor funciona\n"
+        "🟡 solo responde la parte web: el servicio está detenido o su puerto está cerrado\n"
+        "🔴 el servidor no responde\n\n"
+        "El bot no finaliza nada por su cuenta: solo cuando usted pulsa el botón y confirma."
+    ),
+    "command_start": "Servidores",
+    "command_status": "Todos los servidores en un mensaje",
+    "command_id": "Mi ID de Telegram",
+    "command_help": "Ayuda",
+    # buttons
+    "button_back": "← Atrás",
+    "button_refresh": "🔄 Actualizar",
+    "button_previous": "◀",
+    "button_next": "▶",
+    "button_status": "Estado",
+    "button_conferences": "Conferencias en curso",
+    "button_online": "Usuarios en línea",
+    "button_forgotten": "Conferencias olvidadas",
+    "button_all_servers": "Todos los servidores",
+    "button_check_on": "Activar la supervisión",
+    "button_check_off": "Desactivar la supervisión",
+    "button_watch_on": "Avisar de las olvidadas",
+    "button_watch_off": "No avisar de las olvidadas",
+    "button_stop_entry": "⏹ {number}. {title}",
+    "button_stop": "⏹ Finalizar",
+    "button_stop_all": ("⏹ Finalizar {number}", "⏹ Finalizar las {number}"),
+    "button_confirm_stop": "Sí, finalizar",
+    "button_remind": "Recordar en 1 h",
+    "button_not_forgotten": "No está olvidada",
+    "button_chosen": "• {text} •",
+    # settings, in the console
+    "problem_no_file": "{key}: este archivo no existe.",
+    "problem_unreadable": "{key}: no se pudo leer el archivo.",
+    "problem_encoding": (
+        "{key}: la codificación no es UTF-8. Guarde el archivo como UTF-8 (en el Bloc de notas: "
+        "«Guardar como», «Codificación»)."
+    ),
+    "problem_empty": "{key}: está vacío; aquí debe estar la configuración en formato JSON.",
+    "problem_json": (
+        "{key}, línea {line}, columna {column}: esto no es JSON válido. A menudo falta o sobra "
+        "una coma, unas comillas, una llave o un corchete."
+    ),
+    "problem_json_escape": "{key}, línea {line}, columna {column}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
+    "problem_not_object": (
+        "La configuración debe empezar con {{ y terminar con }}, como en settings.json.example."
+    ),
+    "problem_twice": "La clave «{key}» aparece dos veces. Deje solo una.",
+    "problem_missing": "Falta la clave {key}.",
+    "problem_blank": "{key} no tiene valor; complételo.",
+    "problem_placeholder": (
+        "{key} conserva la indicación del ejemplo, {found}. Sustitúyala por su propio valor."
+    ),
+    "problem_not_text": "{key} debe ser un texto entre comillas.",
+    "problem_number": "{key} es {found}; debe ser un número de {least} a {most}.",
+    "problem_switch": "{key} es {found}; debe ser 1 (activado) o 0 (desactivado).",
+    "problem_choice": "{key} es {found}; las opciones son: {choices}.",
+    "problem_token": (
+        "{key} no parece un token de BotFather: cifras, dos puntos y unas 35 letras y cifras."
+    ),
+    "problem_users": (
+        "{key} es {found}; debe ser una lista de ID, por ejemplo [123456789, 987654321]."
+    ),
+    "problem_user": (
+        "{key} es {found}; debe ser un ID numérico de Telegram, por ejemplo 123456789."
+    ),
+    "problem_only_groups": "{key} solo contiene grupos; añada el ID de al menos una persona.",
+    "problem_address": (
+        "{key} no es una dirección. Debe empezar con uno de estos: {schemes}; después van ://, un "
+        "nombre y un puerto."
+    ),
+    "problem_section": "{key} es {found}; debe ser una sección entre llaves.",
+    "problem_server_name": "{key}: el nombre de un servidor está vacío.",
+    "problem_ip": (
+        "{key} es {found}; debe ser la dirección o el nombre del servidor, por ejemplo "
+        "192.168.0.1 o video.example.org:8443."
+    ),
+    "problem_certificate": (
+        "{key} es {found}; debe ser true, false o la ruta de un archivo ca.crt."
+    ),
+    "problem_no_certificate": "{key}: no se encontró el archivo {found}.",
+    "problem_bad_certificate": (
+        "{key}: el archivo {found} no contiene ningún certificado en formato PEM."
+    ),
+    "problem_version": "{key} es {found}; debe ser una versión de la API, por ejemplo v3.3.",
+    "problem_unknown": "{key}: el bot no conoce esta clave y la ignora.",
+    "problem_unknown_near": "{key}: el bot no conoce esta clave. ¿Quiso decir {near}?",
+    "problem_unencrypted": (
+        "{key}: http:// no está cifrado, client_secret puede leerse por el camino."
+    ),
+    "problem_unchecked": (
+        "{key}: con false no se comprueba el certificado y cualquiera puede hacerse pasar por "
+        "este servidor."
+    ),
+    "command_line": "Un bot de Telegram para administradores de TrueConf Server.",
+    "settings_wrong": "Hay que corregir la configuración ({source}):",
+    "settings_help_file": (
+        "README.md describe todas las claves; settings.json.example es un ejemplo."
+    ),
+    "settings_none": (
+        "Todavía no hay configuración. Hay tres opciones:\n"
+        "1. Copie settings.json.example como settings.json y complételo.\n"
+        "2. Pruebe el bot sin cuenta y sin servidor: python main.py --demo\n"
+        "3. Siga README.md: explica cómo registrar un bot y una aplicación OAuth2."
+    ),
+    "settings_none_replit": (
+        "No hay ningún secreto llamado settings. En Replit, abra Secrets, añada la clave settings "
+        "y pegue como valor el contenido de settings.json. Si publica el bot, el Deployment "
+        "también necesita ese secreto."
+    ),
+    "token_refused": (
+        "Telegram no aceptó el token del bot (tg-api-token). Cópielo de nuevo en @BotFather: "
+        "/mybots, su bot, API Token."
+    ),
+    # --check and --demo, in the console
+    "check_settings": "Configuración: {source}",
+    "check_all_well": "Todo está bien: ejecute python main.py",
+    "check_not_well": "Corrija las líneas con [!!] y repita la comprobación.",
+    "check_proxy": "Proxy para Telegram: {host}",
+    "check_telegram": "Telegram: el bot es @{name}",
+    "check_telegram_silent": "Telegram no responde ({reason}). Compruebe la conexión a internet; si Telegram está bloqueado, indique un proxy en tg-proxy.",
+    "check_telegram_by_proxy": "Telegram no responde a través del proxy ({reason}). Compruebe la dirección, el nombre y la contraseña en tg-proxy.",
+    "check_user": "El bot puede escribir al usuario {id}",
+    "check_user_silent": "El bot no puede escribir al usuario {id}. Debe abrir https://t.me/{name} y pulsar «Iniciar»; compruebe también el ID.",
+    "check_group": "El bot puede escribir en el grupo {id}",
+    "check_group_silent": "El bot no puede escribir en el grupo {id}. Añada a @{name}; el comando /id en el grupo muestra su ID.",
+    "check_name": "Se ha encontrado el nombre {host}: {address}",
+    "check_name_not_found": "No se ha encontrado el nombre {host}. Compruebe ip en la configuración y el DNS de este equipo.",
+    "check_service": "El servicio en el puerto {port} responde",
+    "check_service_silent": 'Puerto {port}: {reason}. Inicie el servicio TrueConf Server o abra el puerto para este equipo; si está cerrado a propósito, indique "port": 0 en server_status.',
+    "check_web": "La parte web responde y su certificado es correcto: {url}",
+    "check_web_unchecked": "La parte web responde, su certificado no se comprueba: {url}",
+    "check_certificate_wrong": '{url}: {reason}. Con un certificado autofirmado, descargue ca.crt en el panel de control del servidor (Web, HTTPS), póngalo junto a settings.json e indique "ssl_certificate": "ca.crt". En ip debe estar el nombre para el que se emitió el certificado.',
+    "check_web_silent": "La parte web {url}: {reason}. Compruebe ip y el puerto en la configuración y si un navegador de este equipo abre la dirección.",
+    "check_log_file": "log-file: no existe la carpeta {folder}. Créela o indique otra ruta.",
+    "check_clock": "El reloj del servidor y el de este equipo difieren en {difference}. Active la sincronización horaria.",
+    "check_clock_right": "El reloj del servidor y el de este equipo coinciden",
+    "check_login": "client_id y client_secret son correctos",
+    "check_permission": "El permiso {permission} está concedido",
+    "option_settings": "un archivo de configuración distinto de settings.json junto a main.py",
+    "option_check": "comprobar la configuración, Telegram y los servidores, y terminar",
+    "option_demo": "mostrar el bot sin cuenta y sin servidor",
+    "demo_running": "Demostración: {url}\nPara terminar: Ctrl+C",
+    "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Para terminar: Ctrl+C",
+}
