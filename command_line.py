@@ -1,0 +1,95 @@
+"""What `python main.py` understands: --settings, --check, --demo. Hands over to `run`."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+
+import telebot
+
+import check
+import logs
+import settings
+import texts
+
+EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
+
+Run = Callable[[settings.Settings], int]
+
+
+def main(bot: telebot.TeleBot, run: Run) -> None:
+    """Do what the command line asks for, `run(settings)` if it asks for nothing, and end the
+    process with the exit code of that."""
+    logs.use_any_console()
+    _allow_many_connections()
+    try:
+        code = _start(bot, run)
+    except KeyboardInterrupt:  # during --check; the bot itself ends by its own handler
+        code = EXIT_OK
+    except BrokenPipeError:  # nobody reads on: `--check | head`
+        code = EXIT_FAILED
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # None under pythonw
+            stream.flush()
+    # Not sys.exit: that would wait for requests which are still under way.
+    os._exit(code)
+
+
+def _allow_many_connections() -> None:
+    """500 watched servers keep 1000 connections open, and Linux's usual limit is 1024 files."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _start(bot: telebot.TeleBot, run: Run) -> int:
+    arguments = _read_arguments()
+    if arguments.demo:
+        return _run_demo(arguments.settings, run)
+    try:
+        loaded = settings.load(arguments.settings)
+    except settings.SettingsError as error:
+        print(texts.settings_error(error), file=sys.stderr)
+        return EXIT_SETTINGS
+    texts.use(loaded.language)
+    if arguments.check:
+        return EXIT_OK if check.run(bot, loaded) else EXIT_FAILED
+    return run(loaded)
+
+
+def _read_arguments() -> argparse.Namespace:
+    texts.use(texts.system_language())
+    parser = argparse.ArgumentParser(description=texts.popup("command_line"))
+    parser.add_argument("--settings", metavar="PATH", help=texts.popup("option_settings"))
+    parser.add_argument("--check", action="store_true", help=texts.popup("option_check"))
+    parser.add_argument("--demo", action="store_true", help=texts.popup("option_demo"))
+    return parser.parse_args()
+
+
+def _run_demo(path: str | None, run: Run) -> int:
+    """The bot with simulated servers, and a simulated Telegram unless there are settings."""
+    import demo.run  # only here: without --demo the bot does not need it
+
+    try:
+        own = settings.load(path)
+    except settings.SettingsError as error:
+        if path:
+            print(texts.settings_error(error), file=sys.stderr)
+            return EXIT_SETTINGS
+        own = None
+    language = own.language if own else texts.system_language()
+    texts.use(language)
+    played = demo.run.start(language, own.telegram_keys() if own else None)
+    try:
+        if played.address:
+            print(texts.popup("demo_running", url=played.address), flush=True)
+            played.open_page()
+        else:
+            print(texts.popup("demo_in_telegram"), flush=True)
+        # From its own folder: a .env beside main.py is about the real bot.
+        return run(settings.load(str(played.settings_file), played.folder))
+    finally:
+        played.stop()

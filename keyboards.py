@@ -1,0 +1,248 @@
+"""One function for each inline keyboard, and what a button carries.
+
+A button carries at most 64 bytes, so servers and conferences travel as short hashes of their
+names: a button of yesterday still finds its server after a restart, wherever the settings have
+moved it, or finds nothing. What a press does stands in `main.py`.
+"""
+
+import base64
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+
+from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+import texts
+from texts import LONGEST_LABEL, Page, cut, popup
+
+AGES_MIN = (60, 120, 240, 480, 1440)
+CALLBACK_LIMIT = 64  # bytes, of Telegram
+
+
+@dataclass(frozen=True)
+class Press:
+    """What a pressed button says. `server` and `item` are keys made by `key_of`."""
+
+    action: str  # which handler of main.py
+    server: str = ""
+    item: str = ""  # a conference, or a list of them
+    page: int = 0
+    minutes: int = 0  # the chosen age on the Forgotten screen
+    at: int = 0  # when a confirmation was shown, time.time()
+
+
+def key_of(name: str) -> str:
+    """Eight characters that stand for a name of any length."""
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def pack(press: Press) -> str:
+    """Turn a press into callback data. Raises ValueError if it is longer than Telegram takes."""
+    data = ":".join(str(part or "") for part in astuple(press)).rstrip(":")
+    if len(data.encode()) > CALLBACK_LIMIT:
+        raise ValueError(f"callback data over {CALLBACK_LIMIT} bytes, use a shorter name: {data}")
+    return data
+
+
+def unpack(data: str | None) -> Press | None:
+    """The press that this callback data stands for; None for data that is not of our making."""
+    parts = (data or "").split(":")
+    parts += [""] * (6 - len(parts))
+    action, server, item, *numbers = parts
+    names_fit = all(re.fullmatch(r"[A-Za-z0-9_-]*", part) for part in (action, server, item))
+    if len(parts) != 6 or not names_fit:
+        return None
+    if not all(re.fullmatch(r"[0-9]{0,12}", number) for number in numbers):
+        return None
+    return Press(action, server, item, *(int(number or 0) for number in numbers))
+
+
+def _button(label: str, press: Press, style: str | None = None) -> InlineKeyboardButton:
+    return InlineKeyboardButton(label, callback_data=pack(press), style=style)
+
+
+def _keyboard(*rows: Sequence[InlineKeyboardButton]) -> InlineKeyboardMarkup:
+    keyboard = InlineKeyboardMarkup()
+    for row in rows:
+        if row:
+            keyboard.row(*row)
+    return keyboard
+
+
+def _back(press: Press) -> list[InlineKeyboardButton]:
+    return [_button(popup("button_back"), press)]
+
+
+def _refresh(press: Press) -> list[InlineKeyboardButton]:
+    return [_button(popup("button_refresh"), press)]
+
+
+def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
+    """◀ and ▶, as far as there are pages on that side."""
+    sides = [("button_previous", page.number - 1), ("button_next", page.number + 1)]
+    return [
+        _button(popup(key), Press(press.action, press.server, press.item, number, press.minutes))
+        for key, number in sides
+        if 0 <= number < page.total
+    ]
+
+
+# ---------------------------------------------------------------- servers
+
+
+def servers(page: Page) -> InlineKeyboardMarkup:
+    """Two servers a row, with the last known state of each. `page.items`: Server objects."""
+    buttons = []
+    for server in page.items:
+        sign = texts.STATE_SIGNS[server.last_status.state if server.last_status else None]
+        label = f"{sign} {cut(server.name, LONGEST_LABEL)}".strip()
+        buttons.append(_button(label, Press("menu", key_of(server.name))))
+    rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
+    has_several = page.total > 1 or len(page.items) > 1
+    all_servers = [_button(popup("button_all_servers"), Press("all"))] if has_several else []
+    return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
+
+
+def overviews(page: Page) -> InlineKeyboardMarkup:
+    here = Press("all", page=page.number)
+    return _keyboard(_turn(page, here), _refresh(here), _back(Press("servers")))
+
+
+def menu(server) -> InlineKeyboardMarkup:
+    key = key_of(server.name)
+    screens = ("status", "conferences", "online", "forgotten")
+    rows = [[_button(popup(f"button_{screen}"), Press(screen, key))] for screen in screens]
+    return _keyboard(*rows, _back(Press("servers", key)))
+
+
+def to_menus(servers: Sequence) -> InlineKeyboardMarkup:
+    """Under an alert: on to the servers that it is about."""
+    rows = [
+        [_button(cut(server.name, LONGEST_LABEL), Press("menu", key_of(server.name)))]
+        for server in servers[: texts.OVERVIEWS_A_PAGE]
+    ]
+    return _keyboard(*rows)
+
+
+def status(server) -> InlineKeyboardMarkup:
+    key = key_of(server.name)
+    action = "check_off" if server.is_checked else "check_on"
+    switch = _button(popup(f"button_{action}"), Press(action, key))
+    return _keyboard([switch], _refresh(Press("status", key)), _back(Press("menu", key)))
+
+
+def refresh_and_back(server, action: str) -> InlineKeyboardMarkup:
+    """Enough for a screen that only shows something; `action` is the screen's own."""
+    key = key_of(server.name)
+    return _keyboard(_refresh(Press(action, key)), _back(Press("menu", key)))
+
+
+def conferences(server, page: Page) -> InlineKeyboardMarkup:
+    """A Stop button for each conference that has an ID. `page.items`: Conference objects."""
+    key = key_of(server.name)
+    here = Press("conferences", key, page=page.number)
+    stops = _stop_buttons(key, page, page.items, Press("ask_stop", page=page.number))
+    return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
+
+
+def _stop_buttons(key: str, page: Page, conferences: Sequence, press: Press) -> list[list]:
+    return [
+        [
+            _button(
+                popup(
+                    "button_stop_entry",
+                    number=page.first + place,
+                    title=cut(texts.title(conference), LONGEST_LABEL),
+                ),
+                Press(press.action, key, key_of(conference.session_id), press.page, press.minutes),
+            )
+        ]
+        for place, conference in enumerate(conferences)
+        if conference.id and conference.session_id
+    ]
+
+
+def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKeyboardMarkup:
+    """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts."""
+    key = key_of(server.name)
+    ages = sorted({*AGES_MIN, round(server.forgotten_age_h * 60)})
+    choices = [
+        _button(_agepopup(age, age == minutes), Press("forgotten", key, minutes=age))
+        for age in ages
+    ]
+    here = Press("forgotten", key, page=page.number, minutes=minutes)
+    found = [one.conference for one in page.items]
+    stops = _stop_buttons(key, page, found, Press("ask_stop", page=page.number, minutes=minutes))
+    stop_all = []
+    if certain_count > 1:
+        label = texts.plain(texts.count("button_stop_all", certain_count))
+        stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
+    action = "watch_off" if server.is_forgotten_watched else "watch_on"
+    switch = Press(action, key, page=page.number, minutes=minutes)
+    return _keyboard(
+        choices,
+        *stops,
+        stop_all,
+        _turn(page, here),
+        [_button(popup(f"button_{action}"), switch)],
+        _refresh(here),
+        _back(Press("menu", key)),
+    )
+
+
+def _agepopup(minutes: int, is_chosen: bool) -> str:
+    label = texts.age_choice(minutes)
+    return popup("button_chosen", text=label) if is_chosen else label
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def _list_of(server, press: Press) -> Press:
+    """The list that the confirmation was reached from: Back leads there."""
+    screen = "forgotten" if press.minutes else "conferences"
+    return Press(screen, key_of(server.name), page=press.page, minutes=press.minutes)
+
+
+def confirm(action: str, server, press: Press, item: str) -> InlineKeyboardMarkup:
+    """`item` stands for what would be stopped. The confirmation is good for some minutes, so
+    the button carries the time."""
+    now = int(time.time())
+    yes = Press(action, key_of(server.name), item, press.page, press.minutes, now)
+    return _keyboard(
+        [_button(popup("button_confirm_stop"), yes, style="danger")],
+        _back(_list_of(server, press)),
+    )
+
+
+def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
+    return _keyboard(_back(_list_of(server, press)))
+
+
+def forgotten_alert(server, conference) -> InlineKeyboardMarkup:
+    key, item = key_of(server.name), key_of(conference.session_id)
+    ask_stop = Press("ask_stop", key, item, minutes=round(server.forgotten_age_h * 60))
+    return _keyboard(
+        [_button(popup("button_stop"), ask_stop)],
+        [
+            _button(popup("button_remind"), Press("remind", key, item)),
+            _button(popup("button_not_forgotten"), Press("not_forgotten", key, item)),
+        ],
+    )
+
+
+def forgotten_list_alert(server) -> InlineKeyboardMarkup:
+    press = Press("forgotten", key_of(server.name))
+    return _keyboard([_button(popup("button_forgotten"), press)])
+
+
+def error(server, press: Press) -> InlineKeyboardMarkup:
+    """Under an error: try the same screen again, or go back to the server."""
+    back = _back(Press("menu", key_of(server.name)))
+    if press.action in ("watch_on", "watch_off"):  # that is done, only the list is missing
+        press = replace(press, action="forgotten")
+    is_action = press.action in ("stop", "stop_all")
+    return _keyboard(back) if is_action else _keyboard(_refresh(press), back)

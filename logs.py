@@ -1,0 +1,100 @@
+"""The log: one line an event, to the console and to a file, without any secret."""
+
+import logging
+import logging.handlers
+import queue
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+FILE_BYTES, FILES_KEPT = 1024 * 1024, 3
+
+# What looks like a secret even if nobody has named it: a bot's token, a token in an address or
+# a header, a password in a proxy's address.
+_PATTERNS = (
+    (re.compile(r"(?<![0-9])[0-9]{6,}(:|%3A)[A-Za-z0-9_-]{20,}"), "***"),
+    (re.compile(r"((?:access_token|client_secret)[\"']?\s*[=:]\s*[\"']?)[^\s&\"']+"), r"\1***"),
+    (re.compile(r"(Bearer )\S+"), r"\1***"),
+    (re.compile(r"(://)[^/\s]+@"), r"\1***@"),
+)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class _Masking(logging.Formatter):
+    """One line for each message; every secret in it replaced, tracebacks included."""
+
+    def __init__(self, secrets: Callable[[], Iterable[str]]):
+        super().__init__(FORMAT)
+        self.secrets = secrets
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802, logging's name
+        # A name may hold a line break, and what it ends with would look like an event.
+        return _CONTROLS.sub(" ", super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record), self.secrets())
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """The text with *** in place of the secrets."""
+    # The longest first, as one may be the beginning of another.
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) > 3:  # a shorter one would blank out half of the log
+            text = text.replace(secret, "***")
+    for pattern, shown in _PATTERNS:
+        text = pattern.sub(shown, text)
+    return text
+
+
+def use_any_console() -> None:
+    """Let `print` and the log show a `?` where the console has no such letter (cp1251, cp866).
+
+    Under pythonw there is no console at all: sys.stdout is None.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Callable[[], None]:
+    """Log to the console and to `file`. `secrets()` is asked for each line, as tokens change.
+
+    Returns a function that writes the last lines out. The console has a thread of its own: on
+    Windows a click into it stops whoever writes there, and that must not be a watcher.
+    """
+    logging.raiseExceptions = False  # a full disk is no reason to print tracebacks
+    masking = _Masking(secrets)
+    lines: queue.SimpleQueue = queue.SimpleQueue()
+    to_console = logging.handlers.QueueHandler(lines)
+    to_console.setFormatter(masking)
+    handlers: list[logging.Handler] = [to_console]
+    console = [logging.StreamHandler(sys.stdout)] if sys.stdout is not None else []
+    listener = logging.handlers.QueueListener(lines, *console)
+    listener.start()
+
+    problem = None
+    if file:
+        try:
+            to_file = logging.handlers.RotatingFileHandler(
+                file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
+            )
+            to_file.setFormatter(masking)
+            handlers.append(to_file)
+        except (OSError, ValueError) as error:
+            problem = error
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
+    logging.getLogger("bot").setLevel(logging.INFO)
+    if problem:
+        logging.getLogger("bot.logs").warning("no log file: %s", problem)
+    sys.excepthook = _log_exception
+    threading.excepthook = lambda args: _log_exception(
+        args.exc_type, args.exc_value, args.exc_traceback
+    )
+    return listener.stop
+
+
+def _log_exception(kind, error, traceback) -> None:
+    logging.getLogger("bot").error("unexpected", exc_info=(kind, error, traceback))

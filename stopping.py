@@ -1,0 +1,77 @@
+"""Stopping conferences: what a confirmation showed, nothing else, and once.
+
+Decides whether a stop may be carried out; the requests are in `trueconf_api`, the screens in
+`main.py`.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+
+import trueconf_api
+from keyboards import Press, key_of
+from texts import MOST_IN_A_LIST
+from trueconf_api import STOPPED, Conference, Server, TrueConfError
+
+CONFIRM_LIMIT_S = 5 * 60
+
+# (server's name, key of the session) -> who pressed. An entry stays when that run was stopped,
+# so that whoever presses later is told who it was.
+_claims: dict[tuple[str, str], str] = {}
+_lock = threading.Lock()  # so that nobody claims between the look and the claim
+
+
+class NotNow(Exception):
+    """Nothing was stopped. `key` and `who`: the sentence of `texts` that says why."""
+
+    def __init__(self, key: str, who: str = ""):
+        super().__init__(key)
+        self.key, self.who = key, who
+
+
+def find(server: Server, press: Press) -> list[Conference]:
+    """What a Stop button was made for: one conference, or for "Stop all" the forgotten ones of
+    now, as many as a confirmation can list. [] if it no longer runs. Raises TrueConfError."""
+    if press.action.endswith("_all"):
+        found = trueconf_api.find_forgotten(server, press.minutes / 60)
+        return [one.conference for one in found if one.is_certain][:MOST_IN_A_LIST]
+    running = trueconf_api.get_running_conferences(server)
+    return [one for one in running if one.id and key_of_all([one]) == press.item]
+
+
+def key_of_all(conferences: list[Conference]) -> str:
+    """A key that stands for these runs of conferences, in any order."""
+    return key_of("\n".join(sorted(one.session_id for one in conferences)))
+
+
+def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
+    """Stop what the confirmation showed, once, however many people press.
+
+    Returns what `trueconf_api.stop_conferences` returns; {} if what runs now is not what was
+    shown. Raises NotNow if the confirmation is too old or somebody else was quicker, and
+    TrueConfError.
+    """
+    if not 0 <= int(time.time()) - press.at <= CONFIRM_LIMIT_S:
+        raise NotNow("confirm_expired")
+    found = find(server, press)
+    _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
+    if key_of_all(found) != press.item:
+        return {}
+    keys = {conference: key_of(conference.session_id) for conference in found}
+    with _lock:
+        _refuse_claimed(server, keys.values())
+        _claims.update({(server.name, key): who for key in keys.values()})
+    results: dict[Conference, str | TrueConfError] = {}
+    try:
+        results = trueconf_api.stop_conferences(server, found)
+        return results
+    finally:
+        for conference, key in keys.items():
+            if results.get(conference) != STOPPED:
+                del _claims[server.name, key]  # it may be tried again
+
+
+def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:
+    for key in keys:
+        if who := _claims.get((server.name, key)):
+            raise NotNow("already_pressed", who)

@@ -1,0 +1,335 @@
+"""Telegram as the bot needs it: one connection for all, limits obeyed, failures in one place.
+
+pyTelegramBotAPI does the talking. This adds what it leaves to its users: parameters in the body
+instead of the address, a wait when Telegram asks for one, one log line when Telegram cannot be
+reached and one when it answers again. It decides nothing: what is said stands in `main.py`.
+"""
+
+import contextlib
+import logging
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import requests
+import telebot
+from requests.adapters import HTTPAdapter
+from telebot import apihelper, types, util
+from telebot.apihelper import ApiTelegramException
+
+WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
+LONG_POLL_S = 25
+RETRY_S = 3
+REFUSAL_LOG_S = 60
+LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
+NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
+
+# Telegram's words for "there is nothing to do", each part of a description of a 400.
+_NOT_MODIFIED = "message is not modified"
+_TOO_OLD = "query is too old"
+_MESSAGE_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "message identifier is not specified",
+)
+
+log = logging.getLogger("bot.telegram")
+
+# Whatever goes wrong between here and Telegram; ValueError: an answer that is not JSON.
+FAILURES = (requests.RequestException, apihelper.ApiException, ValueError)
+
+
+class TokenRefused(Exception):
+    """Telegram does not know the bot's token."""
+
+
+class NotTelegram(requests.RequestException):
+    """Somebody on the way answered in Telegram's place. One of FAILURES."""
+
+
+class LogHandlerErrors(telebot.ExceptionHandler):
+    """One of the two places that catch everything: a handler that fails must not stop the bot."""
+
+    def handle(self, exception: Exception) -> bool:
+        # telebot also shows its polling errors here; those it has to deal with itself.
+        if not isinstance(threading.current_thread(), util.WorkerThread):
+            return False
+        if isinstance(exception, FAILURES):
+            log.warning("an answer did not reach Telegram: %s", describe(exception))
+        else:
+            log.error("a handler failed", exc_info=exception)
+        return True
+
+
+def new_bot() -> telebot.TeleBot:
+    """A TeleBot without a token and without threads, for handlers to be attached to."""
+    return telebot.TeleBot(
+        "",
+        parse_mode="HTML",
+        threaded=False,
+        validate_token=False,
+        exception_handler=LogHandlerErrors(),
+    )
+
+
+def connect(bot: telebot.TeleBot, token: str, api_url: str = "", proxy: str = "") -> None:
+    """Give the bot its token, its worker threads and its way to Telegram. Sends nothing yet."""
+    bot.token = token
+    bot.bot_id = util.extract_bot_id(token)
+    bot.threaded = True
+    bot.worker_pool = util.ThreadPool(bot, num_threads=WORKERS)
+    telebot.logger.setLevel(logging.CRITICAL)  # the sender says it better, and once
+    apihelper.API_URL = f"{api_url}/bot{{0}}/{{1}}" if api_url else None
+    global _sender
+    _sender = _Sender(api_url, proxy)
+    apihelper.CUSTOM_REQUEST_SENDER = _sender.send
+
+
+def silent_since() -> float | None:
+    """Since when Telegram cannot be reached, time.time(); None while it answers."""
+    return _sender.failing_since if _sender else None
+
+
+@dataclass
+class _Sender:
+    """Sends the requests of pyTelegramBotAPI. Its session keeps connections open for all
+    threads: by default each thread would begin with a TLS handshake of its own."""
+
+    api_url: str
+    proxy: str
+    session: requests.Session = field(default_factory=requests.Session)
+    failing_since: float | None = None  # time.time()
+    refusal_logged_at: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)  # guards the two above
+
+    def __post_init__(self) -> None:
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, HTTPAdapter(pool_maxsize=WORKERS + 8))
+        if self.proxy:
+            self.session.proxies = {"http": self.proxy, "https": self.proxy}
+        is_local = urlsplit(self.api_url).hostname in ("127.0.0.1", "localhost", "::1")
+        self.session.trust_env = not (self.proxy or is_local)
+
+    def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
+        """Called by telebot for each request. `getUpdates` is repeated until it succeeds; for
+        everything else a wait that Telegram asks for is kept, and failures are raised."""
+        is_poll = url.endswith("/getUpdates")
+        # A kept connection may be closed just as it is used again. Twice is better than never.
+        tries_left = 1
+        while True:
+            try:
+                response = self.session.post(url, data=params, files=files, timeout=timeout)
+            except requests.RequestException as error:
+                tries_left -= 1
+                is_broken = isinstance(error, requests.ConnectionError)
+                if is_broken and tries_left >= 0 and not isinstance(error, requests.Timeout):
+                    continue
+                self.note_failure(describe(error))
+                if not is_poll:
+                    raise
+                time.sleep(RETRY_S)
+                continue
+            wait_s = self.note_answer(response, is_poll)
+            if wait_s is None and not _is_telegrams(response):
+                raise NotTelegram(f"HTTP {response.status_code}")
+            if wait_s is None:
+                return response
+            time.sleep(wait_s)
+
+    def note_answer(self, response: requests.Response, is_poll: bool) -> float | None:
+        """Return how long to wait before this request is sent again, None if not at all."""
+        status = response.status_code
+        if status == 409 and is_poll:
+            self.note_refusal("409 Conflict: another copy of this bot is running; stop one of them")
+            return RETRY_S
+        if status >= 500 or not _is_telegrams(response):
+            self.note_failure(f"HTTP {status}")
+            return RETRY_S if is_poll else None
+        self.note_success()
+        if status == 429:
+            asked_s = _retry_after_s(response)
+            log.warning("Telegram asks to wait %s s", asked_s)
+            return asked_s if is_poll or asked_s <= LONGEST_WAIT_S else None
+        if status != 200 and is_poll:
+            self.note_refusal(f"Telegram refused getUpdates: HTTP {status}")
+            return RETRY_S
+        return None
+
+    def note_refusal(self, text: str) -> None:
+        """Log it, but not at each of the attempts that follow."""
+        with self.lock:
+            is_due = time.monotonic() - self.refusal_logged_at >= REFUSAL_LOG_S
+            if is_due or not self.refusal_logged_at:
+                self.refusal_logged_at = time.monotonic()
+                log.error("%s", text)
+
+    def note_failure(self, reason: str) -> None:
+        with self.lock:
+            is_news = self.failing_since is None
+            self.failing_since = self.failing_since or time.time()
+        if is_news:
+            log.warning("Telegram cannot be reached: %s", reason)
+
+    def note_success(self) -> None:
+        with self.lock:
+            since, self.failing_since = self.failing_since, None
+        if since is not None:
+            log.info("Telegram answers again after %.0f s", time.time() - since)
+
+
+def _is_telegrams(response: requests.Response) -> bool:
+    """Whether it has the shape that telebot counts on; a proxy's page or JSON has not."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return False
+    fields = ("result",) if response.ok else ("error_code", "description")
+    return isinstance(answer, dict) and all(name in answer for name in ("ok", *fields))
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    parameters = response.json().get("parameters") or {}
+    return float(parameters.get("retry_after") or RETRY_S)
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong without the address, which holds the token."""
+    if isinstance(error, ApiTelegramException):
+        return f"{error.error_code} {error.description}"
+    return type(error).__name__
+
+
+def log_in(bot: telebot.TeleBot, commands: list[types.BotCommand]) -> None:
+    """Find out who the bot is; ask until Telegram answers.
+
+    What was sent or pressed while the bot was off is dropped: a press carries no time, and
+    yesterday's "stop" must not happen today. Raises TokenRefused.
+    """
+    while True:
+        try:
+            log.info("Telegram knows the bot as @%s", bot.user.username)
+            bot.delete_webhook(drop_pending_updates=True)
+            bot.set_my_commands(commands)
+            return
+        except ApiTelegramException as error:
+            if error.error_code in (401, 404):
+                raise TokenRefused from error
+            log.warning("Telegram refused: %s", describe(error))
+        except FAILURES:
+            pass  # the sender has logged it
+        time.sleep(RETRY_S)
+
+
+def command_of(bot: telebot.TeleBot, message: types.Message) -> str | None:
+    """`start` for "/start" and, in a group, for "/start@this_bot", not for another bot's."""
+    words = re.match(r"/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?:\s|$)", message.text or "")
+    if not words or (words[2] and words[2].lower() != bot.user.username.lower()):
+        return None
+    return words[1].lower()
+
+
+class Polling(threading.Thread):
+    """Logs in and receives messages and presses, for ever; ends only if the token is refused."""
+
+    def __init__(self, bot: telebot.TeleBot, commands: list[types.BotCommand]):
+        super().__init__(name="polling", daemon=True)
+        self.bot, self.commands = bot, commands
+        self.is_token_refused = False
+
+    def run(self) -> None:
+        try:
+            log_in(self.bot, self.commands)
+        except TokenRefused:
+            self.is_token_refused = True
+            return
+        with contextlib.suppress(OSError, ValueError):  # nobody reads what we print any more
+            print("Bot is running...", flush=True)
+        self.bot.infinity_polling(
+            long_polling_timeout=LONG_POLL_S,
+            allowed_updates=["message", "callback_query"],
+            logger_level=None,
+        )
+
+
+def send(
+    bot: telebot.TeleBot,
+    chat_id: int,
+    text: str,
+    keyboard: types.InlineKeyboardMarkup | None = None,
+    topic: int | None = None,
+) -> None:
+    """Send one message. Raises one of FAILURES."""
+    bot.send_message(
+        chat_id,
+        text,
+        reply_markup=keyboard,
+        message_thread_id=topic,
+        link_preview_options=NO_PREVIEW,
+    )
+
+
+def reply(bot: telebot.TeleBot, message: types.Message, text: str, keyboard=None) -> None:
+    """Send a message where `message` came from, in its topic if the group has topics."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    send(bot, message.chat.id, text, keyboard, topic)
+
+
+def edit(bot: telebot.TeleBot, call: types.CallbackQuery, text: str, keyboard) -> None:
+    """Put a new screen where the pressed button is; where that cannot be, send it anew."""
+    message = call.message
+    if message is None:
+        send(bot, call.from_user.id, text, keyboard)
+        return
+    try:
+        bot.edit_message_text(
+            text,
+            message.chat.id,
+            message.message_id,
+            reply_markup=keyboard,
+            link_preview_options=NO_PREVIEW,
+        )
+    except ApiTelegramException as error:
+        if any(words in error.description.lower() for words in _MESSAGE_GONE):
+            send(bot, message.chat.id, text, keyboard)
+        elif _NOT_MODIFIED not in error.description:
+            raise
+
+
+def answer(bot: telebot.TeleBot, call: types.CallbackQuery, popup: str | None) -> None:
+    """End the spinner of the pressed button, with a pop-up window if there is something to say."""
+    try:
+        bot.answer_callback_query(call.id, popup, show_alert=bool(popup))
+    except ApiTelegramException as error:
+        if _TOO_OLD not in error.description:
+            raise
+
+
+def check(bot: telebot.TeleBot, users: list[int]) -> tuple[str, dict[int, str]]:
+    """Return the bot's name and, for each of the users, "" or why it cannot write to them.
+
+    Raises TokenRefused, or one of FAILURES.
+    """
+    try:
+        name = bot.get_me().username
+    except ApiTelegramException as error:
+        if error.error_code in (401, 404):
+            raise TokenRefused from error
+        raise
+    refusals = {}
+    for user in users:
+        try:
+            # "typing..." needs the same right as a message, and leaves nothing behind.
+            bot.send_chat_action(user, "typing")
+            refusals[user] = ""
+        except ApiTelegramException as error:
+            refusals[user] = error.description
+    return name, refusals
+
+
+def new_chat_id(error: ApiTelegramException) -> int | None:
+    """Where a group went that became a supergroup, None if that is not what happened."""
+    parameters = error.result_json.get("parameters") or {}
+    return parameters.get("migrate_to_chat_id")

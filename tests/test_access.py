@@ -1,0 +1,278 @@
+"""Who may do what: those in tg-users-id everything, everybody else nothing, by no way at all."""
+
+import time
+
+import pytest
+
+from keyboards import Press, key_of, pack
+from tests.conftest import ANNA, BORIS, STRANGER, ask, open_menu, press, wait_until
+
+GROUP, OTHER_GROUP = -5005, -6006
+TITLE = "Board meeting"
+
+
+@pytest.fixture(scope="module")
+def server(stage):
+    server = stage.new_server()
+    server.add_conference(TITLE, people=(), age_s=7200)
+    server.add_conference("Second", people=(), age_s=7200)
+    return server
+
+
+@pytest.fixture(scope="module")
+def anna(stage, server):
+    """Anna, with a bot that also serves a group; the stranger is in that group too."""
+    stage.start_bot(
+        {"Moscow": server.settings(), "Berlin": server.settings()}, users=[ANNA, str(BORIS), GROUP]
+    )
+    wait_until(lambda: all(tokens_of(stage.bot)), what="the first access tokens in the file")
+    return stage.anna
+
+
+def tokens_of(bot):
+    return [section["access_token"] for section in bot.read_settings()["servers"].values()]
+
+
+@pytest.fixture(scope="module")
+def group(stage, anna):
+    return stage.telegram.group(GROUP, members=[anna, stage.boris, stage.stranger])
+
+
+@pytest.fixture
+def stranger(stage, anna, group):
+    return stage.stranger
+
+
+@pytest.fixture
+def untouched(stage, server, anna):
+    """Whatever happens in the test: the servers are asked nothing, the settings stay."""
+    server.clear_requests()
+    before = stage.bot.settings_file.read_bytes()
+    yield
+    assert server.requests == []
+    assert server.stops == []
+    assert stage.bot.settings_file.read_bytes() == before
+
+
+def every_press(moscow):
+    """Each button that the bot knows, as a stranger could have copied or made it up."""
+    session = key_of(moscow.conferences[0].session_id)
+    everything = key_of("\n".join(sorted(one.session_id for one in moscow.conferences)))
+    key, now = key_of("Moscow"), int(time.time())
+    yield from (Press("servers"), Press("all"), Press("servers", page=1))
+    for action in ("menu", "status", "online", "conferences", "forgotten"):
+        yield Press(action, key)
+    for switch in ("check_on", "check_off", "watch_on", "watch_off"):
+        yield Press(switch, key)
+    for action in ("ask_stop", "remind", "not_forgotten"):
+        yield Press(action, key, session)
+    yield Press("ask_stop_all", key, minutes=60)
+    yield Press("stop", key, session, at=now)
+    yield Press("stop_all", key, everything, minutes=60, at=now)
+
+
+# ---------------------------------------------------------------- strangers
+
+
+def test_stranger_is_told_the_own_id_and_whom_to_ask_once_a_minute(stranger, stage, untouched):
+    words = ["/start", "/status", "/id", "/help", "hello", "/start Moscow", "x" * 4096]
+    for one in words:
+        stranger.send(one)
+    message = stranger.chat.wait_for(f"Your ID: {STRANGER}")
+    assert "Ask the owner of the bot to add it to tg-users-id." in message.text
+    ask(stage.anna, "/id")  # all messages before this one are dealt with, or will be in a moment
+    stranger.send("/start")
+    ask(stage.anna, "/id")
+    assert [one.text for one in stranger.chat.bot_messages] == [message.text]
+    assert message.labels == []
+    stage.bot.wait_for_output(f"refused a message of Mallory ({STRANGER})")
+
+
+def test_each_stranger_is_told_their_own_id(stage, anna, untouched):
+    for number in range(5):
+        person = stage.telegram.person(700_000_000 + number, first_name="<b>Mal&")
+        assert f"Your ID: {person.id}" in ask(person, "/start").text
+
+
+def test_stranger_cannot_press_a_button_in_a_private_chat(stranger, server, untouched):
+    stranger.send("/start")
+    message = stranger.chat.wait_for("Your ID")
+    text = message.text
+    for made_up in (*map(pack, every_press(server)), "nonsense", ""):
+        pressed = stranger.press_data(message, made_up).wait()
+        assert pressed.text == f"You have no access. Your ID: {STRANGER}"
+        assert pressed.show_alert
+    assert message.text == text
+    assert len(stranger.chat.bot_messages) == 1
+
+
+def test_stranger_cannot_press_a_button_in_a_group(stranger, anna, group, server, stage):
+    message = ask(anna, "/start", group)
+    before, number = message.text, len(group.bot_messages)
+    press_all_of(stranger, message, server)
+    for label in message.labels:
+        assert "You have no access" in stranger.press(message, label).wait().text
+    confirmed = press(anna, message, "Moscow", "Running conferences", f"1. {TITLE}")
+    pressed = stranger.press(confirmed, "Yes, stop").wait()
+    assert "You have no access" in pressed.text
+    assert "Stop this conference?" in confirmed.text
+    assert before != confirmed.text
+    assert len(group.bot_messages) == number
+    assert server.stops == []
+    stage.bot.wait_for_output(f"refused a press of Mallory ({STRANGER})")
+
+
+def press_all_of(person, message, server):
+    text = message.text
+    for made_up in every_press(server):
+        pressed = person.press_data(message, pack(made_up)).wait()
+        assert pressed.text == f"You have no access. Your ID: {person.id}"
+    assert message.text == text
+
+
+def test_stranger_cannot_use_the_message_of_somebody_else(stranger, anna, server):
+    """A press in Anna's private chat, or on no message at all, as only a forger could send it."""
+    press_all_of(stranger, open_menu(anna, "Moscow"), server)
+    for made_up in every_press(server):
+        pressed = stranger.press_data(None, pack(made_up)).wait()
+        assert pressed.text == f"You have no access. Your ID: {STRANGER}"
+    assert server.stops == []
+
+
+def test_strangers_in_groups_get_no_answer(stranger, anna, group, stage, untouched):
+    other = stage.telegram.group(OTHER_GROUP, members=[stranger])
+    number = len(group.bot_messages)
+    name = stage.telegram.bot_username
+    for words in ("/start", f"/start@{name}", "/status", "/id", f"/id@{name}", "hello"):
+        stranger.send(words, group)
+        stranger.send(words, other)
+    answer = ask(anna, "/id", group)
+    assert group.bot_messages[number:] == [answer]
+    assert other.bot_messages == []
+
+
+def test_group_that_is_listed_gives_its_members_nothing(stage, anna, group, server, untouched):
+    """Alerts come to the group; who presses or writes there must be listed."""
+    newcomer = stage.telegram.person(800_000_000, first_name="Newcomer")
+    newcomer.send("/start", group)
+    message = ask(anna, "/start", group)
+    press_all_of(newcomer, message, server)
+
+
+def test_anonymous_administrator_of_a_group_is_a_stranger(stage, anna, group, untouched):
+    """Telegram sends GroupAnonymousBot as the author, and the group as the sender."""
+    number = len(group.bot_messages)
+    author = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
+    chat = group.to_dict()
+    fields = {"message_id": 1, "date": int(time.time()), "chat": chat, "text": "/start"}
+    stage.telegram.push_update({"message": {**fields, "from": author, "sender_chat": chat}})
+    answer = ask(anna, "/id", group)
+    assert group.bot_messages[number:] == [answer]
+
+
+# ---------------------------------------------------------------- those who are listed
+
+
+def test_listed_people_may_also_press_in_groups(anna, stage, group, server):
+    other = stage.telegram.group(OTHER_GROUP, members=[anna])
+    for chat in (group, other):
+        message = press(anna, ask(anna, "/start", chat), "Moscow", "Running conferences")
+        assert TITLE in message.text
+        press(stage.boris, message, "← Back")
+        assert "What would you like to see?" in message.text
+
+
+def test_id_in_a_group_also_names_the_group(anna, group):
+    assert ask(anna, "/id", group).text == f"Your ID: {ANNA}\nID of this group: {GROUP}"
+    assert ask(anna, "/id").text == f"Your ID: {ANNA}"
+
+
+def test_commands_for_another_bot_and_talk_in_groups_are_ignored(anna, stage, group):
+    number = len(group.bot_messages)
+    name = stage.telegram.bot_username
+    for words in ("/start@other_bot", "/status@otherbot", "/help@", "start", "/unknown", "hello"):
+        anna.send(words, group)
+    answers = [ask(anna, f"/start@{name}", group), ask(anna, f"/HELP@{name.upper()}", group)]
+    assert group.bot_messages[number:] == answers
+    assert "Choose a server." in answers[0].text
+    assert "This bot shows" in answers[1].text
+
+
+def test_command_for_another_bot_in_a_private_chat_is_answered_with_help(anna):
+    assert "This bot shows" in ask(anna, "/start@other_bot").text
+
+
+def test_who_switched_what_is_in_the_log(anna, stage):
+    message = press(anna, open_menu(anna, "Berlin"), "Status", "Turn constant check on")
+    stage.bot.wait_for_output(f"Berlin: check_on by Anna ({ANNA})")
+    press(anna, message, "Turn constant check off")
+    stage.bot.wait_for_output(f"Berlin: check_off by Anna ({ANNA})")
+
+
+def test_id_written_as_text_in_the_settings_is_a_person(stage, anna):
+    assert "Choose a server." in ask(stage.boris, "/start").text
+
+
+def test_no_secret_is_in_the_log_or_in_a_chat(stage, anna, group, server):
+    settings = stage.bot.read_settings()
+    secrets = [settings["tg-api-token"], *tokens_of(stage.bot)]
+    secrets += [section["client_secret"] for section in settings["servers"].values()]
+    chats = [stage.anna.chat, stage.boris.chat, stage.stranger.chat, group]
+    said = [text for chat in chats for one in chat.bot_messages for text, *_ in one.history]
+    for text in (stage.bot.output, *said):
+        assert not any(secret in text for secret in secrets)
+
+
+# ---------------------------------------------------------------- old buttons
+
+
+def test_what_was_pressed_and_sent_while_the_bot_was_off_is_dropped(own_stage):
+    server = own_stage.new_server()
+    server.add_conference(TITLE)
+    own_stage.start_bot({"Moscow": server.settings(), "Berlin": server.settings()})
+    anna = own_stage.anna
+    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences", f"1. {TITLE}")
+    text = screen.text
+    assert own_stage.bot.stop() == 0
+    server.clear_requests()
+    pressed = anna.press(screen, "Yes, stop")
+    sent = anna.send("/status")
+    own_stage.wake_bot()
+    assert "Your ID" in ask(anna, "/id").text
+    assert server.stops == []
+    assert screen.text == text
+    assert not pressed.answered
+    assert [one.text for one in anna.chat.bot_messages if one.id > sent.id] == [f"Your ID: {ANNA}"]
+    press(anna, screen, "Yes, stop")
+    assert "is stopped." in screen.text
+
+
+def test_old_buttons_find_their_server_after_a_restart(own_stage):
+    """Wherever the file has moved it. A server that was taken out leaves buttons out of date."""
+    names = ("192.168.0.1", "server #2", "Сервер 3")
+    servers = {name: own_stage.new_server() for name in names}
+    for name, server in servers.items():
+        server.add_conference(f"Conference on {name}")
+    own_stage.start_bot({name: server.settings() for name, server in servers.items()})
+    anna = own_stage.anna
+    lists = {name: press(anna, open_menu(anna, name), "Running conferences") for name in names}
+    own_stage.bot.stop()
+
+    settings = own_stage.bot.read_settings()
+    settings["servers"] = {name: settings["servers"][name] for name in reversed(names[1:])}
+    own_stage.bot.write_settings(settings)
+    own_stage.wake_bot()
+    for name in names[1:]:
+        press(anna, lists[name], "🔄 Refresh")
+        assert f"Conference on {name}" in lists[name].text
+        press(anna, lists[name], "⏹ 1.", "Yes, stop")
+        assert f"“Conference on {name}” on {name} is stopped." in lists[name].text
+        assert len(servers[name].stops) == 1
+    removed = lists[names[0]]
+    servers[names[0]].clear_requests()
+    for label in removed.labels:
+        pressed = anna.press(removed, label).wait()
+        assert pressed.text.startswith("This button is out of date.")
+        assert pressed.show_alert
+    assert "Conference on 192.168.0.1" in removed.text
+    assert servers[names[0]].requests == []

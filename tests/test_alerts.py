@@ -1,0 +1,249 @@
+"""What the bot tells unasked about the state of servers, whatever the network does meanwhile."""
+
+import re
+import time
+
+import pytest
+from telebot import apihelper
+
+import alerts
+import telegram_api
+import texts
+from status_watcher import StateChange
+from tests.conftest import ANNA, BORIS, TOKEN, open_menu, press, shows_moment, wait_until
+from trueconf_api import DOWN, UP, WEB_ONLY, Server, Status
+
+GROUP = -5005
+WATCHED = {"state": 1, "timeout": 1}
+
+
+def watched_servers(stage, *names):
+    """Start a bot that checks these servers each second; return them by name."""
+    servers = {name: stage.new_server() for name in names}
+    stage.start_bot(
+        {name: server.settings(server_status=WATCHED) for name, server in servers.items()},
+        users=(ANNA, BORIS, GROUP),
+    )
+    wait_until(lambda: all(looks(server) for server in servers.values()), what="the first looks")
+    return servers
+
+
+def looks(server):
+    return sum(request.path == "/vsstatus" for request in server.requests)
+
+
+def wait_for_looks(server, count):
+    wanted = looks(server) + count
+    wait_until(lambda: looks(server) >= wanted, what=f"{count} looks")
+
+
+def chats_of(stage):
+    group = stage.telegram.group(GROUP, members=[stage.anna])
+    return [stage.anna.chat, stage.boris.chat, group]
+
+
+# ---------------------------------------------------------------- down and up
+
+
+@pytest.fixture(scope="module")
+def servers(stage):
+    chats_of(stage)
+    return watched_servers(stage, "Moscow", "Berlin", "Madrid", "Vienna", "Lisbon")
+
+
+def alerts_about(chat, *names):
+    return [one for one in chat.bot_messages if one.text.partition("\n")[0] in names]
+
+
+def test_only_a_lasting_change_is_told(stage, servers):
+    """Moscow loses a look, Berlin flaps, Madrid really fails."""
+    failed_at = time.time()
+    for part in ("vsstatus", "v4/server"):
+        servers["Madrid"].break_path(part, "status", status=503)
+    servers["Moscow"].break_path("vsstatus", "status", times=1, status=500)
+    servers["Berlin"].break_path("vsstatus", "status", times=2, status=500)
+    for chat in chats_of(stage):
+        alert = chat.wait_for("Madrid\n🔴 The server does not answer: HTTP error 503")
+        assert shows_moment(alert.text, "\nSince", failed_at)
+        assert alert.labels == ["Madrid"]
+        assert alerts_about(chat, "Moscow", "Berlin", "Madrid") == [alert]
+    wait_for_looks(servers["Berlin"], 2)
+    assert alerts_about(stage.anna.chat, "Moscow", "Berlin", "Madrid") == [alert_of(stage.anna)]
+    message = press(stage.anna, alert_of(stage.anna), "Madrid")
+    assert "What would you like to see?" in message.text
+
+
+def alert_of(person):
+    return person.chat.wait_for("Madrid\n🔴")
+
+
+def test_check_that_is_switched_off_is_off_at_once_and_for_good(stage, servers):
+    anna, bot = stage.anna, stage.bot
+    screen = press(anna, open_menu(anna, "Lisbon"), "Status")
+    assert "Constant check is on: every 1 s" in screen.text
+    press(anna, screen, "Turn constant check off")
+    assert "Constant check is off" in screen.text
+    servers["Lisbon"].go_down()
+    servers["Vienna"].core_down()
+    stage.boris.chat.wait_for("Vienna\n🟡 The web part answers, but the service on port")
+    wait_for_looks(servers["Moscow"], 2)
+    assert alerts_about(stage.boris.chat, "Lisbon") == []
+
+    def state():
+        return bot.read_settings()["servers"]["Lisbon"]["server_status"]["state"]
+
+    wait_until(lambda: state() == 0, what="the switch in the file")
+
+
+def test_many_servers_at_once_are_all_told_within_telegrams_limits(own_stage):
+    """Telegram takes five messages at once and then one a second; the rest comes together."""
+    own_stage.telegram.strict_pacing = True
+    server = own_stage.new_server()
+    names = [f"server {number:02}" for number in range(1, 31)]
+    own_stage.start_bot({name: server.settings(server_status=WATCHED) for name in names})
+    wait_until(lambda: looks(server) >= len(names), what="the first looks")
+    server.go_down()
+
+    def told(chat):
+        text = "\n".join(one.text for one in chat.bot_messages)
+        return sorted(re.findall(r"^(server \d\d)\n🔴", text, re.MULTILINE))
+
+    for chat in chats_of(own_stage)[:2]:
+        own_stage.telegram.wait_until(lambda chat=chat: told(chat) == names)
+        assert len(chat.bot_messages) < 20
+        assert any("Several messages at once:" in one.text for one in chat.bot_messages)
+
+
+# ---------------------------------------------------------------- when Telegram is silent
+
+
+def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage):
+    """Some servers were down and one was not, so they are told by name."""
+    chats = chats_of(own_stage)
+    servers = watched_servers(own_stage, "Moscow", "Berlin", "Madrid")
+    own_stage.telegram.go_down()
+    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    silent_at = time.time()
+    for name in ("Moscow", "Berlin"):
+        servers[name].go_down()
+    for name in ("Moscow", "Berlin"):
+        own_stage.bot.wait_for_output(f"{name}: down refused")
+        servers[name].come_back()
+    back_at = time.time()
+    for name in ("Moscow", "Berlin"):
+        own_stage.bot.wait_for_output(f"{name}: up")
+    own_stage.telegram.come_back()
+    for chat in chats:
+        message = chat.wait_for("Telegram could not be reached")
+        assert shows_moment(message.text, "Telegram could not be reached from", silent_at)
+        for name in ("Moscow", "Berlin"):
+            assert shows_moment(message.text, rf"\n{name}\n🔴[^\n]*\nSince", silent_at)
+            assert shows_moment(message.text, rf"\n{name}\n🟢[^\n]*\n[^\n]*from", silent_at)
+            assert shows_moment(message.text, rf"\n{name}\n🟢[^\n]*\n[^\n]*to", back_at)
+        assert "Madrid" not in message.text
+        assert sorted(message.labels) == ["Berlin", "Moscow"]
+        assert chat.bot_messages == [message]
+
+
+def test_outage_of_the_own_network_is_told_as_that(own_stage):
+    chats = chats_of(own_stage)
+    names = ["Moscow", "Berlin", "Madrid"]
+    servers = watched_servers(own_stage, *names)
+    began_at = time.time()
+    own_stage.telegram.go_down()
+    for server in servers.values():
+        server.go_down()
+    for name in names:
+        own_stage.bot.wait_for_output(f"{name}: down refused")
+    ended_at = time.time()
+    for server in servers.values():
+        server.come_back()
+    own_stage.telegram.come_back()
+    for chat in chats:
+        message = chat.wait_for("📡")
+        assert "the bot could reach neither Telegram nor any of the 3 servers." in message.text
+        assert "Most likely its own network was down." in message.text
+        assert shows_moment(message.text, "📡 From", began_at)
+        assert shows_moment(message.text, "to", ended_at)
+        assert not any(name in message.text for name in names)
+    wait_for_looks(servers["Moscow"], 3)
+    assert [len(chat.bot_messages) for chat in chats] == [1, 1, 1]
+
+
+def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
+    server = own_stage.new_server()
+    server.go_down()  # already then
+    started_at = time.time()
+    own_stage.telegram.go_down()
+    own_stage.write_settings({"Moscow": server.settings(server_status=WATCHED)})
+    own_stage.bot.start()
+    own_stage.bot.wait_for_output("Moscow: down refused")
+    assert "Bot is running..." not in own_stage.bot.output
+    own_stage.telegram.come_back()
+    own_stage.bot.wait_for_output("Bot is running...")
+    message = own_stage.anna.chat.wait_for("Moscow\n🔴 The server does not answer")
+    # Whether it was tried while Telegram was silent, and is told as missed, is a matter of luck.
+    assert shows_moment(message.text, "This was already the case at the first check", started_at)
+
+
+# ---------------------------------------------------------------- whose outage was it
+
+
+@pytest.fixture
+def mailbox(telegram, anna, monkeypatch):
+    """Anna's mailbox without a bot around it, while Telegram cannot be reached."""
+    for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
+        monkeypatch.setattr(apihelper, name, None)
+    monkeypatch.setattr(texts, "_language", "en")
+    bot = telegram_api.new_bot()
+    telegram_api.connect(bot, TOKEN, telegram.url)
+    telegram.go_down()
+    mailbox = alerts.Mailbox(bot, ANNA, [], print)
+    mailbox.start()
+    yield mailbox
+    # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
+    # between, the mailbox would send it again: to the Telegram of the next test.
+    wait_until(lambda: mailbox._missed_since is None, what="the end of the delivery")
+
+
+def put_outage(mailbox, state):
+    """A server went into this state and came back, both just now."""
+    server, now = Server("Moscow", "https://moscow.example.org"), time.time()
+    down = StateChange(
+        server, Status(state, "timed_out", "timed_out"), now - 9, None, is_first=False
+    )
+    up = StateChange(server, Status(UP), now, now - 9, is_first=False)
+    for change in (down, up):
+        text = texts.state_alert(server, change.status, change.since, is_first=False)
+        mailbox.put(alerts.Alert(text, None, server, change))
+    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
+
+
+def test_outage_of_telegram_and_the_only_server_is_that_of_the_own_network(mailbox, telegram, anna):
+    put_outage(mailbox, DOWN)
+    telegram.come_back()
+    message = anna.chat.wait_for("📡")
+    assert "the bot could reach neither Telegram nor the server." in message.text
+
+
+def test_server_whose_web_part_answered_was_not_cut_off_by_the_own_network(mailbox, telegram, anna):
+    put_outage(mailbox, WEB_ONLY)
+    telegram.come_back()
+    message = anna.chat.wait_for("📡")
+    assert "\nMoscow\n🟡" in message.text
+    assert "own network" not in message.text
+
+
+def test_server_that_fails_long_after_telegram_was_not_cut_off_with_it(
+    mailbox, telegram, anna, monkeypatch
+):
+    """Where Telegram is blocked for hours, a server may fail meanwhile all by itself."""
+    with pytest.raises(telegram_api.FAILURES):
+        mailbox.bot.get_me()
+    blocked_at = time.time() - 600
+    monkeypatch.setattr(apihelper.CUSTOM_REQUEST_SENDER.__self__, "failing_since", blocked_at)
+    put_outage(mailbox, DOWN)
+    telegram.come_back()
+    message = anna.chat.wait_for("📡")
+    assert shows_moment(message.text, "Telegram could not be reached from", blocked_at)
+    assert "\nMoscow\n🔴" in message.text

@@ -1,0 +1,126 @@
+"""`python main.py --check`, against servers that are right and servers that are not."""
+
+import pytest
+
+import texts
+from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess
+
+
+@pytest.fixture
+def check(tmp_path):
+    """A function that runs --check and returns its exit code and what it printed."""
+
+    def run(settings: dict) -> tuple[int, str]:
+        bot = BotProcess(tmp_path, settings)
+        bot.start("--settings", str(bot.settings_file), "--check")
+        code = bot.process.wait(PATIENCE_S)
+        assert "Traceback" not in bot.output
+        for server in settings["servers"].values():
+            assert server["client_secret"] not in bot.output
+        assert TOKEN not in bot.output
+        return code, bot.output
+
+    return run
+
+
+def test_all_is_well_and_said_so(check, anna, new_server, settings_for):
+    server = new_server()
+    server.add_conference("Planning")
+    code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
+    assert code == 0
+    assert "[!!]" not in said
+    assert "@trueconf_demo_bot" in said
+    for permission in ("conferences", "users:read", "logs.calls:read"):
+        assert f"[OK] The permission {permission} is there" in said
+    assert "The permission logs.calls.participants:read is there" in said
+
+
+@pytest.mark.parametrize("missing", ["conferences", "users:read", "logs.calls.participants:read"])
+def test_the_missing_permission_is_named(check, anna, new_server, settings_for, missing):
+    scopes = ["conferences", "users:read", "logs.calls:read", "logs.calls.participants:read"]
+    server = new_server(scopes=tuple(scope for scope in scopes if scope != missing))
+    server.add_conference("Planning")
+    code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
+    assert code == 1
+    assert f"[!!] The permission {missing} is missing." in said
+    assert said.count("is missing") == 1
+
+
+def test_the_right_to_read_conferences_is_not_the_right_to_stop_them(
+    check, anna, new_server, settings_for
+):
+    scopes = ("conferences:read", "users:read", "logs.calls:read", "logs.calls.participants:read")
+    server = new_server(scopes=scopes)
+    code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
+    assert code == 1
+    assert "The permission conferences is missing" in said
+
+
+def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settings_for):
+    good, slow_clock = new_server(), new_server()
+    slow_clock.clock_skew_s = -3600
+    expired, other_name = new_server(certificate="expired"), new_server(certificate="other_name")
+    code, said = check(
+        settings_for(
+            {
+                "closed port": good.settings(server_status={"port": 1}),
+                "no name": good.settings(ip="nowhere.invalid"),
+                "untrusted": new_server(certificate="untrusted").settings(),
+                "expired": expired.settings(),
+                "other name": other_name.settings(),
+                "wrong secret": good.settings(client_secret="0" * 40),
+                "clock": slow_clock.settings(),
+            },
+            users=[ANNA],
+        )
+    )
+    assert code == 1
+    parts = {part.partition(" (")[0]: part for part in said.split("\n\n")}
+    assert "open the port" in parts["closed port"]
+    assert '"port": 0' in parts["closed port"]
+    assert "was not found" in parts["no name"]
+    assert "not trusted" in parts["untrusted"]
+    assert "ca.crt" in parts["untrusted"]
+    assert "expired" in parts["expired"]
+    assert "another name" in parts["other name"]
+    assert "client_id and client_secret" in parts["wrong secret"]
+    assert "differ by" in parts["clock"]
+    assert "time synchronisation" in parts["clock"]
+
+
+def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_server, settings_for):
+    telegram.person(BORIS, first_name="Boris")
+    server = new_server().settings()
+    code, said = check(settings_for({"office": server}, users=[ANNA, BORIS]))
+    assert code == 1
+    assert f"cannot write to the user {BORIS}" in said
+    assert f"[OK] The bot may write to the user {ANNA}" in said
+
+
+def test_a_token_that_telegram_refuses_is_said(check, anna, telegram, new_server, settings_for):
+    telegram.fail("getMe", code=401, description="Unauthorized", times=9)
+    code, said = check(settings_for({"office": new_server().settings()}, users=[ANNA]))
+    assert code == 1
+    assert "[!!] Telegram did not accept the bot's token" in said
+    assert "client_id and client_secret are right" in said  # the servers are checked all the same
+
+
+def test_telegram_out_of_reach_leads_to_the_proxy(check, telegram, new_server, settings_for):
+    telegram.stop()
+    server = new_server().settings()
+    code, said = check(settings_for({"office": server}))
+    assert code == 1
+    assert "set a proxy in tg-proxy" in said
+    code, said = check(settings_for({"office": server}, **{"tg-proxy": "http://u:pw@127.0.0.1:1"}))
+    assert code == 1
+    assert "through the proxy" in said
+    assert "pw" not in said
+
+
+def test_the_advice_is_in_the_language_of_the_settings(check, telegram, new_server, settings_for):
+    telegram.stop()
+    for language in texts.LANGUAGES:
+        texts.use(language)
+        expected = texts.popup("check_not_well")
+        _, said = check(settings_for({"a": new_server().settings()}, language=language))
+        assert expected in said

@@ -1,0 +1,92 @@
+"""The bot ends when it is told to: soon, with exit code 0 and without a traceback."""
+
+import signal
+import time
+
+import pytest
+
+from tests.conftest import open_menu, press, wait_until
+
+GENEROUS_S = 5  # it should be 2; more would be a hang
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+each_signal = pytest.mark.parametrize("how", SIGNALS, ids=lambda one: one.name)
+
+
+def ends_well(bot, how):
+    began_at = time.monotonic()
+    code = bot.stop(how)
+    took_s = time.monotonic() - began_at
+    assert code == 0, bot.output
+    assert "Traceback" not in bot.output, bot.output
+    assert took_s < GENEROUS_S
+
+
+@pytest.fixture
+def server(own_stage):
+    server = own_stage.new_server()
+    watched = {"state": 1, "timeout": 1}
+    own_stage.write_settings(
+        {"Moscow": server.settings(server_status=watched, forgotten_conferences=watched)}
+    )
+    return server
+
+
+@each_signal
+def test_bot_ends_while_it_is_idle(own_stage, server, how):
+    own_stage.wake_bot()
+    wait_until(lambda: server.requests, what="the first look")
+    ends_well(own_stage.bot, how)
+
+
+@each_signal
+def test_bot_ends_while_telegram_cannot_be_reached_from_the_start(own_stage, server, how):
+    own_stage.telegram.go_down()
+    own_stage.bot.start()
+    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    ends_well(own_stage.bot, how)
+
+
+@each_signal
+def test_bot_ends_while_telegram_has_gone(own_stage, server, how):
+    own_stage.wake_bot()
+    own_stage.telegram.go_down()
+    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    ends_well(own_stage.bot, how)
+
+
+@each_signal
+def test_bot_ends_while_telegram_is_silent(own_stage, server, how):
+    own_stage.telegram.hang("getMe")
+    own_stage.bot.start()
+    own_stage.telegram.wait_until(lambda: own_stage.telegram.count("getMe"))
+    ends_well(own_stage.bot, how)
+
+
+@each_signal
+def test_bot_ends_while_presses_and_watchers_wait_for_a_server(own_stage, server, how):
+    own_stage.wake_bot()
+    menu = open_menu(own_stage.anna, "Moscow")
+    press(own_stage.anna, menu, "Online users")
+    server.break_path("vsstatus", "hang")
+    server.break_path("", "hang")
+    server.clear_requests()
+    own_stage.anna.press(menu, "🔄 Refresh")
+
+    def waiting():
+        paths = {one.path for one in server.requests}
+        return "/api/v3.3/users" in paths and len(paths) > 1
+
+    wait_until(waiting, what="a press and a look that wait")
+    ends_well(own_stage.bot, how)
+
+
+@each_signal
+def test_what_was_switched_just_before_the_end_is_saved(own_stage, server, how):
+    own_stage.wake_bot()
+    screen = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
+    press(own_stage.anna, screen, "Turn constant check off")
+    ends_well(own_stage.bot, how)
+    settings = own_stage.bot.read_settings()["servers"]["Moscow"]
+    assert settings["server_status"]["state"] == 0
+    assert server.scopes_of_token(settings["access_token"])

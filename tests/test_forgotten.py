@@ -1,0 +1,381 @@
+"""Forgotten conferences: what counts as forgotten and why, by button and unasked."""
+
+import time
+
+import pytest
+
+from demo.trueconf_server import FOUR_SCOPES
+from keyboards import key_of
+from tests.conftest import ANNA, open_menu, press, wait_until
+
+BACK, REFRESH = "← Back", "🔄 Refresh"
+ROLES = "conferences.sessions.participants:read"
+OLD_S = 3 * 3600
+
+
+@pytest.fixture(scope="module")
+def server(stage):
+    """With the four permissions of the guide."""
+    return stage.new_server(name="moscow.example.org")
+
+
+@pytest.fixture(scope="module")
+def roles_server(stage):
+    """Its tokens may also see who is a moderator."""
+    return stage.new_server(name="berlin.example.org", scopes=(*FOUR_SCOPES, ROLES))
+
+
+@pytest.fixture(scope="module")
+def anna(stage, server, roles_server):
+    forgotten = {"state": 0, "hours": 0.5, "timeout": 1}
+    stage.start_bot(
+        {
+            "Moscow": server.settings(),
+            "Berlin": roles_server.settings(),
+            "Madrid": server.settings(forgotten_conferences=forgotten),
+        }
+    )
+    return stage.anna
+
+
+@pytest.fixture(autouse=True)
+def _fresh_servers(server, roles_server):
+    yield
+    for one in (server, roles_server):
+        one.mend()
+        one.conferences.clear()
+        one.stops.clear()
+        one.clear_requests()
+        one.counts_everybody = one.device_suffix = one.odd_letter_case = False
+
+
+def forgotten_screen(person, name="Moscow"):
+    return press(person, open_menu(person, name), "Forgotten conferences")
+
+
+def entry_of(screen, title):
+    """The lines of one conference on the screen; "" if it is not there."""
+    entries = [part for part in screen.text.split("\n\n") if title in part]
+    return entries[0] if entries else ""
+
+
+# ---------------------------------------------------------------- what is forgotten
+
+
+@pytest.mark.parametrize(
+    ("people", "reason"),
+    [
+        ((), "Nobody is in it"),
+        (("anna",), "Only its owner is in it"),
+        (("boris",), "1 person is in it, but neither the owner nor a moderator"),
+        (("boris", "clara"), "2 people are in it, but neither the owner nor a moderator"),
+        (("anna", "boris"), None),
+    ],
+)
+@pytest.mark.parametrize("how", ["as documented", "with devices", "in capitals"])
+def test_reason_stands_in_each_entry(anna, server, people, reason, how):
+    server.device_suffix = how == "with devices"
+    server.odd_letter_case = how == "in capitals"
+    server.add_conference("Webinar", owner="anna", people=people, age_s=OLD_S)
+    entry = entry_of(forgotten_screen(anna), "Webinar")
+    assert reason in entry if reason else not entry
+
+
+def test_conference_that_everybody_left_is_empty(anna, server):
+    conference = server.add_conference("Webinar", people=("anna", "boris"), age_s=OLD_S)
+    screen = forgotten_screen(anna)
+    assert "There are no forgotten conferences." in screen.text
+    conference.everybody_leaves()
+    press(anna, screen, REFRESH)
+    assert "Nobody is in it" in entry_of(screen, "Webinar")
+
+
+def test_somebody_on_two_devices_is_one_person(anna, server):
+    conference = server.add_conference("Webinar", people=("anna", "anna"), age_s=OLD_S)
+    server.device_suffix = True
+    screen = forgotten_screen(anna)
+    assert "Only its owner is in it" in entry_of(screen, "Webinar")
+    conference.join("boris")
+    press(anna, screen, REFRESH)
+    assert not entry_of(screen, "Webinar")
+
+
+def test_without_roles_a_moderator_is_not_known(anna, server):
+    conference = server.add_conference("Webinar", people=("boris", "clara"), age_s=OLD_S)
+    conference.set_role("boris", 2)
+    assert "neither the owner nor a moderator" in entry_of(forgotten_screen(anna), "Webinar")
+
+
+def test_without_owner_and_roles_only_an_empty_conference_is_forgotten(anna, server):
+    server.add_conference("Led by somebody", owner=None, people=("boris",), age_s=OLD_S)
+    server.add_conference("Empty one", owner=None, people=(), age_s=OLD_S)
+    screen = forgotten_screen(anna)
+    assert "Nobody is in it" in entry_of(screen, "Empty one")
+    assert not entry_of(screen, "Led by somebody")
+
+
+@pytest.mark.parametrize(
+    ("people", "moderator", "reason"),
+    [
+        ((), None, "Nobody is in it"),
+        (("anna",), None, "Only its owner is in it"),
+        (("boris",), "boris", "Only one moderator is in it"),
+        (("boris", "clara"), None, "2 people are in it, but neither the owner nor a moderator"),
+        (("boris", "clara"), "boris", None),
+        (("anna", "clara"), None, None),
+    ],
+)
+def test_with_the_fifth_permission_moderators_count(anna, roles_server, people, moderator, reason):
+    conference = roles_server.add_conference("Webinar", people=people, age_s=OLD_S)
+    if moderator:
+        conference.set_role(moderator, 2)
+    entry = entry_of(forgotten_screen(anna, "Berlin"), "Webinar")
+    assert reason in entry if reason else not entry
+    paths = [request.path for request in roles_server.requests]
+    assert any("conference-sessions" in path for path in paths)
+
+
+def test_server_without_the_list_of_roles_is_judged_by_its_log(anna, roles_server):
+    roles_server.sessions_endpoint = False
+    try:
+        roles_server.add_conference("Webinar", people=("anna",), age_s=OLD_S)
+        assert "Only its owner" in entry_of(forgotten_screen(anna, "Berlin"), "Webinar")
+    finally:
+        roles_server.sessions_endpoint = True
+
+
+def test_ages_are_chosen_by_button(anna, server):
+    ages = (1, 2, 4, 8, 24)
+    for age in ages:
+        server.add_conference(f"Of {age} hours.", people=(), age_s=age * 3600 + 60)
+    server.add_conference("Young", people=(), age_s=3500)
+    screen = forgotten_screen(anna)
+    assert screen.labels[:5] == ["• 1 h •", "2 h", "4 h", "8 h", "24 h"]
+    for age in ages:
+        press(anna, screen, f"{age} h")
+        assert f"• {age} h •" in screen.labels
+        assert f"that run for more than {age} h" in screen.text
+        for other in ages:
+            assert (f"Of {other} hours." in screen.text) == (other >= age)
+        press(anna, screen, REFRESH)
+        assert f"that run for more than {age} h" in screen.text
+    assert "Young" not in screen.text
+
+
+def test_default_age_is_the_one_of_the_settings(anna, server):
+    server.add_conference("Half an hour.", people=(), age_s=1900)
+    server.add_conference("Young", people=(), age_s=1700)
+    screen = forgotten_screen(anna, "Madrid")
+    assert screen.labels[:6] == ["• 30 min •", "1 h", "2 h", "4 h", "8 h", "24 h"]
+    assert "that run for more than 30 min" in screen.text
+    assert "1 conference found" in screen.text
+    assert "Half an hour." in screen.text
+
+
+def test_log_row_of_a_crashed_server_is_no_candidate(anna, server):
+    server.add_conference("Left open by a crash", people=(), age_s=OLD_S, listed=False)
+    server.add_conference("Truly forgotten", people=(), age_s=OLD_S)
+    screen = forgotten_screen(anna)
+    assert "1 conference found" in screen.text
+    assert "Truly forgotten" in screen.text
+    press(anna, screen, BACK, "Running conferences")
+    assert "Left open by a crash" in screen.text
+
+
+def test_participants_call_that_fails_neither_hides_nor_condemns(anna, server):
+    for number in (1, 2, 3):
+        server.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
+    server.break_path("participants", "status", times=1, status=500)
+    screen = forgotten_screen(anna)
+    assert "3 conferences found" in screen.text
+    assert screen.text.count("Could not find out who is in it") == 1
+    assert screen.text.count("Nobody is in it") == 2
+    assert "⏹ Stop all 2" in screen.labels
+
+
+def test_conference_of_unknown_age_is_shown_as_that(anna, server):
+    server.add_conference("Ageless", people=(), duration=None, start_time=None)
+    assert "It is not known how long" in entry_of(forgotten_screen(anna), "Ageless")
+
+
+def test_fifty_candidates_are_examined_at_the_same_time(anna, server):
+    """One after the other would take 50 s, and a press gives up after 12 s."""
+    for number in range(50):
+        server.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
+    server.break_path("participants", "slow", delay_s=1)
+    screen = forgotten_screen(anna)
+    assert "50 conferences found" in screen.text
+    assert "⏹ Stop all 50" in screen.labels
+
+
+def test_log_that_cannot_be_read_is_not_an_empty_list(anna, server):
+    server.add_conference("Webinar", people=(), age_s=OLD_S)
+    for part in ("logs/calls", "conferences"):
+        server.break_path(part, "status", status=500)
+        screen = forgotten_screen(anna)
+        assert "⚠️ The server answered with HTTP error 500." in screen.text
+        assert "no forgotten" not in screen.text
+        server.mend()
+
+
+# ---------------------------------------------------------------- unasked
+
+
+@pytest.fixture
+def watched(own_stage):
+    """A server that is asked for forgotten conferences each second."""
+    server = own_stage.new_server(name="moscow.example.org")
+    forgotten = {"state": 1, "hours": 1, "timeout": 1}
+    own_stage.start_bot(
+        {"Moscow": server.settings(forgotten_conferences=forgotten), "Berlin": server.settings()}
+    )
+    return server
+
+
+def looks(server):
+    """How often the watcher has read the log; a press reads it too."""
+    return sum(request.path.endswith("/logs/calls") for request in server.requests)
+
+
+def wait_for_looks(server, count):
+    """Wait until so many more looks are over: until the one after them has begun."""
+    wanted = looks(server) + count + 1
+    wait_until(lambda: looks(server) >= wanted, what=f"{count} looks")
+
+
+def alerts_about(chat, title):
+    return [one for one in chat.bot_messages if title in one.history[0][0]]
+
+
+def test_one_message_for_each_person_conference_and_run(own_stage, watched):
+    first = watched.add_conference(
+        "Webinar", owner="clara", people=("clara",), age_s=OLD_S, conference_id="webinar"
+    )
+    chats = [own_stage.anna.chat, own_stage.boris.chat]
+    for chat in chats:
+        alert = chat.wait_for("This conference on Moscow seems to be forgotten")
+        assert "Webinar\nOnly its owner is in it\nID: webinar" in alert.text
+        assert "Owner: clara@moscow.example.org\nRunning for 3 h" in alert.text
+        assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
+    wait_for_looks(watched, 1)
+    assert [len(alerts_about(chat, "Webinar")) for chat in chats] == [1, 1]
+
+    first.end()
+    second = watched.add_conference("Webinar", people=(), age_s=OLD_S, conference_id="webinar")
+    for chat in chats:
+        own_stage.telegram.wait_until(lambda chat=chat: len(alerts_about(chat, "Webinar")) == 2)
+    assert first.session_id != second.session_id
+
+
+def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
+    anna = own_stage.anna
+    webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
+    alert = anna.chat.wait_for("seems to be forgotten")
+    press(anna, alert, "⏹ Stop")
+    assert "Stop this conference?" in alert.text
+    assert webinar.is_running
+    press(anna, alert, BACK)
+    assert "Moscow · Forgotten conferences" in alert.text
+    press(anna, alert, "⏹ 1. Webinar", "Yes, stop")
+    assert "is stopped." in alert.text
+    assert watched.stops == [webinar.id]
+    own_stage.boris.chat.wait_for("was stopped by Anna")
+
+
+def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
+    anna, bot = own_stage.anna, own_stage.bot
+    webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
+    alert = anna.chat.wait_for("seems to be forgotten")
+    pressed = anna.press(alert, "Remind me in 1 h").wait()
+    assert pressed.text == "I will remind you in an hour if the conference is still running."
+
+    def remind_at():
+        section = bot.read_settings()["servers"]["Moscow"]["forgotten_conferences"]
+        return section.get("reported", {}).get(webinar.session_id, 0)
+
+    wait_until(remind_at, what="the time in the file")
+    assert 3500 < remind_at() - time.time() <= 3600
+
+    bot.stop()
+    settings = bot.read_settings()  # an hour goes by
+    settings["servers"]["Moscow"]["forgotten_conferences"]["reported"][webinar.session_id] -= 3600
+    bot.write_settings(settings)
+    own_stage.wake_bot()
+    own_stage.telegram.wait_until(lambda: len(alerts_about(anna.chat, "Webinar")) == 2)
+    wait_for_looks(watched, 1)
+    assert len(alerts_about(anna.chat, "Webinar")) == 2
+
+
+def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
+    anna, bot = own_stage.anna, own_stage.bot
+    webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
+    alert = anna.chat.wait_for("seems to be forgotten")
+    bot.stop()
+    own_stage.wake_bot()
+    wait_for_looks(watched, 2)
+    assert anna.chat.bot_messages == [alert]
+    for action in ("remind", "not_forgotten"):
+        for name, item in (("Moscow", "AAAAAAAA"), ("Berlin", key_of(webinar.session_id))):
+            pressed = anna.press_data(alert, f"{action}:{key_of(name)}:{item}").wait()
+            assert "out of date" in pressed.text
+    assert anna.press(alert, "Remind me in 1 h").wait().text.startswith("I will remind you")
+    pressed = anna.press(alert, "Not forgotten").wait()
+    assert pressed.text == "All right. I will not mention this run of the conference again."
+    press(anna, alert, "⏹ Stop")
+    assert "Stop this conference?" in alert.text
+    assert bot.stop() == 0
+    section = bot.read_settings()["servers"]["Moscow"]["forgotten_conferences"]
+    assert section["reported"] == {webinar.session_id: 0}
+
+
+def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):
+    server = own_stage.new_server()
+    for number in range(1, 21):
+        server.add_conference(f"Webinar {number:02}.", people=(), age_s=OLD_S)
+    forgotten = {"state": 1, "timeout": 1}
+    own_stage.telegram.strict_pacing = True
+    own_stage.start_bot({"Moscow": server.settings(forgotten_conferences=forgotten)})
+    alert = own_stage.anna.chat.wait_for("20 conferences on Moscow seem to be forgotten:")
+    assert all(f"Webinar {number:02}." in alert.text for number in range(1, 21))
+    own_stage.bot.stop()
+    own_stage.wake_bot()
+    wait_for_looks(server, 2)
+    assert own_stage.anna.chat.bot_messages == [alert]
+    press(own_stage.anna, alert, "Forgotten conferences")
+    assert "20 conferences found" in alert.text
+
+
+def test_switch_acts_at_once_and_is_saved(own_stage):
+    servers = {name: own_stage.new_server() for name in ("Moscow", "Berlin")}
+    for name, server in servers.items():
+        server.add_conference(f"Webinar {name}", people=(), age_s=OLD_S)
+    own_stage.start_bot(
+        {
+            "Moscow": servers["Moscow"].settings(forgotten_conferences={"state": 0, "timeout": 1}),
+            "Berlin": servers["Berlin"].settings(forgotten_conferences={"state": 1, "timeout": 1}),
+        }
+    )
+    anna, bot = own_stage.anna, own_stage.bot
+
+    def state(name):
+        return bot.read_settings()["servers"][name]["forgotten_conferences"]["state"]
+
+    screen = press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "2 h")
+    assert "Alerts about forgotten conferences: off" in screen.text
+    press(anna, screen, "Alert me to forgotten ones")
+    assert "Alerts about forgotten conferences: on" in screen.text
+    assert "• 2 h •" in screen.labels
+    assert "Webinar Moscow" in anna.chat.wait_for("on Moscow seems to be forgotten").text
+    wait_until(lambda: state("Moscow") == 1, what="the switch in the file")
+    own_stage.bot.wait_for_output(f"Moscow: watch_on by Anna ({ANNA})")
+
+    anna.chat.wait_for("on Berlin seems to be forgotten")
+    screen = press(anna, open_menu(anna, "Berlin"), "Forgotten conferences")
+    press(anna, screen, "Stop alerting me to forgotten ones")
+    assert "Alerts about forgotten conferences: off" in screen.text
+    servers["Berlin"].add_conference("Another", people=(), age_s=OLD_S)
+    servers["Berlin"].clear_requests()
+    wait_for_looks(servers["Moscow"], 2)
+    assert looks(servers["Berlin"]) == 0
+    wait_until(lambda: state("Berlin") == 0, what="the switch in the file")
+    assert alerts_about(anna.chat, "Another") == []

@@ -1,0 +1,732 @@
+"""Starting: `python main.py` as people start it, what it prints, logs and returns; and what holds
+for the modules as files."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import texts
+from demo.telegram_server import TelegramServer
+from tests.conftest import (
+    ANNA,
+    PATIENCE_S,
+    ROOT,
+    TOKEN,
+    BotProcess,
+    clean_environment,
+    wait_until,
+)
+
+SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "tests", "settings.json", "*.log")
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) \S")
+# What a Russian Windows does to a script whose output goes to a file, and a bare Linux.
+CONSOLES = {
+    "cp1251": {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1251"},
+    "cp866": {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp866"},
+    "ascii": {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+}
+MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
+needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+
+
+@pytest.fixture(scope="session")
+def copied_project(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("copied") / "bot"
+    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    return folder
+
+
+@pytest.fixture
+def project(copied_project, tmp_path) -> Path:
+    """The project as somebody has just downloaded it, without any settings."""
+    return Path(shutil.copytree(copied_project, tmp_path / "bot"))
+
+
+@pytest.fixture
+def elsewhere(tmp_path) -> Path:
+    """The folder in which people stand when they start the bot."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def new_bot(tmp_path):
+    """A function that makes a BotProcess; whatever still runs afterwards is killed."""
+    made = []
+
+    def make(settings: dict | None = None) -> BotProcess:
+        folder = tmp_path / f"started{len(made)}"
+        folder.mkdir()
+        made.append(BotProcess(folder, settings))
+        return made[-1]
+
+    yield make
+    for bot in made:
+        bot.kill()
+
+
+def run_main(project: Path, *arguments: str, cwd: Path, **variables: str):
+    """Run main.py to its end. Returns its exit code and what it printed, both streams together."""
+    run = subprocess.run(
+        [sys.executable, str(project / "main.py"), *arguments],
+        cwd=cwd,
+        env=clean_environment(**{"LC_ALL": "en_US.UTF-8", **variables}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE_S,
+    )
+    assert b"Traceback" not in run.stdout, run.stdout.decode(errors="replace")
+    return run.returncode, run.stdout
+
+
+def in_language(language: str, key: str) -> str:
+    texts.use(language)
+    try:
+        return texts.popup(key)
+    finally:
+        texts.use("ru")
+
+
+# ---------------------------------------------------------------- settings that are not right
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_first_start_says_the_three_ways_on(project, elsewhere, language):
+    code, printed = run_main(project, cwd=elsewhere, LC_ALL=f"{language}_XX.UTF-8")
+    said = printed.decode().strip()
+    assert code == 2
+    assert said == in_language(language, "settings_none")
+    for way in ("settings.json.example", "python main.py --demo", "README"):
+        assert way in said
+
+
+def test_first_start_on_replit_names_the_secret(project, elsewhere):
+    code, printed = run_main(project, cwd=elsewhere, REPL_ID="1")
+    assert code == 2
+    assert printed.decode().strip() == in_language("en", "settings_none_replit")
+    assert "Secrets" in printed.decode()
+
+
+@pytest.mark.parametrize("on_replit", [True, False])
+@pytest.mark.parametrize("secret", ["", "{", '{"language": "en",\n}'])
+def test_broken_secret_is_named_as_such(project, elsewhere, secret, on_replit):
+    variables = {"REPL_ID": "1"} if on_replit else {}
+    code, printed = run_main(project, cwd=elsewhere, settings=secret, **variables)
+    assert code == 2
+    assert printed.decode().count("environment variable settings") >= 2
+    assert printed.decode().count("\n- ") == 1
+
+
+def test_all_problems_are_printed_with_exit_code_2(project, elsewhere):
+    text = '{"language": "en", "servers": {"a": {}}}'
+    (project / "settings.json").write_text(text, encoding="utf-8")
+    code, printed = run_main(project, cwd=elsewhere)
+    assert code == 2
+    lines = printed.decode().splitlines()
+    assert lines[0] == "The settings (settings.json) need correcting:"
+    assert sum(line.startswith("- ") for line in lines) == 5
+
+
+def test_broken_file_is_told_with_line_and_column(project, elsewhere):
+    text = '{"language": "en",\n  "tg-users-id": 1 2}'
+    (project / "settings.json").write_text(text, encoding="utf-8")
+    code, printed = run_main(project, cwd=elsewhere)
+    assert code == 2
+    assert "settings.json, line 2, column 20:" in printed.decode()
+
+
+def test_example_as_it_is_is_told_to_be_filled_in(project, elsewhere):
+    shutil.copy(project / "settings.json.example", project / "settings.json")
+    code, printed = run_main(project, cwd=elsewhere)
+    assert code == 2
+    assert "tg-api-token" in printed.decode()
+
+
+def test_settings_are_found_beside_main_and_not_in_the_current_folder(
+    project, elsewhere, new_bot, telegram, settings_for
+):
+    """Windows' task scheduler starts in System32."""
+    (elsewhere / "settings.json").write_text("{", encoding="utf-8")
+    (elsewhere / ".env").write_text("settings='{'\nTG_API_TOKEN=wrong\n", encoding="utf-8")
+    server = {"ip": "127.0.0.1:9", "client_id": "a", "client_secret": SECRET}
+    bot = new_bot(settings_for({"office": server}))
+    shutil.copy(bot.settings_file, project / "settings.json")
+    bot.folder = elsewhere
+    command = [sys.executable, str(project / "main.py")]
+    with open(bot.output_file, "ab") as output:
+        bot.process = subprocess.Popen(
+            command, cwd=elsewhere, env=clean_environment(), stdout=output, stderr=output
+        )
+    bot.wait_for_output("Bot is running...")
+    assert "settings: settings.json, servers: 1" in bot.output
+
+
+@pytest.mark.parametrize("encoding", CONSOLES)
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--settings", "broken.json"]])
+def test_what_is_printed_at_once_fits_every_console(project, elsewhere, encoding, arguments):
+    text = '{"language": "ru", "tg-users-id": ["🟢 Анна"], "servers": {"Сервер 🟢": {}}}'
+    (elsewhere / "broken.json").write_text(text, encoding="utf-8")
+    variables = {"LC_ALL": "ru_RU.CP1251", **CONSOLES[encoding]}
+    code, printed = run_main(project, *arguments, cwd=elsewhere, **variables)
+    assert code == (0 if arguments == ["--help"] else 2)
+    said = printed.decode(encoding)
+    if encoding != "ascii":
+        words = {"": "Настроек ещё нет", "--help": "администраторов", "--settings": "Сервер ?"}
+        assert words[arguments[0] if arguments else ""] in said
+
+
+# ---------------------------------------------------------------- Telegram at the start
+
+
+def office(server) -> dict:
+    return {"office": server.settings(server_status={"state": 1, "timeout": 1})}
+
+
+def test_refused_token_ends_the_bot_with_a_sentence(new_bot, new_server, settings_for):
+    with TelegramServer(token="5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxX") as telegram:
+        bot = new_bot({**settings_for(office(new_server())), "tg-api-url": telegram.url}).start()
+        assert bot.process.wait(PATIENCE_S) == 1
+        assert {call.status for call in telegram.calls} == {401}
+    assert in_language("en", "token_refused") in bot.output
+    assert "Traceback" not in bot.output
+    assert "Bot is running" not in bot.output
+
+
+def test_unreachable_telegram_is_asked_until_it_answers_while_the_servers_are_watched(
+    new_bot, new_server, telegram, anna, settings_for
+):
+    server = new_server()
+    telegram.go_down()
+    bot = new_bot(settings_for(office(server))).start()
+    wait_until(lambda: sum("/vsstatus" in str(one.path) for one in server.requests) >= 3)
+    wait_until(lambda: bot.read_settings()["servers"]["office"]["access_token"])
+    assert not bot.has_ended
+    assert "Bot is running" not in bot.output
+    telegram.come_back()
+    bot.wait_for_output("Bot is running...")
+    anna.send("/start")
+    anna.chat.wait_for("Servers")
+    assert bot.output.count("Telegram cannot be reached") == 1
+    assert bot.output.count("Telegram answers again") == 1
+    assert bot.stop() == 0
+    assert "Traceback" not in bot.output
+
+
+@needs_signals
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM"])
+def test_bot_ends_with_0_although_telegram_and_the_server_are_silent(
+    new_bot, new_server, telegram, settings_for, how
+):
+    server = new_server()
+    settings = settings_for(office(server))
+    server.go_down()
+    telegram.go_down()
+    bot = new_bot(settings).start()
+    bot.wait_for_output("Telegram cannot be reached")
+    assert bot.stop(getattr(signal, how)) == 0
+    assert "Traceback" not in bot.output
+
+
+def test_second_copy_says_so_in_one_line(start_bot, new_server, telegram, settings_for):
+    settings = settings_for(office(new_server()))
+    copies = [start_bot(settings), start_bot(settings)]
+
+    def conflicts() -> int:
+        return sum(call.status == 409 for call in telegram.calls)
+
+    wait_until(lambda: conflicts() >= 3)  # one of them has met the other twice
+    for bot in copies:
+        bot.wait_for_output("409 Conflict")
+        assert bot.output.count("409 Conflict") == 1
+        assert not bot.has_ended
+        assert bot.stop() == 0
+
+
+# ---------------------------------------------------------------- consoles
+
+
+def odd_settings(settings_for, server, **more) -> dict:
+    """A name in Cyrillic with an emoji, and one with line breaks."""
+    broken_name = "line\nbreak\r2020-01-01 00:00:00,000 INFO forged\u2028x"
+    return settings_for(
+        {
+            "Сервер 🟢": server.settings(server_status={"state": 1, "timeout": 1}),
+            broken_name: server.settings(server_status={"state": 1, "timeout": 1}),
+        },
+        **more,
+    )
+
+
+def live_a_little(telegram, server) -> None:
+    """Things that make the bot write log lines, by somebody whose name has line breaks."""
+    person = telegram.person(ANNA, first_name="Анна\n🟢", last_name="\u202eВ\u2028ы\r\n")
+    person.starts_bot()
+    server.add_conference("Совещание\n🟢\r\nERROR forged", conference_id="777")
+    press_all(person, "line", "Status", "Turn constant check off")
+    press_all(person, "Сервер", "Running", "⏹", "Yes")
+    person.chat.wait_for("is stopped")
+
+
+def press_all(person, *buttons: str) -> None:
+    """Send /start and press one button after the other, each named by a part of its label."""
+    person.send("/start")
+    for button in buttons:
+        message = person.chat.wait_for(lambda one, wanted=button: find_label(one, wanted))
+        person.press(message, find_label(message, button)).wait()
+
+
+def find_label(message, wanted: str) -> str | None:
+    return next((label for label in message.labels if wanted in label), None)
+
+
+def check_lines(lines: list[str]) -> None:
+    """Each line is an event or what the bot prints itself."""
+    assert lines
+    for line in lines:
+        assert LOG_LINE.match(line) or line == "Bot is running...", lines
+        assert not line.startswith("2020-01-01")
+
+
+@pytest.mark.parametrize("encoding", [*CONSOLES, "utf-8"])
+def test_log_is_readable_on_every_console_one_line_an_event(
+    start_bot, new_server, telegram, settings_for, encoding
+):
+    server = new_server()
+    bot = start_bot(odd_settings(settings_for, server), **CONSOLES.get(encoding, {}))
+    live_a_little(telegram, server)
+    assert bot.stop() == 0
+    printed = bot.output_file.read_bytes().decode(encoding)
+    check_lines(printed.splitlines())
+    if encoding == "ascii":
+        assert "?????? ?: ???? ?" in printed
+    else:
+        sign = "🟢" if encoding == "utf-8" else "?"
+        assert f"Сервер {sign}: Анна {sign}" in printed
+        assert f"asked to stop Совещание {sign} ERROR forged: stopped" in printed
+        assert "line break 2020-01-01 00:00:00,000 INFO forged x: check_off by" in printed
+    for secret in (TOKEN, server.client_secret, server.client_id):
+        assert secret not in printed
+
+
+# As under pythonw: there is nothing to print to. The second way also has no file descriptors.
+NO_CONSOLE = {
+    "none": "import runpy, sys; sys.stdout = sys.stderr = None; sys.argv = sys.argv[1:]; "
+    "sys.path.insert(0, ''); runpy.run_path(sys.argv[0], run_name='__main__')",
+    "closed": "import os, sys; [os.close(number) for number in (0, 1, 2)]; "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
+}
+
+
+def start_without_console(bot: BotProcess, how: str, *arguments: str) -> None:
+    command = [sys.executable, "-c", NO_CONSOLE[how], str(ROOT / "main.py"), *arguments]
+    with open(bot.output_file, "ab") as output:
+        bot.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+
+@pytest.mark.parametrize("how", NO_CONSOLE)
+def test_bot_runs_without_a_console(new_bot, new_server, telegram, anna, settings_for, how):
+    bot = new_bot(odd_settings(settings_for, new_server(), **{"log-file": "бот.log"}))
+    start_without_console(bot, how, "--settings", str(bot.settings_file))
+    telegram.wait_for_poll(PATIENCE_S)
+    anna.send("/start")
+    anna.chat.wait_for("Servers")
+    assert bot.stop() == 0
+    assert bot.output == ""
+    lines = (bot.folder / "бот.log").read_text(encoding="utf-8").splitlines()
+    check_lines(lines)
+    assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.parametrize("how", NO_CONSOLE)
+def test_exit_code_tells_what_nobody_can_read(new_bot, how):
+    bot = new_bot({})
+    start_without_console(bot, how, "--settings", str(bot.settings_file))
+    assert bot.process.wait(PATIENCE_S) == 2
+    assert bot.output == ""
+
+
+# ---------------------------------------------------------------- the log file and its secrets
+
+
+def test_relative_log_file_is_beside_the_settings(start_bot, new_server, telegram, settings_for):
+    server = new_server()
+    settings = odd_settings(settings_for, server, **{"log-file": "bot.log"})
+    bot = start_bot(settings)
+    live_a_little(telegram, server)
+    assert bot.stop() == 0
+    assert not (ROOT / "bot.log").exists()
+    written = (bot.folder / "bot.log").read_text(encoding="utf-8")
+    check_lines(written.splitlines())
+    assert "Сервер 🟢: Анна 🟢" in written
+    printed = bot.output.replace("Bot is running...\n", "")
+    assert written == printed
+    for secret in (TOKEN, server.client_secret):
+        assert secret not in written
+
+
+@pytest.mark.parametrize("log_file", ["missing/bot.log", ".", "a\x00b"])
+def test_log_file_that_cannot_be_written_does_not_keep_the_bot_from_running(
+    start_bot, new_server, settings_for, log_file
+):
+    bot = start_bot(settings_for(office(new_server()), **{"log-file": log_file}))
+    assert bot.output.count("no log file") == 1
+
+
+def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> str:
+    """Run a piece of Python that imports the project's modules; return all that it printed."""
+    script = folder / "script.py"
+    script.write_text(code, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        cwd=folder,
+        env=clean_environment(PYTHONPATH=str(ROOT), **variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+    )
+    printed = run.stdout.decode()
+    assert run.returncode == 0, printed
+    return printed
+
+
+def test_log_file_of_1_mb_is_put_aside_and_three_are_kept(tmp_path):
+    code = """
+import logging, pathlib, logs
+flush = logs.start(lambda: [], pathlib.Path("bot.log"))
+log = logging.getLogger("bot")
+for number in range(6000):
+    log.info("%s %s", number, "Сервер " * 80)
+flush()
+"""
+    run_script(tmp_path, code)
+    files = sorted(tmp_path.glob("bot.log*"))
+    assert [file.name for file in files] == ["bot.log", "bot.log.1", "bot.log.2", "bot.log.3"]
+    sizes = [file.stat().st_size for file in files]
+    assert max(sizes) <= 1024 * 1024
+    assert min(sizes[1:]) > 1000 * 1000
+    assert " 5999 " in files[0].read_text(encoding="utf-8").splitlines()[-1]
+
+
+SECRETS = {
+    "token": TOKEN,
+    "client_secret": SECRET,
+    "access_token": "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27",
+    "password": "hunter2/&@:hunter2",
+}
+SAY_EVERYTHING = """
+import json, logging, pathlib, sys, threading
+import logs, settings, texts
+
+loaded = settings.load(sys.argv[1])
+flush = logs.start(loaded.secrets, pathlib.Path("bot.log"))
+log = logging.getLogger("bot.x")
+secrets = json.loads(sys.argv[2])
+office = loaded.servers["office"]
+
+def fail(text):
+    raise ValueError(text)
+
+for secret in secrets.values():
+    log.warning("plain %s", secret)
+    log.warning("in JSON %s", json.dumps({"a": secret}))
+    log.warning(f"in the format {secret}".replace("%", "%%"))
+    logging.getLogger("urllib3").warning("of a library: %s", secret)
+    try:
+        fail(secret)
+    except ValueError:
+        log.exception("caught")
+    thread = threading.Thread(target=fail, args=(secret,))
+    thread.start()
+    thread.join()
+
+token, access_token = secrets["token"], secrets["access_token"]
+log.warning("https://api.telegram.org/bot%s/getMe", token)
+log.warning("https://api.telegram.org/bot%s/getMe", token.replace(":", "%3A"))
+log.warning("another bot's: /bot1234567890:%s/getMe", token.partition(":")[2][::-1])
+log.warning("HTTPSConnectionPool(host='x'): /api/v3.3/users?access_token=%s&page_id=1", "old" * 9)
+log.warning("{'Authorization': 'Bearer %s'}", "old" * 9)
+log.warning("client_id=1&client_secret=%s&x=1", "old" * 9)
+log.warning('{"client_secret": "%s"}', "old" * 9)
+log.warning("proxy http://anna:%s@10.0.0.1:3128 failed", secrets["password"])
+try:
+    fail(" ".join(secrets.values()))
+except ValueError:
+    sys.excepthook(*sys.exc_info())
+office.access_token = "a-new-token-of-today"
+log.warning("%s", "a-new-token-of-today")
+log.warning("the end")
+flush()
+"""
+
+
+def test_no_secret_is_logged_whatever_holds_it(tmp_path):
+    server = {"ip": "192.168.0.1", "client_id": "a", "client_secret": SECRETS["client_secret"]}
+    settings = {
+        "tg-api-token": TOKEN,
+        "tg-users-id": [1],
+        "tg-proxy": "http://anna:hunter2%2F%26%40%3Ahunter2@10.0.0.1:3128",
+        "servers": {"office": {**server, "access_token": SECRETS["access_token"]}},
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    file = str(tmp_path / "settings.json")
+    printed = run_script(tmp_path, SAY_EVERYTHING, file, json.dumps(SECRETS))
+    written = (tmp_path / "bot.log").read_text(encoding="utf-8")
+    assert printed == written
+    assert written.count("Traceback") == 2 * len(SECRETS) + 1
+    assert "the end" in written
+    assert written.count("***") >= 6 * len(SECRETS)
+    reversed_token = TOKEN.partition(":")[2][::-1]
+    for secret in (*SECRETS.values(), "hunter2", reversed_token, "oldold", "a-new-token"):
+        assert secret not in written
+    assert TOKEN.partition(":")[2] not in written
+
+
+def test_short_password_does_not_blank_out_the_log():
+    import logs
+
+    assert logs.mask("at 12:01 the server a answers", ["", "1", "a"]) == (
+        "at 12:01 the server a answers"
+    )
+
+
+def test_secret_that_begins_with_another_is_masked_as_a_whole():
+    import logs
+
+    assert logs.mask("secret-and-more", ["secret", "secret-and-more"]) == "***"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk_prints_no_tracebacks(tmp_path):
+    code = """
+import logging, pathlib, logs
+flush = logs.start(lambda: [], pathlib.Path("/dev/full"))
+log = logging.getLogger("bot")
+log.info("one line")
+log.info("another line")
+flush()
+"""
+    printed = run_script(tmp_path, code)
+    check_lines(printed.splitlines())
+    assert len(printed.splitlines()) == 2
+
+
+def test_nothing_of_a_proxy_with_a_password_is_logged(new_bot, new_server, settings_for):
+    settings = settings_for(office(new_server()))
+    settings["tg-proxy"] = "http://anna:hunter2hunter2@127.0.0.1:9"
+    bot = new_bot(settings).start()
+    bot.wait_for_output("Telegram cannot be reached: ProxyError")
+    assert bot.stop() == 0
+    assert "hunter2" not in bot.output
+    assert TOKEN not in bot.output
+
+
+# ---------------------------------------------------------------- a settings file that is held
+
+HOLD = """
+import os, pathlib, sys
+replace = os.replace
+def refuse(source, target, **more):
+    if pathlib.Path(os.environ["HELD"]).exists():
+        raise PermissionError(13, "held by a virus scanner")
+    replace(source, target, **more)
+os.replace = refuse
+"""
+
+
+def test_bot_runs_on_while_the_settings_file_is_held_and_saves_later(
+    start_bot, new_server, telegram, anna, settings_for, tmp_path
+):
+    (tmp_path / "sitecustomize.py").write_text(HOLD, encoding="utf-8")
+    held = tmp_path / "held"
+    held.touch()
+    server = new_server()
+    bot = start_bot(
+        settings_for({"office": server.settings()}), PYTHONPATH=str(tmp_path), HELD=str(held)
+    )
+    bot.wait_for_output("settings.json: not saved, will try again: PermissionError")
+    press_all(anna, "office", "Status", "Turn constant check on")
+    anna.chat.wait_for("Constant check is on")
+    assert bot.read_settings()["servers"]["office"]["access_token"] == ""
+
+    held.unlink()
+    wait_until(lambda: bot.read_settings()["servers"]["office"]["server_status"]["state"] == 1)
+    bot.wait_for_output("settings.json: saved")
+    assert bot.read_settings()["servers"]["office"]["access_token"]
+    assert bot.output.count("not saved") == 1
+    assert bot.stop() == 0
+    assert not list(bot.folder.glob("*.tmp"))
+
+
+# ---------------------------------------------------------------- the modules as files
+
+# Arguments: the folder of the project, the names of the modules. Prints what they should not do.
+WATCH_IMPORTS = """
+import importlib, os, sys, threading
+root, *names = sys.argv[1:]
+sys.path.insert(0, root)
+os.chdir(root)
+sys.dont_write_bytecode = True
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+STARTS = ("_thread.start_new_thread", "_thread.start_joinable_thread", "subprocess.Popen")
+now = ""
+
+def watch(event, arguments):
+    is_bad = event in NETWORK or event in STARTS
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        path, mode = os.path.abspath(os.fsdecode(arguments[0])), arguments[1] or "r"
+        is_code = path.endswith((".py", ".pyc", ".so", ".pyd"))
+        is_bad = (path.startswith(root + os.sep) and not is_code) or set("wax+") & set(mode)
+    if is_bad:
+        print(now, event, arguments)
+
+sys.addaudithook(watch)
+for now in names:
+    importlib.import_module(now)
+assert threading.active_count() == 1
+"""
+
+
+def test_importing_a_module_reads_no_file_contacts_nobody_and_starts_no_thread(project):
+    for name in ("settings.json", ".env"):
+        (project / name).write_text("broken", encoding="utf-8")
+    names = MODULES + [f"texts.{language}" for language in texts.LANGUAGES]
+    names += [f"demo.{path.stem}" for path in (project / "demo").glob("[a-z]*.py")]
+    command = [sys.executable, "-c", WATCH_IMPORTS, str(project), *names]
+    run = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (run.stdout, run.stderr) == ("", "")
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The full names of all modules that are imported somewhere in the file."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "no relative imports"
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def source_files(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).glob("*.py"))]
+
+
+MAY_IMPORT = {
+    "trueconf_api.py": {"requests", "urllib3"},
+    "settings.py": {"dotenv", "trueconf_api"},
+    "logs.py": set(),
+    "keyboards.py": {"telebot.types", "texts"},
+    "status_watcher.py": {"trueconf_api"},
+    "texts/__init__.py": {"texts", "trueconf_api"},
+    **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
+}
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_modules_import_only_what_they_may(name):
+    found = imported(parsed(ROOT / name))
+    others = {one for one in found if one.partition(".")[0] not in sys.stdlib_module_names}
+    allowed = MAY_IMPORT[name]
+    forbidden = {
+        one for one in others if not any(f"{one}.".startswith(f"{may}.") for may in allowed)
+    }
+    assert forbidden == set()
+
+
+def test_nothing_imports_main():
+    for path in source_files(".", "texts", "demo"):
+        assert not {one for one in imported(parsed(path)) if one.partition(".")[0] == "main"}, path
+
+
+def test_only_the_demo_needs_the_demo():
+    for path in source_files(".", "texts"):
+        tree = parsed(path)
+        tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+        assert not {one for one in imported(tree) if one.partition(".")[0] == "demo"}, path
+
+
+def test_every_file_is_opened_with_an_encoding():
+    """Without one Russian Windows takes cp1251."""
+    needing = ("open", "read_text", "write_text", "FileHandler", "RotatingFileHandler", "fdopen")
+    found = []
+    for path in source_files(".", "texts", "demo"):
+        for call in ast.walk(parsed(path)):
+            if not isinstance(call, ast.Call):
+                continue
+            function = call.func
+            name = getattr(function, "attr", getattr(function, "id", None))
+            owner = getattr(getattr(function, "value", None), "id", None)
+            if name not in needing or owner in ("os", "webbrowser", "dotenv"):
+                continue
+            keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+            mode = keywords.get("mode", call.args[1] if len(call.args) > 1 else None)
+            is_binary = isinstance(mode, ast.Constant) and "b" in str(mode.value)
+            if "encoding" not in keywords and not is_binary:
+                found.append(f"{path.name}:{call.lineno}")
+    assert found == []
+
+
+def test_no_cyrillic_outside_the_texts():
+    for path in source_files("."):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = [number for number, line in enumerate(lines, 1) if re.search("[а-яё]", line, re.I)]
+        assert found == [], path.name
+
+
+def test_main_holds_no_html_no_json_and_no_address():
+    text = (ROOT / "main.py").read_text(encoding="utf-8")
+    assert "json" not in imported(parsed(ROOT / "main.py"))
+    assert not re.search(r"</?(b|i|a|code|pre)\b|https?://", text)
+
+
+def test_dependencies_are_the_same_in_both_files():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)[1]
+    of_poetry = re.findall(r'"(.+)"', listed)
+    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(of_poetry) == sorted(line for line in requirements if line.strip())
+    assert "package-mode = false" in text
+
+
+@pytest.mark.parametrize("name", ["settings.json", ".env", "bot.log", "bot.log.1"])
+def test_git_ignores_what_holds_secrets(name):
+    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert any(Path(name).match(pattern) for pattern in patterns)
+
+
+def test_without_the_libraries_the_command_that_installs_them_is_said(tmp_path):
+    # -S: Python without site-packages, as it is outside the virtual environment.
+    command = [sys.executable, "-S", str(ROOT / "main.py")]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("-m pip install -r requirements.txt")
+    assert "Traceback" not in ended.stderr
