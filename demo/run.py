@@ -1,0 +1,101 @@
+"""`python main.py --demo`: starts the simulated world and says how the bot reaches it.
+
+    demo = start("en")
+    print(demo.address)         # the chat page
+    demo.open_page()
+    ...                         # run the bot with the settings in demo.settings_file
+    demo.stop()
+
+It does not start the bot: that is the same main.py as always, with other settings.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from demo import certificates
+from demo.chat_page import VISITOR_ID, ChatPage
+from demo.world import World
+
+TELEGRAM_KEYS = ("tg-api-token", "tg-users-id", "tg-api-url", "tg-proxy")
+OWN_VARIABLES = ("TG_API_TOKEN", "TG_PROXY")
+
+
+class Demo:
+    """The simulated world, for the bot: `settings` in the format of settings.json."""
+
+    def __init__(self, world, page, settings):
+        self.world = world
+        self.page = page  # the simulated Telegram; None with the real one
+        self.settings = settings
+        # Nobody else may look into it: with the real Telegram it holds a real token.
+        self.folder = Path(tempfile.mkdtemp(prefix="trueconf-bot-demo-"))
+        self.settings_file = self.folder / "settings.json"
+        text = json.dumps(settings, ensure_ascii=False, indent=4)
+        self.settings_file.write_text(text, encoding="utf-8")
+
+    @property
+    def address(self):
+        """The address of the chat page; None with the real Telegram."""
+        return self.page.url if self.page else None
+
+    def open_page(self):
+        """Open the chat page where there is a browser; tell whether that was tried."""
+        if not self.page or not _may_open_browser():
+            return False
+        # A process of its own: some browsers block, and some print what nobody wants to read.
+        options = {"start_new_session": True}
+        if os.name == "nt":
+            options = {"creationflags": subprocess.CREATE_NO_WINDOW}
+        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        with contextlib.suppress(OSError):
+            command = [sys.executable, "-m", "webbrowser", self.address]
+            subprocess.Popen(command, **silent, **options)
+        return True
+
+    def stop(self):
+        """End the world and remove everything from the disk."""
+        if self.page:
+            self.page.stop()
+        self.world.stop()
+        certificates.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start(language, telegram=None):
+    """Start the simulated world and return a Demo.
+
+    telegram: settings of a real bot (a dict with tg-api-token and tg-users-id, tg-api-url and
+    tg-proxy), which then shows the simulated servers; None: the simulated Telegram.
+    """
+    world = World(language)
+    page = ChatPage(world, language) if telegram is None else None
+    try:
+        world.start()
+        if page:
+            page.start()
+            telegram = {
+                "tg-api-token": page.token,
+                "tg-api-url": page.url,
+                "tg-users-id": [VISITOR_ID],
+            }
+            for name in OWN_VARIABLES:  # they would override the settings of the demo
+                os.environ.pop(name, None)
+        kept = {key: telegram[key] for key in TELEGRAM_KEYS if telegram.get(key)}
+        return Demo(world, page, {**kept, "language": language, "servers": world.settings()})
+    except BaseException:  # Ctrl+C too: main.py ends without the usual clean-up
+        world.stop()
+        certificates.remove()
+        raise
+
+
+def _may_open_browser():
+    if os.environ.get("CI") or os.environ.get("BROWSER", "").lower() == "none":
+        return False
+    has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(has_screen or os.name == "nt" or sys.platform == "darwin")

@@ -1,0 +1,359 @@
+"""The words of the demo in each language: who works at the simulated servers, what the conferences
+are called, and what stands on the chat page. What the bot says is in `texts`.
+"""
+
+# The words of the page: button_... and note_... belong to the panel, the others to the chat.
+PAGE = {
+    "en": {
+        "visitor": "Visitor",
+        "bot": "bot",
+        "connecting": "connecting…",
+        "ended": "The demo has ended. Start it again: python main.py --demo",
+        "chat": "Chat with the bot",
+        "empty_title": "What can this bot do?",
+        "empty_text": (
+            "It shows administrators what happens on their TrueConf Servers, stops forgotten "
+            "conferences and tells when a server goes down."
+        ),
+        "start": "Start",
+        "menu": "Menu",
+        "message": "Message",
+        "send": "Send",
+        "newest": "Newest messages",
+        "edited": "edited",
+        "ok": "OK",
+        "popup": "Message of the bot",
+        "panel": "Simulated world",
+        "about": (
+            "The servers and Telegram on this page are simulated and live on this computer only. "
+            "The bot is the real one. Change something here and see what it says."
+        ),
+        "state_up": "works",
+        "state_web_only": "service stopped",
+        "state_down": "down",
+        "counts": "Conferences: {conferences} · online: {online}",
+        "button_down": "Take down",
+        "button_up": "Bring back",
+        "button_core_down": "Stop service",
+        "button_core_up": "Start service",
+        "button_conference": "Start a conference",
+        "button_leave": "Everybody leaves",
+        "button_hour": "An hour passes",
+        "note_down": "{server} is down. The bot notices within about 10 seconds.",
+        "note_up": "{server} is back. The bot notices within about 10 seconds.",
+        "note_core_down": "{server}: only the web part answers now. Wait about 10 seconds.",
+        "note_core_up": "{server}: the service runs again. Wait about 10 seconds.",
+        "note_conference": "“{title}” has begun on {server}. People in it: {people}.",
+        "note_leave": (
+            "{server}: everybody left, conferences still running: {number}. "
+            "After an hour they count as forgotten."
+        ),
+        "note_hour": "It is an hour later. The bot looks for forgotten conferences soon.",
+    },
+    "ru": {
+        "visitor": "Гость",
+        "bot": "бот",
+        "connecting": "соединение…",
+        "ended": "Демонстрация закончилась. Запустите её снова: python main.py --demo",
+        "chat": "Чат с ботом",
+        "empty_title": "Что умеет этот бот?",
+        "empty_text": (
+            "Показывает администраторам, что происходит на их серверах TrueConf, останавливает "
+            "забытые конференции и сообщает, когда сервер перестал работать."
+        ),
+        "start": "Запустить",
+        "menu": "Меню",
+        "message": "Сообщение",
+        "send": "Отправить",
+        "newest": "К новым сообщениям",
+        "edited": "изменено",
+        "ok": "OK",
+        "popup": "Сообщение бота",
+        "panel": "Виртуальный мир",
+        "about": (
+            "Серверы и Telegram на этой странице виртуальные и живут только на этом компьютере. "
+            "Бот настоящий. Измените здесь что-нибудь и посмотрите, что он скажет."
+        ),
+        "state_up": "работает",
+        "state_web_only": "служба остановлена",
+        "state_down": "не работает",
+        "counts": "Конференций: {conferences} · в сети: {online}",
+        "button_down": "Выключить",
+        "button_up": "Включить",
+        "button_core_down": "Остановить службу",
+        "button_core_up": "Запустить службу",
+        "button_conference": "Начать конференцию",
+        "button_leave": "Все уходят",
+        "button_hour": "Прошёл час",
+        "note_down": "{server}: сервер выключен. Бот заметит примерно за 10 секунд.",
+        "note_up": "{server}: сервер включён. Бот заметит примерно за 10 секунд.",
+        "note_core_down": "{server}: отвечает только веб-часть. Подождите около 10 секунд.",
+        "note_core_up": "{server}: служба снова работает. Подождите около 10 секунд.",
+        "note_conference": "{server}: началась конференция «{title}». Участников: {people}.",
+        "note_leave": (
+            "{server}: все ушли, конференций осталось: {number}. Через час они считаются забытыми."
+        ),
+        "note_hour": "Прошёл час. Скоро бот поищет забытые конференции.",
+    },
+    "de": {
+        "visitor": "Gast",
+        "bot": "Bot",
+        "connecting": "Verbindung…",
+        "ended": "Die Demo ist zu Ende. Neu starten: python main.py --demo",
+        "chat": "Chat mit dem Bot",
+        "empty_title": "Was kann dieser Bot?",
+        "empty_text": (
+            "Er zeigt Administratoren, was auf ihren TrueConf Servern geschieht, beendet "
+            "vergessene Konferenzen und meldet, wenn ein Server ausfällt."
+        ),
+        "start": "Starten",
+        "menu": "Menü",
+        "message": "Nachricht",
+        "send": "Senden",
+        "newest": "Zu den neuen Nachrichten",
+        "edited": "bearbeitet",
+        "ok": "OK",
+        "popup": "Nachricht des Bots",
+        "panel": "Simulierte Welt",
+        "about": (
+            "Die Server und Telegram auf dieser Seite sind simuliert und laufen nur auf diesem "
+            "Computer. Der Bot ist echt. Ändern Sie hier etwas und sehen Sie, was er sagt."
+        ),
+        "state_up": "läuft",
+        "state_web_only": "Dienst angehalten",
+        "state_down": "ausgefallen",
+        "counts": "Konferenzen: {conferences} · online: {online}",
+        "button_down": "Ausschalten",
+        "button_up": "Einschalten",
+        "button_core_down": "Dienst anhalten",
+        "button_core_up": "Dienst starten",
+        "button_conference": "Konferenz beginnen",
+        "button_leave": "Alle gehen",
+        "button_hour": "Eine Stunde vergeht",
+        "note_down": "{server} ist ausgefallen. Der Bot merkt es in etwa 10 Sekunden.",
+        "note_up": "{server} läuft wieder. Der Bot merkt es in etwa 10 Sekunden.",
+        "note_core_down": "{server}: nur der Webteil antwortet. Warten Sie etwa 10 Sekunden.",
+        "note_core_up": "{server}: der Dienst läuft wieder. Warten Sie etwa 10 Sekunden.",
+        "note_conference": "{server}: „{title}“ hat begonnen. Teilnehmer: {people}.",
+        "note_leave": (
+            "{server}: alle sind gegangen, Konferenzen laufen noch: {number}. "
+            "Nach einer Stunde gelten sie als vergessen."
+        ),
+        "note_hour": "Eine Stunde später. Der Bot sucht bald nach vergessenen Konferenzen.",
+    },
+    "es": {
+        "visitor": "Visitante",
+        "bot": "bot",
+        "connecting": "conectando…",
+        "ended": "La demo ha terminado. Iníciela de nuevo: python main.py --demo",
+        "chat": "Chat con el bot",
+        "empty_title": "¿Qué puede hacer este bot?",
+        "empty_text": (
+            "Muestra a los administradores qué ocurre en sus servidores TrueConf, detiene "
+            "conferencias olvidadas y avisa cuando un servidor deja de funcionar."
+        ),
+        "start": "Iniciar",
+        "menu": "Menú",
+        "message": "Mensaje",
+        "send": "Enviar",
+        "newest": "Mensajes nuevos",
+        "edited": "editado",
+        "ok": "OK",
+        "popup": "Mensaje del bot",
+        "panel": "Mundo simulado",
+        "about": (
+            "Los servidores y Telegram de esta página son simulados y viven solo en este equipo. "
+            "El bot es el verdadero. Cambie algo aquí y vea qué dice."
+        ),
+        "state_up": "funciona",
+        "state_web_only": "servicio detenido",
+        "state_down": "caído",
+        "counts": "Conferencias: {conferences} · en línea: {online}",
+        "button_down": "Apagar",
+        "button_up": "Encender",
+        "button_core_down": "Detener servicio",
+        "button_core_up": "Iniciar servicio",
+        "button_conference": "Iniciar conferencia",
+        "button_leave": "Todos se van",
+        "button_hour": "Pasa una hora",
+        "note_down": "{server} ha caído. El bot lo notará en unos 10 segundos.",
+        "note_up": "{server} vuelve a funcionar. El bot lo notará en unos 10 segundos.",
+        "note_core_down": "{server}: solo responde la parte web. Espere unos 10 segundos.",
+        "note_core_up": "{server}: el servicio funciona de nuevo. Espere unos 10 segundos.",
+        "note_conference": "{server}: ha empezado «{title}». Participantes: {people}.",
+        "note_leave": (
+            "{server}: todos se han ido, conferencias en curso: {number}. "
+            "Pasada una hora cuentan como olvidadas."
+        ),
+        "note_hour": "Ha pasado una hora. El bot buscará pronto conferencias olvidadas.",
+    },
+}
+
+# The world: names of the three servers, titles of the conferences that run at the start, in the
+# order of `world.PLAN`, titles of those that begin later, and the people of each server.
+WORLD = {
+    "en": {
+        "servers": ("Head office", "Branch", "Training centre"),
+        "titles": (
+            (
+                "Weekly planning",
+                "Sales: pipeline & forecast",
+                "Customer call: Northwind",
+                "Support duty room",
+                "Budget questions",
+                "Interview: frontend engineer",
+                "Sprint retrospective",
+            ),
+            ("Shift handover", "Warehouse audit"),
+            ("Webinar: first steps", "Exam consultation"),
+        ),
+        "more": (
+            "Quick sync",
+            "Design review",
+            "Incident call",
+            "Release go / no-go",
+            "Coffee chat ☕",
+            "Partner demo",
+        ),
+        "people": (
+            "alice.morgan Alice Morgan, ben.carter Ben Carter, chloe.reed Chloe Reed, "
+            "daniel.hughes Daniel Hughes, emma.lawson Emma Lawson, felix.grant Felix Grant, "
+            "grace.bennett Grace Bennett, henry.cole Henry Cole, isla.parker Isla Parker, "
+            "jack.turner Jack Turner, kate.murray Kate Murray, liam.foster Liam Foster, "
+            "mia.shaw Mia Shaw, noah.ellis Noah Ellis, olivia.price Olivia Price, "
+            "peter.walsh Peter Walsh, quinn.barker Quinn Barker, ruth.dixon Ruth Dixon, "
+            "sam.harvey Sam Harvey, tara.quinn Tara Quinn, umar.khan Umar Khan, "
+            "vera.long Vera Long, will.stone Will Stone, zoe.marsh Zoe Marsh",
+            "amy.fisher Amy Fisher, bruce.lane Bruce Lane, carol.webb Carol Webb, "
+            "dylan.ross Dylan Ross, ella.burns Ella Burns, frank.day Frank Day, "
+            "gina.fox Gina Fox, harry.nash Harry Nash",
+            "adam.pope Adam Pope, beth.lowe Beth Lowe, craig.dean Craig Dean, "
+            "diana.may Diana May, eric.hale Eric Hale, fiona.kerr Fiona Kerr, "
+            "george.bond George Bond, holly.ray Holly Ray, ian.rowe Ian Rowe, "
+            "jane.frost Jane Frost",
+        ),
+    },
+    "ru": {
+        "servers": ("Головной офис", "Филиал", "Учебный центр"),
+        "titles": (
+            (
+                "Еженедельная планёрка",
+                "Отдел продаж: план & факт",
+                "Встреча с заказчиком «Север»",
+                "Дежурная смена поддержки",
+                "Вопросы по бюджету",
+                "Собеседование: веб-разработчик",
+                "Итоги спринта",
+            ),
+            ("Передача смены", "Инвентаризация склада"),
+            ("Вебинар: первые шаги", "Консультация перед экзаменом"),
+        ),
+        "more": (
+            "Короткая встреча",
+            "Обзор дизайна",
+            "Разбор сбоя",
+            "Выпускаем или нет?",
+            "Кофе-пауза ☕",
+            "Показ для партнёров",
+        ),
+        "people": (
+            "a.petrova Анна Петрова, b.ivanov Борис Иванов, v.smirnova Вера Смирнова, "
+            "g.orlov Глеб Орлов, d.kuznetsova Дарья Кузнецова, e.sokolov Егор Соколов, "
+            "zh.belova Жанна Белова, z.fedorov Захар Фёдоров, i.volkova Ирина Волкова, "
+            "k.morozov Кирилл Морозов, l.pavlova Лидия Павлова, m.lebedev Максим Лебедев, "
+            "n.kozlova Нина Козлова, o.novikov Олег Новиков, p.egorova Полина Егорова, "
+            "r.vasilev Роман Васильев, s.zaytseva Софья Зайцева, t.popov Тимур Попов, "
+            "u.frolova Ульяна Фролова, f.gusev Фёдор Гусев, e.titova Эмма Титова, "
+            "yu.belov Юрий Белов, ya.krylova Яна Крылова, s.maslov Степан Маслов",
+            "a.gromov Артём Громов, v.chernova Валентина Чернова, d.sorokin Денис Сорокин, "
+            "e.baranova Елена Баранова, i.zhukov Игорь Жуков, l.komarova Лариса Комарова, "
+            "p.nikitin Павел Никитин, t.osipova Татьяна Осипова",
+            "a.medvedeva Алла Медведева, v.stepanov Виктор Степанов, g.antonova Галина Антонова, "
+            "d.tarasov Дмитрий Тарасов, k.ilina Ксения Ильина, m.safonov Михаил Сафонов, "
+            "n.yudina Надежда Юдина, o.karpova Ольга Карпова, r.savin Руслан Савин, "
+            "s.loginova Светлана Логинова",
+        ),
+    },
+    "de": {
+        "servers": ("Zentrale", "Filiale", "Schulungszentrum"),
+        "titles": (
+            (
+                "Wochenplanung",
+                "Vertrieb: Plan & Ist",
+                "Kundentermin: Nordlicht GmbH",
+                "Bereitschaft Support",
+                "Fragen zum Budget",
+                "Vorstellungsgespräch: Webentwicklung",
+                "Sprint-Rückblick",
+            ),
+            ("Schichtübergabe", "Inventur im Lager"),
+            ("Webinar: erste Schritte", "Fragestunde zur Prüfung"),
+        ),
+        "more": (
+            "Kurze Abstimmung",
+            "Entwurf besprechen",
+            "Störung: Lagebesprechung",
+            "Freigabe: ja oder nein?",
+            "Kaffeepause ☕",
+            "Vorführung für Partner",
+        ),
+        "people": (
+            "anna.becker Anna Becker, bernd.krause Bernd Krause, clara.vogel Clara Vogel, "
+            "dirk.lange Dirk Lange, eva.hartmann Eva Hartmann, frank.seidel Frank Seidel, "
+            "greta.koenig Greta König, hans.schubert Hans Schubert, ines.brandt Ines Brandt, "
+            "jan.peters Jan Peters, katrin.wolf Katrin Wolf, lukas.jung Lukas Jung, "
+            "marie.roth Marie Roth, nils.simon Nils Simon, olga.ernst Olga Ernst, "
+            "paul.keller Paul Keller, rita.lorenz Rita Lorenz, stefan.busch Stefan Busch, "
+            "tina.haas Tina Haas, udo.graf Udo Graf, vera.pohl Vera Pohl, "
+            "willi.horn Willi Horn, xenia.beck Xenia Beck, yusuf.demir Yusuf Demir",
+            "antje.kuhn Antje Kuhn, boris.franke Boris Franke, carla.winter Carla Winter, "
+            "dennis.otto Dennis Otto, elke.sommer Elke Sommer, fritz.arnold Fritz Arnold, "
+            "gabi.stein Gabi Stein, holger.barth Holger Barth",
+            "amelie.nowak Amelie Nowak, bjoern.thiel Björn Thiel, celine.voss Celine Voss, "
+            "david.ritter David Ritter, emil.bauer Emil Bauer, frida.hahn Frida Hahn, "
+            "gero.falk Gero Falk, heike.marx Heike Marx, ivo.kraft Ivo Kraft, "
+            "judith.moll Judith Moll",
+        ),
+    },
+    "es": {
+        "servers": ("Oficina central", "Sucursal", "Centro de formación"),
+        "titles": (
+            (
+                "Planificación semanal",
+                "Ventas: plan & previsión",
+                "Reunión con el cliente Norte",
+                "Guardia de soporte",
+                "Preguntas del presupuesto",
+                "Entrevista: desarrollo web",
+                "Retrospectiva del sprint",
+            ),
+            ("Relevo de turno", "Inventario del almacén"),
+            ("Seminario: primeros pasos", "Tutoría antes del examen"),
+        ),
+        "more": (
+            "Reunión rápida",
+            "Revisión de diseño",
+            "Análisis del incidente",
+            "¿Publicamos o no?",
+            "Pausa de café ☕",
+            "Demostración para socios",
+        ),
+        "people": (
+            "ana.garcia Ana García, bruno.lopez Bruno López, carmen.ruiz Carmen Ruiz, "
+            "diego.torres Diego Torres, elena.vega Elena Vega, felipe.mora Felipe Mora, "
+            "gloria.pena Gloria Peña, hugo.ramos Hugo Ramos, ines.soto Inés Soto, "
+            "jorge.gil Jorge Gil, karla.rios Karla Ríos, luis.prieto Luis Prieto, "
+            "marta.leon Marta León, nicolas.cano Nicolás Cano, olga.marin Olga Marín, "
+            "pablo.nieto Pablo Nieto, raquel.sanz Raquel Sanz, sergio.vidal Sergio Vidal, "
+            "teresa.crespo Teresa Crespo, ugo.bravo Ugo Bravo, valeria.rey Valeria Rey, "
+            "victor.lara Víctor Lara, ximena.duran Ximena Durán, yago.font Yago Font",
+            "alba.molina Alba Molina, bernardo.rojas Bernardo Rojas, celia.luna Celia Luna, "
+            "david.campos David Campos, eva.nunez Eva Núñez, fermin.salas Fermín Salas, "
+            "gema.pardo Gema Pardo, hector.mesa Héctor Mesa",
+            "adela.rubio Adela Rubio, blas.otero Blas Otero, clara.ibanez Clara Ibáñez, "
+            "dario.pastor Darío Pastor, emilia.roca Emilia Roca, fabio.cruz Fabio Cruz, "
+            "greta.vila Greta Vila, hilario.pons Hilario Pons, irene.mas Irene Mas, "
+            "joel.coll Joel Coll",
+        ),
+    },
+}

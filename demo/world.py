@@ -1,0 +1,249 @@
+"""The world of the demo: three simulated TrueConf Servers with people and conferences that live.
+
+    with World("en") as world:
+        world.take_down("office")
+        world.pass_hour()
+
+The servers are called office, branch and training here; people see their names in the language of
+the demo. It knows neither the bot nor the chat page.
+"""
+
+import itertools
+import random
+import threading
+from dataclasses import dataclass, field
+
+from demo.trueconf_server import Conference, Person, TrueConfServer, openssl_is_here
+from demo.words import WORLD
+
+HOUR_S = 3600
+FREE, BUSY, OFFLINE = 1, 2, 0
+AT_THE_START = (OFFLINE, FREE, FREE, BUSY)  # of those who are in no conference
+PAUSES_S = (4, 9)  # between two small events
+FEWEST_PEOPLE = 3  # in a conference that people leave by themselves
+CHECK_EVERY_S = FORGOTTEN_EVERY_S = 5
+
+UP, WEB_ONLY, DOWN = "up", "web_only", "down"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A conference that runs at the start. People are counted from 0 within their server."""
+
+    age_min: int
+    owner: int
+    people: tuple[int, ...]
+    is_lively: bool = True  # False: nobody comes or goes by themselves
+
+
+# Two are forgotten already, so the first message comes by itself. The next two follow when an hour
+# passes: one without its owner, and one in the branch whose owner has been left alone.
+PLAN = {
+    "office": (
+        Plan(25, 0, (0, 1, 2, 3, 4, 5)),
+        Plan(41, 6, (6, 7, 8, 9)),
+        Plan(12, 10, (10, 11, 12)),
+        Plan(78, 13, (13, 14, 15)),
+        Plan(47, 16, (17, 18), is_lively=False),
+        Plan(134, 19, (19,), is_lively=False),
+        Plan(203, 20, (), is_lively=False),
+    ),
+    "branch": (Plan(18, 0, (0, 1, 2, 3)), Plan(36, 4, (4,), is_lively=False)),
+    "training": (Plan(33, 0, (0, 1, 2, 3, 4)), Plan(9, 5, (5, 6, 7))),
+}
+DOMAINS = {
+    "office": "video.example.org",
+    "branch": "branch.example.org",
+    "training": "school.example.org",
+}
+
+
+@dataclass(eq=False)
+class Site:
+    """One server of the world. `lively`: the conferences that people join and leave."""
+
+    key: str
+    name: str
+    server: TrueConfServer
+    state: str = UP
+    lively: list[Conference] = field(default_factory=list)
+
+    @property
+    def running(self):
+        with self.server.lock:
+            return [each for each in self.server.conferences if each.is_running]
+
+    @property
+    def online(self):
+        with self.server.lock:
+            return [person for person in self.server.people if person.status > OFFLINE]
+
+    def free_people(self):
+        return [person for person in self.server.people if person.status == FREE]
+
+
+class World:
+    """The three servers. Every method may be called from any thread."""
+
+    def __init__(self, language="en", tls=None, chance=None):
+        """tls=None: HTTPS where the program `openssl` is there. chance: a random.Random."""
+        tls = openssl_is_here() if tls is None else tls
+        words = WORLD[language]
+        self._chance = chance or random.Random()
+        self._titles = itertools.cycle(words["more"])
+        self._ending = threading.Event()
+        self._switching = threading.Lock()  # guards Site.state: one switch at a time
+        self.sites = {}
+        for key, name, titles, people in zip(
+            PLAN, words["servers"], words["titles"], words["people"], strict=True
+        ):
+            server = TrueConfServer(DOMAINS[key], _people(people), tls)
+            self.sites[key] = Site(key, name, server)
+            self._begin(self.sites[key], titles)
+
+    def _begin(self, site, titles):
+        people = site.server.people
+        for plan, title in zip(PLAN[site.key], titles, strict=True):
+            members = [people[number] for number in plan.people]
+            owner = people[plan.owner]
+            conference = site.server.add_conference(title, owner, members, plan.age_min * 60)
+            if plan.is_lively:
+                site.lively.append(conference)
+        for person, status in zip(site.free_people(), itertools.cycle(AT_THE_START)):
+            person.status = status
+
+    # --- Life ----------------------------------------------------------------------------------
+
+    def start(self):
+        """Start the servers, and let people come and go."""
+        self._ending.clear()
+        for site in self.sites.values():
+            site.server.start()
+        threading.Thread(target=self._live, daemon=True).start()
+        return self
+
+    def stop(self):
+        self._ending.set()
+        for site in self.sites.values():
+            site.server.stop()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def settings(self):
+        """Return the part `servers` of settings.json, with quick checks."""
+        return {
+            site.name: site.server.settings(
+                server_status={"state": 1, "timeout": CHECK_EVERY_S},
+                forgotten_conferences={"state": 1, "hours": 1, "timeout": FORGOTTEN_EVERY_S},
+            )
+            for site in self.sites.values()
+        }
+
+    def _live(self):
+        while not self._ending.wait(self._chance.uniform(*PAUSES_S)):
+            self.let_something_happen()
+
+    def let_something_happen(self):
+        """One small event: somebody joins or leaves a conference, comes online or goes."""
+        site = self._chance.choice(list(self.sites.values()))
+        event = self._chance.choice((self._join, self._leave, self._come, self._go))
+        with site.server.lock:
+            event(site)
+
+    def _join(self, site):
+        running = [each for each in site.lively if each.is_running]
+        free = site.free_people()
+        if running and free:
+            self._chance.choice(running).join(self._chance.choice(free))
+
+    def _leave(self, site):
+        for conference in self._chance.sample(site.lively, len(site.lively)):
+            others = [person for person in conference.people if person.id != conference.owner]
+            if len(others) >= FEWEST_PEOPLE:
+                conference.leave(self._chance.choice(others))
+                return
+
+    def _come(self, site):
+        away = [
+            person for person in site.server.people if person.status == OFFLINE and person.is_active
+        ]
+        if away:
+            self._chance.choice(away).status = FREE
+
+    def _go(self, site):
+        free = site.free_people()
+        if len(free) > 1:
+            self._chance.choice(free).status = OFFLINE
+
+    # --- What the panel can do -----------------------------------------------------------------
+
+    def take_down(self, key):
+        """The server vanishes: both its ports refuse."""
+        self._switch(key, (UP, WEB_ONLY), DOWN, TrueConfServer.go_down)
+
+    def bring_up(self, key):
+        self._switch(key, (DOWN, WEB_ONLY), UP, TrueConfServer.come_back)
+
+    def stop_service(self, key):
+        """Only the web part of the server still answers."""
+        self._switch(key, (UP,), WEB_ONLY, TrueConfServer.core_down)
+
+    def start_service(self, key):
+        self._switch(key, (WEB_ONLY,), UP, TrueConfServer.core_back)
+
+    def _switch(self, key, states_before, state, do):
+        site = self.sites[key]
+        with self._switching:
+            if site.state in states_before:
+                do(site.server)
+                site.state = state
+
+    def start_conference(self, key):
+        """Let some people meet; return the Conference."""
+        site = self.sites[key]
+        with site.server.lock:
+            for person in site.server.people:  # where too few are there, some come online
+                if len(site.free_people()) < 4 and person.status == OFFLINE:
+                    person.status = FREE
+            free = site.free_people()
+            people = self._chance.sample(free, min(len(free), self._chance.randint(3, 4)))
+            owner = people[0] if people else site.server.people[0]
+            title = next(self._titles)
+            conference = site.server.add_conference(title, owner, people, age_s=0)
+            site.lively.append(conference)
+        return conference
+
+    def everybody_leaves(self, key):
+        """Everybody goes, and the conferences run on; return how many do."""
+        site = self.sites[key]
+        with site.server.lock:
+            for conference in site.running:
+                conference.everybody_leaves()
+            site.lively.clear()
+            return len(site.running)
+
+    def pass_hour(self):
+        for site in self.sites.values():
+            site.server.pass_time(HOUR_S)
+
+    def overview(self):
+        """Return what the panel shows of each server."""
+        return [
+            {
+                "key": site.key,
+                "name": site.name,
+                "state": site.state,
+                "conferences": len(site.running),
+                "online": len(site.online),
+            }
+            for site in self.sites.values()
+        ]
+
+
+def _people(names):
+    """Return the Person objects of "anna.petrova Anna Petrova, boris.ivanov ..."."""
+    return [Person(*entry.split(" ", 1)) for entry in names.split(", ")]

@@ -1,0 +1,145 @@
+"""The simulated world of the demo, without the bot and without a browser."""
+
+import random
+
+import pytest
+import requests
+
+import trueconf_api
+from demo.trueconf_server import openssl_is_here
+from demo.words import PAGE, WORLD
+from demo.world import PLAN, World
+from settings import LANGUAGES
+from trueconf_api import Server
+
+HOUR_S = 3600
+
+
+@pytest.fixture
+def world():
+    with World("en", tls=False, chance=random.Random(1)) as world:
+        yield world
+
+
+@pytest.fixture
+def ask(world):
+    """A function that makes the bot's own Server object for a server of the world."""
+
+    def build(key):
+        site = world.sites[key]
+        part = world.settings()[site.name]
+        return Server(
+            name=site.name,
+            url=part["ip"],
+            client_id=part["client_id"],
+            client_secret=part["client_secret"],
+            verify=part["ssl_certificate"],
+            status_port=part["server_status"]["port"],
+        )
+
+    return build
+
+
+def reasons(server):
+    return sorted(one.reason for one in trueconf_api.find_forgotten(server, 1))
+
+
+def test_every_language_has_all_words_of_the_page():
+    assert set(PAGE) == set(WORLD) == set(LANGUAGES)
+    assert all(set(words) == set(PAGE["en"]) for words in PAGE.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_a_whole_world(language):
+    world = World(language, tls=False)
+    for site in world.sites.values():
+        assert len(site.running) == len(PLAN[site.key])
+        ids = [person.id for person in site.server.people]
+        assert len(set(ids)) == len(ids)
+        assert all(person_id.isascii() for person_id in ids)
+        assert site.free_people()
+
+
+def test_two_conferences_are_forgotten_from_the_start(ask):
+    assert reasons(ask("office")) == ["empty", "owner_alone"]
+    assert reasons(ask("branch")) == reasons(ask("training")) == []
+
+
+def test_an_hour_later_more_are_forgotten(world, ask):
+    world.pass_hour()
+    assert reasons(ask("office")) == ["empty", "no_leader", "owner_alone"]
+    assert reasons(ask("branch")) == ["owner_alone"]
+
+
+def test_what_everybody_left_is_forgotten_an_hour_later(world, ask):
+    assert world.everybody_leaves("training") == 2
+    world.pass_hour()
+    assert reasons(ask("training")) == ["empty", "empty"]
+
+
+def test_a_conference_starts_with_its_owner_and_others(world, ask):
+    conference = world.start_conference("branch")
+    assert conference.owner in [person.id for person in conference.people]
+    running = trueconf_api.get_running_conferences(ask("branch"))
+    found = next(one for one in running if one.title == conference.title)
+    assert found.participant_count == len(conference.people) >= 3
+
+
+def test_the_links_of_a_conference_open_a_page(ask):
+    running = trueconf_api.get_running_conferences(ask("office"))
+    conference = next(one for one in running if "&" in one.title)
+    with requests.Session() as session:
+        session.trust_env = False
+        for url in (conference.page_url, conference.realtime_url):
+            page = session.get(url, timeout=10)
+            assert page.status_code == 200
+            assert "Sales: pipeline &amp; forecast" in page.text
+
+
+def test_conferences_can_start_again_and_again(world):
+    for _ in range(20):
+        world.start_conference("branch")
+    assert len(world.sites["branch"].running) == 22
+
+
+def test_a_server_goes_down_and_comes_back(world, ask):
+    branch, states = ask("branch"), []
+    for change in ("take_down", "start_service", "bring_up", "stop_service", "start_service"):
+        getattr(world, change)("branch")
+        states.append((trueconf_api.get_status(branch).state, world.overview()[1]["state"]))
+    assert states == [(one, one) for one in ("down", "down", "up", "web_only", "up")]
+
+
+def test_a_server_that_is_down_is_not_half_started(world):
+    world.take_down("branch")
+    world.stop_service("branch")
+    assert world.sites["branch"].state == "down"
+
+
+def test_people_come_and_go_but_nothing_is_forgotten_by_that(world, ask):
+    before = [each["online"] for each in world.overview()]
+    stays = sum(len(each.stays) for each in world.sites["office"].running)
+    for _ in range(300):
+        world.let_something_happen()
+    assert [each["online"] for each in world.overview()] != before
+    assert sum(len(each.stays) for each in world.sites["office"].running) > stays
+    assert reasons(ask("office")) == ["empty", "owner_alone"]
+    world.pass_hour()
+    assert reasons(ask("training")) == []
+
+
+def test_stopped_servers_free_their_ports(world):
+    port = world.sites["office"].server.web_port
+    world.stop()
+    with World("en", tls=False) as other:
+        assert other.sites["office"].server.web_port
+    world.start()
+    assert world.sites["office"].server.web_port == port
+
+
+@pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is not installed")
+def test_servers_speak_https_where_openssl_is_there(ask):
+    with World("en") as world:
+        parts = world.settings().values()
+        assert all("://" not in part["ip"] for part in parts)
+        assert all(part["ssl_certificate"].endswith(".crt") for part in parts)
