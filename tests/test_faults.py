@@ -1,0 +1,866 @@
+"""Whatever fails, the bot says so, goes on, loses nothing and shows no secret.
+
+The real bot between the two simulators, and what they break. The watcher's own decisions are
+tested elsewhere, the functions of `trueconf_api` one by one too.
+"""
+
+import http.server
+import itertools
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import settings
+from demo.telegram_server import TelegramServer
+from demo.trueconf_server import TrueConfServer, openssl_is_here
+from keyboards import Press, key_of, pack, unpack
+from status_watcher import Watcher
+from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, clean_environment
+from tests.conftest import wait_until as wait_for
+from texts.en import WORDS
+from trueconf_api import Server
+
+HOUR_S = 3600
+AT_ONCE = 28  # presses under way at the same time, fewer than the bot has threads for them
+SAVES_KILLED, BOTS_KILLED = 190, 10
+
+pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
+
+
+class Simulator(TrueConfServer):
+    """A simulated server that remembers the secrets it has handed out."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.secrets = [self.client_secret]
+
+    def new_token(self):
+        token = super().new_token()
+        self.secrets.append(token)
+        return token
+
+
+@pytest.fixture
+def simulators():
+    """A function that starts simulated servers with these names."""
+    started = []
+
+    def start(*names: str, **options) -> dict[str, Simulator]:
+        servers = {name: Simulator(**options).start() for name in names}
+        started.extend(servers.values())
+        return servers
+
+    yield start
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(TrueConfServer.stop, started))
+
+
+def said(key: str) -> str:
+    """A part of the sentence that holds whatever is filled in."""
+    return max(re.split(r"<[^>]*>|\{\w+\}", WORDS[key]), key=len).strip()
+
+
+def data(action: str, name: str = "", **more) -> str:
+    """What a button of the server carries."""
+    return pack(Press(action, key_of(name) if name else "", **more))
+
+
+def open_menu(person, name: str):
+    """A new message that shows the menu of a server."""
+    asked = person.send("/start")
+    message = person.chat.wait_for(lambda one: one.id > asked.id and said("servers") in one.text)
+    person.press_data(message, data("menu", name)).wait(PATIENCE_S)
+    assert said("menu_question") in message.text
+    return message
+
+
+def press(person, message, action: str, **carried) -> str:
+    """Press the button that does this, wait for the answer, return what is shown then.
+    `carried`: what else the button has to carry."""
+
+    def is_meant(button):
+        found = unpack(button.data)
+        return found.action == action and all(
+            getattr(found, name) == value for name, value in carried.items()
+        )
+
+    person.press(message, is_meant).wait(PATIENCE_S)
+    return message.text
+
+
+def leaked(telegram, bot, secrets) -> list[str]:
+    """The secrets that the bot has printed or told somebody."""
+    said = bot.output + "".join(str(call.parameters) for call in telegram.calls)
+    return [secret for secret in secrets if secret in said]
+
+
+# ---------------------------------------------------------------- every screen, every fault
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`told`: which sentence the screens with data say, None if they work all the same.
+    `status`: what the Status screen says."""
+
+    apply: Callable[[Simulator], None]
+    told: str | None
+    status: str = said("state_up")
+
+
+def everywhere(fault: str, **details):
+    def apply(server):
+        server.break_path("", fault, **details)
+        server.break_path("vsstatus", fault, **details)
+
+    return apply
+
+
+def on_the_web(fault: str, **details):
+    return lambda server: server.break_path("", fault, **details)
+
+
+def in_the_api(fault: str, **details):
+    """The token requests go well."""
+
+    def apply(server):
+        for part in ("logs/calls", "participants", "users", "conferences", "stop"):
+            server.break_path(part, fault, **details)
+
+    return apply
+
+
+def with_certificate(kind: str):
+    def apply(server):
+        server.stop()
+        server.certificate = kind
+        server.start()
+
+    return apply
+
+
+DOWN = said("state_down")
+FAULTS = {
+    "refused": Fault(TrueConfServer.go_down, "reason_refused", DOWN),
+    "vanished": Fault(TrueConfServer.blackhole, "error_unreachable", DOWN),
+    "hang": Fault(on_the_web("hang"), "reason_no_answer"),
+    "header": Fault(on_the_web("hang_after_header"), "reason_no_answer"),
+    "drip": Fault(on_the_web("drip"), "reason_no_answer"),
+    "cut": Fault(everywhere("cut"), "reason_cut", f"{DOWN} {said('reason_cut')}"),
+    "reset": Fault(everywhere("reset"), "reason_cut", f"{DOWN} {said('reason_cut')}"),
+    "untrusted": Fault(with_certificate("untrusted"), "reason_certificate_untrusted"),
+    "expired": Fault(with_certificate("expired"), "reason_certificate_expired"),
+    "othername": Fault(with_certificate("other_name"), "reason_certificate_name"),
+    "http400": Fault(everywhere("status", status=400), "error_status"),
+    "http401": Fault(in_the_api("status", status=401), "error_token_refused"),
+    "forbidden": Fault(everywhere("status", status=403), "error_permission"),
+    "badtoken": Fault(
+        in_the_api("status", status=403, reason="accessTokenInvalid"), "error_token_refused"
+    ),
+    "http404": Fault(everywhere("status", status=404, reason="routeNotFound"), "error_api_version"),
+    "http429": Fault(everywhere("status", status=429), "error_status"),
+    "http500": Fault(everywhere("status", status=500), "error_status", DOWN),
+    "http502": Fault(everywhere("status", status=502, html=True), "error_status", DOWN),
+    "html": Fault(everywhere("html"), "error_not_json"),
+    "empty": Fault(everywhere("empty"), "error_not_json"),
+    "truncated": Fault(everywhere("truncated"), "error_not_json"),
+    "list": Fault(everywhere("list"), "error_shape"),
+    "null": Fault(everywhere("null"), "error_not_json"),
+    "strings": Fault(on_the_web("strings"), None),
+    "huge": Fault(everywhere("huge"), "error_too_large"),
+    "endless": Fault(on_the_web("endless"), "error_endless"),
+    "redirect": Fault(everywhere("redirect", location="https://other.invalid/"), "error_redirect"),
+}
+
+# Screen -> the buttons that lead to it, and what the last of them has to carry; that one is
+# pressed when the server is broken.
+SCREENS = {
+    "status": [("status", {})],
+    "conferences": [("conferences", {})],
+    "online": [("online", {})],
+    "forgotten": [("forgotten", {})],
+    "ask_stop": [("conferences", {}), ("ask_stop", {})],
+    "stop": [("conferences", {}), ("ask_stop", {}), ("stop", {})],
+    "stop_all": [
+        ("forgotten", {}),
+        ("forgotten", {"minutes": 60}),
+        ("ask_stop_all", {}),
+        ("stop_all", {}),
+    ],
+}
+
+
+def watched(server: Simulator) -> dict:
+    """Settings with everything switched on that the watcher does."""
+    return server.settings(
+        server_status={"state": 1, "timeout": 2},
+        forgotten_conferences={"state": 1, "timeout": 2, "hours": 5},
+    )
+
+
+def break_all(servers: dict[str, Simulator]) -> None:
+    with ThreadPoolExecutor(len(servers)) as pool:
+        list(pool.map(lambda name: FAULTS[name].apply(servers[name]), servers))
+
+
+def mend_all(servers: dict[str, Simulator]) -> None:
+    def mend(server):
+        if server.certificate != "good":
+            with_certificate("good")(server)
+        server.mend()
+        server.come_back()
+
+    with ThreadPoolExecutor(len(servers)) as pool:
+        list(pool.map(mend, servers.values()))
+
+
+def test_every_screen_and_the_watcher_under_every_fault(
+    telegram, simulators, settings_for, start_bot
+):
+    servers = simulators(*FAULTS)
+    for server in servers.values():
+        for title in ("One", "Two"):
+            server.add_conference(title, people=(), age_s=2 * HOUR_S)
+    people = {
+        screen: telegram.person(1000 + number, screen).starts_bot()
+        for number, screen in enumerate(SCREENS)
+    }
+    users = [person.id for person in people.values()]
+    bot = start_bot(settings_for({name: watched(servers[name]) for name in servers}, users))
+
+    def prepare(screen):
+        """For each server a message where the last button can be pressed."""
+        messages = {}
+        for name in servers:
+            messages[name] = open_menu(people[screen], name)
+            for action, carried in SCREENS[screen][:-1]:
+                press(people[screen], messages[name], action, **carried)
+        return messages
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        messages = dict(zip(SCREENS, pool.map(prepare, SCREENS), strict=True))
+        break_all(servers)
+
+        def look(place):
+            screen, name = place
+            person, message = people[screen], messages[screen][name]
+            action, carried = SCREENS[screen][-1]
+            shown = press(person, message, action, **carried)
+            labels = message.labels
+            person.press(message, WORDS["button_back"]).wait(PATIENCE_S)
+            return shown, labels
+
+        places = [(screen, name) for name in servers for screen in SCREENS]
+        seen = dict(zip(places, pool.map(look, places), strict=True))
+
+    problems = []
+    for (screen, name), (shown, labels) in seen.items():
+        fault = FAULTS[name]
+        expected = said(fault.told) if fault.told else ""
+        if (fault.status if screen == "status" else expected) not in shown:
+            problems.append(f"{screen} under {name} says {shown!r}")
+        if not expected and "⚠️" in shown and said("list_changed") not in shown:
+            problems.append(f"{screen} under {name} complains: {shown!r}")
+        if WORDS["button_back"] not in labels:
+            problems.append(f"{screen} under {name} has the buttons {labels}")
+    assert problems == [], "\n".join(problems)
+    stopped = {name for name, server in servers.items() if server.stops}
+    assert stopped <= {"strings"}  # there the stop works
+
+    broken = {name for name, fault in FAULTS.items() if DOWN in fault.status}
+    watch_the_alerts(telegram, people["status"], messages["status"], servers, broken)
+
+    def look_again(screen):
+        for name in servers:
+            message = open_menu(people[screen], name)
+            shown = press(people[screen], message, SCREENS[screen][0][0])
+            assert "⚠️" not in shown, shown
+            assert "🔴" not in shown, shown
+
+    with ThreadPoolExecutor(len(SCREENS)) as pool:
+        list(pool.map(look_again, SCREENS))
+    secrets = [TOKEN, *(secret for server in servers.values() for secret in server.secrets)]
+    assert leaked(telegram, bot, secrets) == []
+    assert not bot.has_ended
+
+
+def watch_the_alerts(telegram, person, screens, servers, broken) -> None:
+    """The watchers tell of the servers that are down and of no other; mended, all of them go on."""
+    own = {message.id for message in screens.values()}
+
+    def told(words: Callable[[str], str]) -> set[str]:
+        text = "\n".join(one.text for one in person.chat.bot_messages if one.id not in own)
+        return {name for name in servers if words(name) in text}
+
+    telegram.wait_until(lambda: told("{}\n🔴".format) == broken, 90)
+    mend_all(servers)
+    for name, server in servers.items():
+        server.add_conference(f"Left behind on {name}.", people=(), age_s=9 * HOUR_S)
+    telegram.wait_until(lambda: told("{}\n🟢".format) == broken, 60)
+    telegram.wait_until(lambda: told("Left behind on {}.".format) == set(servers), 60)
+    assert told("{}\n🟡".format) == set()
+
+
+# ---------------------------------------------------------------- Telegram's side
+
+
+@pytest.fixture
+def office(simulators):
+    server = simulators("office")["office"]
+    server.add_conference("Weekly planning", people=("anna",), age_s=60)
+    return server
+
+
+def greets(person) -> bool:
+    """The bot answers a new /start."""
+    asked = person.send("/start")
+    return bool(
+        person.chat.wait_for(lambda one: one.id > asked.id and said("servers") in one.text, 40)
+    )
+
+
+@pytest.fixture
+def launch(tmp_path, telegram, settings_for):
+    """A function that starts the bot and waits for nothing."""
+    started = []
+
+    def start(servers: dict, **more) -> BotProcess:
+        bot = BotProcess(tmp_path, settings_for(servers, **more))
+        started.append(bot)
+        return bot.start()
+
+    yield start
+    for bot in started:
+        bot.kill()
+        assert "Traceback" not in bot.output, bot.output
+
+
+def test_telegram_that_is_down_at_start_is_waited_for(telegram, anna, office, launch):
+    telegram.go_down()
+    bot = launch({"office": office.settings()})
+    bot.wait_for_output("Telegram cannot be reached")
+    telegram.come_back()
+    bot.wait_for_output("Bot is running...")
+    bot.wait_for_output("Telegram answers again")
+    assert greets(anna)
+    assert leaked(telegram, bot, [TOKEN, *office.secrets]) == []
+
+
+@pytest.mark.parametrize("body", ['{"error": "sign in first"}', "<html></html>"])
+def test_portal_that_answers_in_telegrams_place_is_waited_for(body, office, tmp_path):
+    class Portal(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Portal) as portal:
+        serving = threading.Thread(target=portal.serve_forever, args=(0.01,), daemon=True)
+        serving.start()
+        content = {
+            "tg-api-token": TOKEN,
+            "tg-api-url": f"http://127.0.0.1:{portal.server_port}",
+            "tg-users-id": [ANNA],
+            "language": "en",
+            "servers": {"office": office.settings()},
+        }
+        bot = BotProcess(tmp_path, content).start()
+        try:
+            bot.wait_for_output("Telegram cannot be reached")
+            portal.shutdown()
+            portal.server_close()
+            with TelegramServer(token=TOKEN, port=portal.server_port) as telegram:
+                bot.wait_for_output("Bot is running...")
+                assert greets(telegram.person(ANNA).starts_bot())
+        finally:
+            bot.kill()
+        assert "Traceback" not in bot.output
+
+
+def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start_bot, settings_for):
+    status = {"state": 1, "timeout": 1}
+    bot = start_bot(settings_for({"office": office.settings(server_status=status)}))
+    telegram.go_down()
+    bot.wait_for_output("Telegram cannot be reached")
+    office.core_down()
+    bot.wait_for_output("office: web_only")
+    telegram.come_back()
+    for person in (anna, boris):
+        person.chat.wait_for("office\n🟡", 60)
+    assert greets(anna)
+
+
+def test_another_copy_is_told_once_and_the_bot_goes_on(
+    telegram, anna, office, start_bot, settings_for
+):
+    bot = start_bot(settings_for({"office": office.settings()}))
+    telegram.fail("getUpdates", 409, times=2)
+    assert greets(anna)
+    telegram.wait_until(lambda: telegram.count("getUpdates") > 3)
+    assert greets(anna)
+    assert bot.output.count("409 Conflict") == 1
+
+
+def calls_of(telegram, method: str, chat_id: int, words: str) -> list:
+    return [
+        call
+        for call in telegram.calls
+        if call.method == method
+        and call.parameters.get("chat_id") == str(chat_id)
+        and words in call.parameters.get("text", "")
+    ]
+
+
+def test_wait_that_telegram_asks_for_is_kept(telegram, anna, office, start_bot, settings_for):
+    start_bot(settings_for({"office": office.settings()}))
+    message = open_menu(anna, "office")
+    telegram.fail("editMessageText", 429, parameters={"retry_after": 1}, times=2)
+    assert "Weekly planning" in press(anna, message, "conferences")
+    first, second, third = calls_of(telegram, "editMessageText", ANNA, "Weekly planning")
+    assert [first.status, second.status, third.status] == [429, 429, 200]
+    assert second.at - first.at >= 1
+    assert third.at - second.at >= 1
+
+
+def test_alerts_obey_the_wait_and_none_is_lost(
+    telegram, anna, boris, office, start_bot, settings_for
+):
+    status = {"state": 1, "timeout": 1}
+    start_bot(settings_for({"office": office.settings(server_status=status)}))
+    telegram.fail(
+        "sendMessage",
+        429,
+        parameters={"retry_after": 2},
+        times=2,
+        when=lambda parameters: parameters.get("chat_id") == str(ANNA),
+    )
+    office.core_down()
+    boris.chat.wait_for("🟡", 40)
+    assert not anna.chat.bot_messages  # and Boris did not wait for her
+    office.core_back()
+    anna.chat.wait_for("🟢", 40)
+    told = "\n".join(one.text for one in anna.chat.bot_messages)
+    assert (told.count("🟡"), told.count("🟢")) == (1, 1)
+    assert told.index("🟡") < told.index("🟢")
+    sent = calls_of(telegram, "sendMessage", ANNA, "🟡")
+    assert [call.status for call in sent] == [429, 429, 200]
+    assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_deleted_message_is_replaced_by_a_new_one(
+    telegram, anna, office, start_bot, settings_for, is_forgotten
+):
+    start_bot(settings_for({"office": office.settings()}))
+    message = open_menu(anna, "office")
+    if is_forgotten:
+        telegram.forget_messages(anna.chat)
+    message.deleted = True
+    anna.press_data(message, data("conferences", "office")).wait()
+    new = anna.chat.wait_for("Weekly planning")
+    assert new.id > message.id
+    assert WORDS["button_back"] in new.labels
+
+
+def test_press_without_a_message_is_answered_in_the_private_chat(
+    anna, office, start_bot, settings_for
+):
+    start_bot(settings_for({"office": office.settings()}))
+    anna.press_data(None, data("conferences", "office")).wait()
+    anna.chat.wait_for("Weekly planning")
+
+
+BAD_ANSWERS = (
+    {"code": 502, "html": True},
+    {"code": 200, "html": True},
+    {"code": 500},
+    {"code": 429, "parameters": {"retry_after": 1}},
+    {"code": 400, "description": "Bad Request: surprise"},
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "bad_answers"),
+    [
+        ("getUpdates", (BAD_ANSWERS[1], BAD_ANSWERS[3])),
+        ("editMessageText", BAD_ANSWERS),
+        ("answerCallbackQuery", BAD_ANSWERS),
+        ("sendMessage", BAD_ANSWERS),
+    ],
+)
+def test_bot_goes_on_after_answers_of_telegram_that_are_none(
+    telegram, anna, office, start_bot, settings_for, method, bad_answers
+):
+    bot = start_bot(settings_for({"office": office.settings()}))
+    message = open_menu(anna, "office")
+    for bad_answer in bad_answers:
+        fault = telegram.fail(method, **bad_answer)
+        one = anna.press_data(message, data("conferences", "office"))
+        if method == "sendMessage":
+            anna.send("/start")
+        telegram.wait_until(lambda fault=fault: fault.times == 0)
+        if method != "answerCallbackQuery":
+            one.wait(PATIENCE_S)
+    assert greets(anna)
+    assert "Weekly planning" in press(anna, open_menu(anna, "office"), "conferences")
+    assert leaked(telegram, bot, [TOKEN, *office.secrets]) == []
+
+
+@pytest.mark.parametrize("in_the_middle", [False, True])
+def test_long_poll_that_is_cut_loses_no_press(
+    telegram, anna, office, start_bot, settings_for, in_the_middle
+):
+    start_bot(settings_for({"office": office.settings()}))
+    telegram.cut("getUpdates", in_the_middle=in_the_middle)
+    assert greets(anna)
+    assert greets(anna)
+    assert len(anna.chat.bot_messages) == 2
+
+
+PERSON = {"id": ANNA, "is_bot": False, "first_name": "Anna"}
+CHAT = {"id": ANNA, "first_name": "Anna", "type": "private"}
+CHANNEL = {"id": -1001234567890, "title": "News", "type": "channel"}
+PLAIN = {"message_id": 1, "from": PERSON, "chat": CHAT, "date": 1750000000}
+PHOTO = [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}]
+ODD_UPDATES = (
+    {"news_of_2030": {"what": "never heard of"}},
+    {},
+    {"message": {**PLAIN, "photo": PHOTO}},
+    {"message": {**PLAIN, "photo": PHOTO, "caption": "/start"}},
+    {"message": {**PLAIN, "new_chat_members": [PERSON]}},
+    {"message": {**PLAIN, "something_new": {"deep": [1]}}},
+    {"edited_message": {**PLAIN, "text": "/start", "edit_date": 1750000001}},
+    {"message": {"message_id": 1, "chat": CHANNEL, "date": 1750000000, "text": "/status"}},
+    {"channel_post": {"message_id": 1, "chat": CHANNEL, "date": 1750000000, "text": "/start"}},
+    {"message": {**PLAIN, "from": PERSON, "chat": CHANNEL, "text": "/start"}},
+    {"poll": {"id": "1", "question": "?", "options": [], "total_voter_count": 0}},
+)
+
+
+def test_updates_of_unknown_kinds_are_left_alone(telegram, anna, office, start_bot, settings_for):
+    bot = start_bot(settings_for({"office": office.settings()}))
+    for fields in ODD_UPDATES:
+        telegram.push_update(fields)
+    query = {"id": "1", "from": PERSON, "chat_instance": "5"}
+    telegram.push_update({"callback_query": query})
+    telegram.push_update({"callback_query": {**query, "game_short_name": "chess"}})
+    assert greets(anna)
+    assert len(anna.chat.bot_messages) == 1
+    assert not bot.has_ended
+
+
+def test_password_of_the_proxy_is_in_no_log(telegram, office, launch):
+    bot = launch({"office": office.settings()}, **{"tg-proxy": "http://anna:Geheim7@127.0.0.1:9"})
+    bot.wait_for_output("Telegram cannot be reached")
+    assert bot.stop() == 0
+    assert "Geheim7" not in bot.output
+    assert "Bot is running" not in bot.output
+
+
+# ---------------------------------------------------------------- many at once
+
+
+def test_fifty_presses_at_once_each_get_their_own_screen(
+    telegram, simulators, start_bot, settings_for
+):
+    names = [f"server {number}" for number in range(5)]
+    servers = simulators(*names, round_trip_s=0.02)
+    for name, server in servers.items():
+        server.add_conference(f"Meeting on {name}", people=("anna",))
+    people = [telegram.person(3000 + number).starts_bot() for number in range(5)]
+    users = [person.id for person in people]
+    start_bot(settings_for({name: servers[name].settings() for name in names}, users))
+    messages = [(person, name, open_menu(person, name)) for person in people for name in names]
+    presses = [
+        (name, message, person.press_data(message, data("conferences", name)))
+        for _ in range(2)
+        for person, name, message in messages
+    ]
+    for name, message, one in presses:
+        one.wait(PATIENCE_S)
+        assert f"Meeting on {name}" in message.text
+    assert len(presses) == 50
+
+
+def test_switch_that_is_pressed_a_hundred_times_starts_one_watch(
+    telegram, office, start_bot, settings_for
+):
+    people = [telegram.person(3000 + number).starts_bot() for number in range(5)]
+    status = {"timeout": 3600}
+    users = [person.id for person in people]
+    bot = start_bot(settings_for({"office": office.settings(server_status=status)}, users))
+    messages = {person: open_menu(person, "office") for person in people}
+    presses = [
+        person.press_data(messages[person], data(switch, "office"))
+        for _ in range(10)
+        for person in people
+        for switch in ("check_on", "check_off")
+    ]
+    for one in presses:
+        one.wait(PATIENCE_S)
+    assert len(presses) == 100
+
+    def state():
+        return bot.read_settings()["servers"]["office"]["server_status"]["state"]
+
+    anna, message = people[0], messages[people[0]]
+    anna.press_data(message, data("check_off", "office")).wait()
+    wait_for(lambda: state() == 0)
+    assert said("check_off") in message.text
+    office.clear_requests()
+    anna.press_data(message, data("check_on", "office")).wait()
+    assert said("check_on") in message.text
+    wait_for(lambda: state() == 1)
+    # One look of the one watcher, one of the screen, and one more of the screen below.
+    wait_for(lambda: len(office.requests) == 2)
+    press(anna, message, "status")
+    assert [one.path for one in office.requests] == ["/vsstatus"] * 3
+
+
+def test_token_that_expires_under_load_is_asked_for_once(
+    telegram, simulators, start_bot, settings_for
+):
+    office = simulators("office", round_trip_s=0.05)["office"]
+    people = [telegram.person(3000 + number).starts_bot() for number in range(10)]
+    users = [person.id for person in people]
+    bot = start_bot(settings_for({"office": office.settings()}, users))
+    messages = [(person, open_menu(person, "office")) for person in people for _ in range(3)]
+    press(*messages[0], "online")
+    office.expire_tokens()
+    office.clear_requests()
+    presses = [
+        (message, person.press_data(message, data("online", "office")))
+        for person, message in messages[1:]
+    ]
+    for message, one in presses:
+        one.wait(PATIENCE_S)
+        assert said("online_of") in message.text
+    asked = Counter(one.path for one in office.requests)
+    assert asked["/oauth2/v1/token"] == 1
+    wait_for(lambda: bot.read_settings()["servers"]["office"]["access_token"] == office.secrets[-1])
+
+
+# ---------------------------------------------------------------- settings.json, edited and killed
+
+
+def written_settings(folder: Path, **more) -> Path:
+    file = folder / "settings.json"
+    server = {"ip": "192.0.2.1", "client_id": "id", "client_secret": "secret", "access_token": ""}
+    status = {"state": 0, "timeout": 15, "port": 4307}
+    content = {
+        "tg-api-token": TOKEN,
+        "tg-users-id": [ANNA],
+        "servers": {"Офис": {**server, "server_status": status}},
+        "моё": "как было",
+        **more,
+    }
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=4), encoding="utf-8")
+    return file
+
+
+def edit(file: Path, key: str, value: object) -> None:
+    """What a person does in an editor: the whole file is written anew."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    text = json.dumps({**content, key: value}, ensure_ascii=False, indent=2)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_edit_in_the_middle_of_a_save_is_not_lost(tmp_path, monkeypatch):
+    file = written_settings(tmp_path)
+    loaded = settings.load(str(file))
+    loaded.servers["Офис"].save(("server_status", "state"), 1)
+    fsync = os.fsync
+
+    def edit_meanwhile(descriptor):
+        fsync(descriptor)
+        edit(file, "language", "de")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", edit_meanwhile)
+        loaded.save()
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["language"] == "de"
+    loaded.save()
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["language"] == "de"
+    assert content["моё"] == "как было"
+    assert content["servers"]["Офис"]["server_status"]["state"] == 1
+
+
+def test_half_written_file_is_left_alone_and_saved_to_later(tmp_path):
+    file = written_settings(tmp_path)
+    whole = file.read_text(encoding="utf-8")
+    loaded = settings.load(str(file))
+    loaded.servers["Офис"].save(("server_status", "state"), 1)
+    for half in (whole[: len(whole) // 2], "", "[", "\ufeff", "nonsense"):
+        file.write_text(half, encoding="utf-8")
+        loaded.save()
+        assert file.read_text(encoding="utf-8") == half
+    file.write_text(whole, encoding="utf-8")
+    loaded.save()
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["servers"]["Офис"]["server_status"]["state"] == 1
+
+
+def test_edits_by_hand_while_the_bot_saves_are_all_kept(
+    telegram, anna, boris, office, start_bot, settings_for
+):
+    bot = start_bot(settings_for({"office": office.settings()}))
+    message = open_menu(anna, "office")
+    press(anna, message, "status")
+    for number in range(6):
+        edit(bot.settings_file, f"note {number}", number)
+        switch, state = (("check_on", 1), ("check_off", 0))[number % 2]
+        anna.press_data(message, data(switch, "office")).wait()
+
+        def is_saved(state=state):
+            return bot.read_settings()["servers"]["office"]["server_status"]["state"] == state
+
+        wait_for(is_saved)
+    notes = {key: value for key, value in bot.read_settings().items() if key.startswith("note")}
+    assert notes == {f"note {number}": number for number in range(6)}
+
+
+def save_for_ever(file: Path) -> None:
+    """What is killed: nothing but loading, changing and saving, as fast as it goes."""
+    loaded = settings.load(str(file))
+    for number in range(10**9):
+        loaded.servers["Офис"].save(("access_token",), f"token{number}" * random.randint(1, 50))
+        loaded.save()
+
+
+def kill_savers(file: Path, times: int) -> None:
+    """Kill a saving process so often, each time at another moment; runs in a process of its own,
+    because only one without threads may fork."""
+    for _ in range(times):
+        began_as = file.read_bytes()
+        child = os.fork()
+        if child == 0:
+            save_for_ever(file)
+        while file.read_bytes() == began_as:
+            time.sleep(0.0001)
+        time.sleep(random.uniform(0, 0.01))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        content = json.loads(file.read_text(encoding="utf-8"))
+        assert content["моё"] == "как было"
+        assert content["tg-api-token"] == TOKEN
+        assert content["servers"]["Офис"]["server_status"]["port"] == 4307
+        settings.load(str(file))
+    print("killed", times)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_saving_process_that_is_killed_leaves_complete_settings(tmp_path):
+    file = written_settings(tmp_path, filler=["x" * 100] * 300)
+    code = (
+        "from pathlib import Path; from tests.test_faults import kill_savers; "
+        f"kill_savers(Path({str(file)!r}), {SAVES_KILLED})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, f"killed {SAVES_KILLED}"), done.stderr
+
+
+@contextmanager
+def pressing(person, message):
+    """Somebody who turns the switches all the while."""
+    ending = threading.Event()
+
+    def go_on():
+        switches = ("check_on", "check_off", "watch_on", "watch_off")
+        for action in (*switches, "online", "conferences") * 10**6:
+            if ending.wait(0.01):
+                return
+            person.press_data(message, data(action, "office"))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+def test_bot_that_is_killed_under_load_starts_again_and_works(
+    telegram, anna, office, tmp_path, settings_for
+):
+    office.token_lifetime_s = 1  # renewed, and saved, all the while
+    bot = BotProcess(tmp_path, settings_for({"office": office.settings()}))
+    before = bot.read_settings()
+    try:
+        for _ in range(BOTS_KILLED):
+            bot.start()
+            telegram.wait_for_poll(PATIENCE_S)
+            message = open_menu(anna, "office")
+            with pressing(anna, message):
+                office.clear_requests()
+                wait_for(lambda: len(office.requests) > 5)
+                time.sleep(random.uniform(0, 0.7))  # any moment of the half second between saves
+                bot.process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+                bot.process.wait(PATIENCE_S)
+            content = bot.read_settings()
+            server = content["servers"]["office"]
+            assert set(before["servers"]["office"]) <= set(server)
+            assert {**content, "servers": 0} == {**before, "servers": 0}
+            telegram.clear_calls()
+    finally:
+        bot.kill()
+    assert "Traceback" not in bot.output
+
+
+# ---------------------------------------------------------------- who watches the watchers
+
+
+class Fragile(Watcher):
+    """A watcher whose looks fail, one after the other, in each of these ways."""
+
+    def __init__(self, errors):
+        server = Server("office", "https://192.0.2.1", is_checked=True)
+        super().__init__(server, tell_state=print, tell_forgotten=print)
+        self.errors, self.survived = list(errors), threading.Event()
+
+    def look(self):
+        if not self.errors:
+            self.survived.set()
+            self.stop()
+        else:
+            self._wake.set()  # the next look at once
+            raise self.errors.pop(0)
+
+
+def test_watcher_outlives_a_look_that_raises_anything(caplog):
+    errors = [MemoryError(), RecursionError(), KeyError("x"), AssertionError(), OSError(28, "full")]
+    errors += [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), StopIteration(), Exception()]
+    watcher = Fragile(errors)
+    watcher.start()
+    assert watcher.survived.wait(PATIENCE_S)
+    watcher.join(PATIENCE_S)
+    assert not watcher.is_alive()
+    failed = [record for record in caplog.records if "a look failed" in record.getMessage()]
+    assert len(failed) == len(errors)
+    assert all(record.exc_info for record in failed)
