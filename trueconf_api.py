@@ -740,10 +740,14 @@ def _people(server: Server, conference: Conference, deadline: float) -> People:
     if ROLES_PERMISSION in server.scopes:
         try:
             path = f"conference-sessions/{session}/participants"
-            rows = _call(server, "GET", path, ROLES_PERMISSION, deadline).get("participants")
+            answer = _call(server, "GET", path, ROLES_PERMISSION, deadline)
+            rows = answer.get("participants")
+            # Whether it has pages is not known; in a part of it the owner may be missing.
+            is_whole = isinstance(rows, list) and len(rows) >= (_number(answer.get("count")) or 0)
+            rows = rows if is_whole else None
         except (PermissionMissing, NotFound):
             pass  # this server has no such list, or keeps it to itself: the log will do
-    if not isinstance(rows, list):
+    if rows is None:
         path, permission = f"logs/calls/{session}/participants", "logs.calls.participants:read"
         pages = _pages(server, path, "list", permission, deadline)
         rows = [row for page in pages for row in page]

@@ -389,7 +389,7 @@ def list_session_participants(server, request, session_id):
         }
         for stay in conference.present
     ]
-    return {"count": len(members), "participants": members}
+    return {"count": len(members), "participants": members[: server.session_list_size]}
 
 
 def _named_conferences(server):

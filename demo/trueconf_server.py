@@ -246,6 +246,7 @@ class TrueConfServer:
         self.stop_again = "ok"  # or 404, 400: stopping what does not run
         self.stop_delay_s = 0  # a stopped conference goes on so long; inf: for ever
         self.sessions_endpoint = True  # does /conference-sessions/{id}/participants exist
+        self.session_list_size = None  # or a number: it lists no more people than that
         self.users_end = -1  # or None, "missing": next_page_id of the last page
         self.api_versions = {f"v3.{number}" for number in range(1, 12)}
         self.timezone = "UTC"  # or "Europe/Moscow", "+03:00", "MSK", "Nowhere/Unknown"

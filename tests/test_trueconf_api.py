@@ -477,6 +477,13 @@ def test_moderators_are_known_where_the_token_allows_it(with_roles):
     assert asked == {"logs": 1, "conferences": 1, "conference-sessions": 5}
 
 
+def test_log_is_asked_where_the_sessions_list_only_some_of_the_people(with_roles):
+    people = ("boris", "clara", "anna")  # the owner is the last one
+    with_roles.add_conference("led", owner="anna", people=people, age_s=2 * HOUR_S)
+    with_roles.session_list_size = 2
+    assert forgotten(server_for(with_roles)) == {}
+
+
 @pytest.mark.parametrize("refusal", [{"status": 403}, {"status": 404}, None])
 def test_log_is_asked_where_the_sessions_are_refused(with_roles, refusal):
     if refusal:
