@@ -117,8 +117,8 @@ def _check_web(report: _Report, server: Server) -> bool:
     try:
         skew_s = trueconf_api.probe_web(server)
     except TrueConfError as error:
-        is_certificate = error.reason.startswith("certificate") or error.reason == "ca_file"
-        key = "check_certificate_wrong" if is_certificate else "check_web_silent"
+        is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
+        key = f"check_{error.reason}" if is_certificate else "check_web_silent"
         report.bad(key, url=server.url, reason=texts.reason_of(error))
         return False
     report.ok("check_web" if server.verify else "check_web_unchecked", url=server.url)

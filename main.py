@@ -290,6 +290,8 @@ def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) 
     found = stopping.find(server, press)
     if not found:
         show_forgotten(call, server, press)
+        if has_changed:
+            raise stopping.NotNow("list_changed")
         return
     text = texts.confirm_stop_all(server, found, press.minutes, has_changed)
     show(call, text, keyboards.confirm("stop_all", server, press, stopping.key_of_all(found)))

@@ -74,6 +74,11 @@ class PermissionMissing(TrueConfError):
     """The OAuth2 application lacks `details["permission"]`, a name as in the control panel."""
 
 
+class OutcomeUnknown(TrueConfError):
+    """The server was told to stop a conference and could not be asked what came of it. `reason`
+    and `details` are those of the error that kept us from knowing."""
+
+
 class NotFound(TrueConfError):
     """404. `reason`: api_version (this address has no such API) or conference (it is gone)."""
 
@@ -844,7 +849,8 @@ def stop_conference(server: Server, conference: Conference) -> str:
     """Stop it, look again and return what is true: STOPPED, STILL_RUNNING or ALREADY_OVER.
 
     `POST conferences/{id}/stop`, then `GET conferences/{id}`. Needs `conferences`.
-    Raises TrueConfError; ValueError for a conference without an ID.
+    Raises TrueConfError, OutcomeUnknown if the look failed; ValueError for a conference without
+    an ID.
     """
     if not conference.id:
         raise ValueError("a call without a conference ID cannot be stopped")
@@ -858,17 +864,17 @@ def stop_conference(server: Server, conference: Conference) -> str:
     try:
         conference_now = _call(server, "GET", path, "conferences", deadline).get("conference")
         state = conference_now.get("state") if isinstance(conference_now, dict) else None
-    except NotFound as error:
+    except TrueConfError as error:
         if error.reason != "conference":
-            raise
+            raise OutcomeUnknown(server, error.reason, **error.details) from error
         state = "stopped"  # a conference that was made ad hoc vanishes when it ends
     if state == "stopped":
         is_late = isinstance(refusal, NotFound) or _status(refusal) == 400
         return ALREADY_OVER if is_late else STOPPED
+    if state != "running":
+        raise OutcomeUnknown(server, "shape")
     if refusal:
         raise refusal
-    if state != "running":
-        raise BadAnswer(server, "shape")
     return STILL_RUNNING
 
 

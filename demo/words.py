@@ -13,7 +13,7 @@ PAGE = {
         "empty_title": "What can this bot do?",
         "empty_text": (
             "It shows administrators what happens on their TrueConf Servers, stops forgotten "
-            "conferences and tells when a server goes down."
+            "conferences and reports when a server goes down."
         ),
         "start": "Start",
         "menu": "Menu",
@@ -22,13 +22,13 @@ PAGE = {
         "newest": "Newest messages",
         "edited": "edited",
         "ok": "OK",
-        "popup": "Message of the bot",
+        "popup": "Message from the bot",
         "panel": "Simulated world",
         "about": (
             "The servers and Telegram on this page are simulated and live on this computer only. "
             "The bot is the real one. Change something here and see what it says."
         ),
-        "state_up": "works",
+        "state_up": "up",
         "state_web_only": "service stopped",
         "state_down": "down",
         "counts": "Conferences: {conferences} · online: {online}",
@@ -77,28 +77,29 @@ PAGE = {
         "state_up": "работает",
         "state_web_only": "служба остановлена",
         "state_down": "не работает",
-        "counts": "Конференций: {conferences} · в сети: {online}",
+        "counts": "Конференций: {conferences} · онлайн: {online}",
         "button_down": "Выключить",
         "button_up": "Включить",
         "button_core_down": "Остановить службу",
         "button_core_up": "Запустить службу",
         "button_conference": "Начать конференцию",
         "button_leave": "Все уходят",
-        "button_hour": "Прошёл час",
-        "note_down": "{server}: сервер выключен. Бот заметит примерно за 10 секунд.",
-        "note_up": "{server}: сервер включён. Бот заметит примерно за 10 секунд.",
+        "button_hour": "Промотать час",
+        "note_down": "{server}: сервер выключен. Бот заметит это примерно через 10 секунд.",
+        "note_up": "{server}: сервер включён. Бот заметит это примерно через 10 секунд.",
         "note_core_down": "{server}: отвечает только веб-часть. Подождите около 10 секунд.",
         "note_core_up": "{server}: служба снова работает. Подождите около 10 секунд.",
         "note_conference": "{server}: началась конференция «{title}». Участников: {people}.",
         "note_leave": (
-            "{server}: все ушли, конференций осталось: {number}. Через час они считаются забытыми."
+            "{server}: все ушли, конференций осталось: {number}. "
+            "Через час они будут считаться забытыми."
         ),
         "note_hour": "Прошёл час. Скоро бот поищет забытые конференции.",
     },
     "de": {
         "visitor": "Gast",
         "bot": "Bot",
-        "connecting": "Verbindung…",
+        "connecting": "Verbinde…",
         "ended": "Die Demo ist zu Ende. Neu starten: python main.py --demo",
         "chat": "Chat mit dem Bot",
         "empty_title": "Was kann dieser Bot?",
@@ -120,23 +121,23 @@ PAGE = {
             "Computer. Der Bot ist echt. Ändern Sie hier etwas und sehen Sie, was er sagt."
         ),
         "state_up": "läuft",
-        "state_web_only": "Dienst angehalten",
+        "state_web_only": "Dienst gestoppt",
         "state_down": "ausgefallen",
         "counts": "Konferenzen: {conferences} · online: {online}",
         "button_down": "Ausschalten",
         "button_up": "Einschalten",
-        "button_core_down": "Dienst anhalten",
+        "button_core_down": "Dienst stoppen",
         "button_core_up": "Dienst starten",
         "button_conference": "Konferenz beginnen",
         "button_leave": "Alle gehen",
         "button_hour": "Eine Stunde vergeht",
         "note_down": "{server} ist ausgefallen. Der Bot merkt es in etwa 10 Sekunden.",
         "note_up": "{server} läuft wieder. Der Bot merkt es in etwa 10 Sekunden.",
-        "note_core_down": "{server}: nur der Webteil antwortet. Warten Sie etwa 10 Sekunden.",
-        "note_core_up": "{server}: der Dienst läuft wieder. Warten Sie etwa 10 Sekunden.",
+        "note_core_down": "{server}: Nur der Webdienst antwortet. Warten Sie etwa 10 Sekunden.",
+        "note_core_up": "{server}: Der Dienst läuft wieder. Warten Sie etwa 10 Sekunden.",
         "note_conference": "{server}: „{title}“ hat begonnen. Teilnehmer: {people}.",
         "note_leave": (
-            "{server}: alle sind gegangen, Konferenzen laufen noch: {number}. "
+            "{server}: Alle sind gegangen. Noch laufende Konferenzen: {number}. "
             "Nach einer Stunde gelten sie als vergessen."
         ),
         "note_hour": "Eine Stunde später. Der Bot sucht bald nach vergessenen Konferenzen.",
@@ -149,7 +150,7 @@ PAGE = {
         "chat": "Chat con el bot",
         "empty_title": "¿Qué puede hacer este bot?",
         "empty_text": (
-            "Muestra a los administradores qué ocurre en sus servidores TrueConf, detiene "
+            "Muestra a los administradores qué ocurre en sus servidores TrueConf, finaliza "
             "conferencias olvidadas y avisa cuando un servidor deja de funcionar."
         ),
         "start": "Iniciar",
@@ -162,8 +163,8 @@ PAGE = {
         "popup": "Mensaje del bot",
         "panel": "Mundo simulado",
         "about": (
-            "Los servidores y Telegram de esta página son simulados y viven solo en este equipo. "
-            "El bot es el verdadero. Cambie algo aquí y vea qué dice."
+            "Los servidores y Telegram de esta página son simulados y existen solo en este equipo. "
+            "El bot es el de verdad. Cambie algo aquí y vea qué dice."
         ),
         "state_up": "funciona",
         "state_web_only": "servicio detenido",

@@ -241,7 +241,7 @@ def shows_moment(text, words, moment):
     """Whether `words` are followed by a time within some seconds of this one (time.time())."""
     near = range(int(moment) - 3, int(moment) + 15)
     clocks = "|".join(time.strftime("%H:%M:%S", time.localtime(second)) for second in near)
-    return bool(re.search(rf"{words} \(?(\d\d\.\d\d\.\d{{4}} )?({clocks})", text))
+    return bool(re.search(rf"{words} \(?(\d{{4}}-\d\d-\d\d )?({clocks})", text))
 
 
 @pytest.fixture

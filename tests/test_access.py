@@ -79,7 +79,7 @@ def test_stranger_is_told_the_own_id_and_whom_to_ask_once_a_minute(stranger, sta
     for one in words:
         stranger.send(one)
     message = stranger.chat.wait_for(f"Your ID: {STRANGER}")
-    assert "Ask the owner of the bot to add it to tg-users-id." in message.text
+    assert "Ask the administrator of the bot to add this ID to tg-users-id." in message.text
     ask(stage.anna, "/id")  # all messages before this one are dealt with, or will be in a moment
     stranger.send("/start")
     ask(stage.anna, "/id")

@@ -63,7 +63,7 @@ def test_only_a_lasting_change_is_told(stage, servers):
     servers["Moscow"].break_path("vsstatus", "status", times=1, status=500)
     servers["Berlin"].break_path("vsstatus", "status", times=2, status=500)
     for chat in chats_of(stage):
-        alert = chat.wait_for("Madrid\n🔴 The server does not answer: HTTP error 503")
+        alert = chat.wait_for("Madrid\n🔴 The server is not available: HTTP error 503")
         assert shows_moment(alert.text, "\nSince", failed_at)
         assert alert.labels == ["Madrid"]
         assert alerts_about(chat, "Moscow", "Berlin", "Madrid") == [alert]
@@ -181,7 +181,7 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
     assert "Bot is running..." not in own_stage.bot.output
     own_stage.telegram.come_back()
     own_stage.bot.wait_for_output("Bot is running...")
-    message = own_stage.anna.chat.wait_for("Moscow\n🔴 The server does not answer")
+    message = own_stage.anna.chat.wait_for("Moscow\n🔴 The server is not available")
     # Whether it was tried while Telegram was silent, and is told as missed, is a matter of luck.
     assert shows_moment(message.text, "This was already the case at the first check", started_at)
 

@@ -67,8 +67,8 @@ def entry_of(screen, title):
     [
         ((), "Nobody is in it"),
         (("anna",), "Only its owner is in it"),
-        (("boris",), "1 person is in it, but neither the owner nor a moderator"),
-        (("boris", "clara"), "2 people are in it, but neither the owner nor a moderator"),
+        (("boris",), "1 person is in it, but no owner or moderator was found"),
+        (("boris", "clara"), "2 people are in it, but no owner or moderator was found"),
         (("anna", "boris"), None),
     ],
 )
@@ -103,7 +103,7 @@ def test_somebody_on_two_devices_is_one_person(anna, server):
 def test_without_roles_a_moderator_is_not_known(anna, server):
     conference = server.add_conference("Webinar", people=("boris", "clara"), age_s=OLD_S)
     conference.set_role("boris", 2)
-    assert "neither the owner nor a moderator" in entry_of(forgotten_screen(anna), "Webinar")
+    assert "no owner or moderator was found" in entry_of(forgotten_screen(anna), "Webinar")
 
 
 def test_without_owner_and_roles_only_an_empty_conference_is_forgotten(anna, server):
@@ -119,8 +119,8 @@ def test_without_owner_and_roles_only_an_empty_conference_is_forgotten(anna, ser
     [
         ((), None, "Nobody is in it"),
         (("anna",), None, "Only its owner is in it"),
-        (("boris",), "boris", "Only one moderator is in it"),
-        (("boris", "clara"), None, "2 people are in it, but neither the owner nor a moderator"),
+        (("boris",), "boris", "One moderator is in it and nobody else"),
+        (("boris", "clara"), None, "2 people are in it, but no owner or moderator was found"),
         (("boris", "clara"), "boris", None),
         (("anna", "clara"), None, None),
     ],
@@ -154,11 +154,11 @@ def test_ages_are_chosen_by_button(anna, server):
     for age in ages:
         press(anna, screen, f"{age} h")
         assert f"• {age} h •" in screen.labels
-        assert f"that run for more than {age} h" in screen.text
+        assert f"that have been running for more than {age} h" in screen.text
         for other in ages:
             assert (f"Of {other} hours." in screen.text) == (other >= age)
         press(anna, screen, REFRESH)
-        assert f"that run for more than {age} h" in screen.text
+        assert f"that have been running for more than {age} h" in screen.text
     assert "Young" not in screen.text
 
 
@@ -167,7 +167,7 @@ def test_default_age_is_the_one_of_the_settings(anna, server):
     server.add_conference("Young", people=(), age_s=1700)
     screen = forgotten_screen(anna, "Madrid")
     assert screen.labels[:6] == ["• 30 min •", "1 h", "2 h", "4 h", "8 h", "24 h"]
-    assert "that run for more than 30 min" in screen.text
+    assert "that have been running for more than 30 min" in screen.text
     assert "1 conference found" in screen.text
     assert "Half an hour." in screen.text
 
@@ -253,7 +253,7 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
     )
     chats = [own_stage.anna.chat, own_stage.boris.chat]
     for chat in chats:
-        alert = chat.wait_for("This conference on Moscow seems to be forgotten")
+        alert = chat.wait_for("This conference on Moscow seems to have been forgotten")
         assert "Webinar\nOnly its owner is in it\nID: webinar" in alert.text
         assert "Owner: clara@moscow.example.org\nRunning for 3 h" in alert.text
         assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
@@ -270,7 +270,7 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
 def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
     anna = own_stage.anna
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to be forgotten")
+    alert = anna.chat.wait_for("seems to have been forgotten")
     press(anna, alert, "⏹ Stop")
     assert "Stop this conference?" in alert.text
     assert webinar.is_running
@@ -285,7 +285,7 @@ def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
 def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to be forgotten")
+    alert = anna.chat.wait_for("seems to have been forgotten")
     pressed = anna.press(alert, "Remind me in 1 h").wait()
     assert pressed.text == "I will remind you in an hour if the conference is still running."
 
@@ -309,7 +309,7 @@ def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
 def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to be forgotten")
+    alert = anna.chat.wait_for("seems to have been forgotten")
     bot.stop()
     own_stage.wake_bot()
     wait_for_looks(watched, 2)
@@ -335,7 +335,7 @@ def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):
     forgotten = {"state": 1, "timeout": 1}
     own_stage.telegram.strict_pacing = True
     own_stage.start_bot({"Moscow": server.settings(forgotten_conferences=forgotten)})
-    alert = own_stage.anna.chat.wait_for("20 conferences on Moscow seem to be forgotten:")
+    alert = own_stage.anna.chat.wait_for("20 conferences on Moscow seem to have been forgotten:")
     assert all(f"Webinar {number:02}." in alert.text for number in range(1, 21))
     own_stage.bot.stop()
     own_stage.wake_bot()
@@ -362,16 +362,16 @@ def test_switch_acts_at_once_and_is_saved(own_stage):
 
     screen = press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "2 h")
     assert "Alerts about forgotten conferences: off" in screen.text
-    press(anna, screen, "Alert me to forgotten ones")
+    press(anna, screen, "Turn on forgotten alerts")
     assert "Alerts about forgotten conferences: on" in screen.text
     assert "• 2 h •" in screen.labels
-    assert "Webinar Moscow" in anna.chat.wait_for("on Moscow seems to be forgotten").text
+    assert "Webinar Moscow" in anna.chat.wait_for("on Moscow seems to have been forgotten").text
     wait_until(lambda: state("Moscow") == 1, what="the switch in the file")
     own_stage.bot.wait_for_output(f"Moscow: watch_on by Anna ({ANNA})")
 
-    anna.chat.wait_for("on Berlin seems to be forgotten")
+    anna.chat.wait_for("on Berlin seems to have been forgotten")
     screen = press(anna, open_menu(anna, "Berlin"), "Forgotten conferences")
-    press(anna, screen, "Stop alerting me to forgotten ones")
+    press(anna, screen, "Turn off forgotten alerts")
     assert "Alerts about forgotten conferences: off" in screen.text
     servers["Berlin"].add_conference("Another", people=(), age_s=OLD_S)
     servers["Berlin"].clear_requests()

@@ -77,7 +77,7 @@ def test_all_servers_come_in_pages(anna):
         assert f"Page {page} of {pages}" in message.text
         names = re.findall(r"^🟢 (server \d\d)$", message.text, re.MULTILINE)
         assert message.text.count("Running conferences: ") == len(names)
-        assert message.text.count("People online: ") == len(names)
+        assert message.text.count("Users online: ") == len(names)
         shown += names
         if page < pages:
             press(anna, message, NEXT)
@@ -93,7 +93,7 @@ def test_all_servers_come_in_pages(anna):
 def test_status_names_what_is_wrong_with_a_server(anna, dead):
     dead.go_down()
     message = to_the_last_page(anna, ask(anna, "/status"))
-    assert "🔴 server 40\nThe server does not answer: connection refused" in message.text
+    assert "🔴 server 40\nThe server is not available: connection refused" in message.text
     assert "🟢 server 39\n" in message.text
     dead.come_back()
     dead.core_down()
@@ -142,7 +142,7 @@ def test_server_that_stays_silent_costs_its_own_timeout_only(own_stage):
     own_stage.start_bot({"silent": silent.settings(), "live": live.settings()})
     silent.break_path("vsstatus", "hang")
     message = ask(own_stage.anna, "/status")
-    assert "🟢 live\nRunning conferences: 0\nPeople online: 8" in message.text
+    assert "🟢 live\nRunning conferences: 0\nUsers online: 8" in message.text
     assert "🟡 silent\nThe web part answers" in message.text
     assert "connected, but no answer came" in message.text
 

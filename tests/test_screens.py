@@ -187,11 +187,11 @@ def test_server_that_is_down_is_said_and_not_taken_for_an_empty_list(anna, mosco
     menu = open_menu(anna, "Moscow")
     for screen in ("Running conferences", "Online users", "Forgotten conferences"):
         press(anna, menu, screen)
-        assert "⚠️ Could not get the data: connection refused" in menu.text
+        assert "⚠️ The request to the server failed: connection refused" in menu.text
         assert menu.labels == [REFRESH, BACK]
         press(anna, menu, BACK)
     press(anna, menu, "Status")
-    assert "🔴 The server does not answer: connection refused, the port is closed" in menu.text
+    assert "🔴 The server is not available: connection refused, the port is closed" in menu.text
 
 
 def test_refresh_under_an_error_tries_the_same_screen_again(anna, moscow):
@@ -370,7 +370,7 @@ def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
     assert LONG_NAME in menu.text
     assert "<b>&quot;" in menu.text
     hostile.go_down()
-    own_stage.boris.chat.wait_for("ЖЖЖЖ\n🔴 The server does not answer")
+    own_stage.boris.chat.wait_for("ЖЖЖЖ\n🔴 The server is not available")
     press(anna, menu, REFRESH)
     press(anna, menu, BACK, "ЖЖЖЖ", "Running conferences")
     assert "⚠️" in menu.text
@@ -382,7 +382,7 @@ def test_single_alert_of_a_forgotten_conference_arrives_whole(own_stage):
     server.add_conference(HOSTILE, people=(), age_s=100_000, conference_id="<&>" * 42)
     settings = server.settings(forgotten_conferences={"state": 1, "timeout": 1})
     own_stage.start_bot({LONG_NAME: settings})
-    alert = own_stage.anna.chat.wait_for("seems to be forgotten")
+    alert = own_stage.anna.chat.wait_for("seems to have been forgotten")
     assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
     press(own_stage.anna, alert, "⏹ Stop")
     assert "Stop this conference?" in alert.text

@@ -126,7 +126,9 @@ def test_confirmation_is_good_for_five_minutes(anna, server, age_s):
         old = Press(shown.action, shown.server, shown.item, shown.page, shown.minutes)
         for data in (pack(old), pack(at(old, int(time.time()) - age_s))):
             pressed = anna.press_data(screen, data).wait()
-            assert pressed.text.startswith("More than 5 minutes have passed.")
+            assert pressed.text.startswith(
+                "More than 5 minutes have passed, so nothing was stopped."
+            )
             assert pressed.show_alert
     assert stop_requests(server) == []
 
@@ -224,12 +226,27 @@ def test_stop_whose_answer_is_lost_is_told_truly(anna, server):
     assert len(stop_requests(server)) == 1
 
 
+def test_stop_whose_outcome_cannot_be_seen_is_said_to_be_unknown(anna, server):
+    for number in (1, 2):
+        server.add_conference(f"Webinar {number}", people=(), age_s=7200)
+    one, both_of_them = confirmation(anna, "Webinar 1"), confirmation_for_all(anna)
+    server.break_path("stop", "status", status=500)
+    press(anna, both_of_them, YES)
+    assert both_of_them.text.count(": not stopped") == 2  # the look said so
+    server.mend()
+    server.stop_delay_s = float("inf")
+    server.break_path("conferences", "status", status=503)
+    press(anna, one, YES)
+    assert "It is not known whether the conference “Webinar 1” on Moscow was stopped" in one.text
+    assert "HTTP error 503" in one.text
+
+
 def test_server_that_is_down_stops_nothing_and_says_so(anna, server):
     server.add_conference("Planning")
     screen = confirmation(anna, "Planning")
     server.go_down()
     press(anna, screen, YES)
-    assert "⚠️ Could not get the data: connection refused" in screen.text
+    assert "⚠️ The request to the server failed: connection refused" in screen.text
     assert screen.labels == [BACK]
     server.come_back()
     assert stop_requests(server) == []
@@ -247,7 +264,7 @@ def test_stop_all_lists_what_it_would_stop(anna, boris, server):
     ]
     screen = confirmation_for_all(anna, "2 h")
     assert "Stop 7 conferences on Moscow?" in screen.text
-    assert "running for more than 2 h" in screen.text
+    assert "Running for more than 2 h" in screen.text
     for number in range(1, 8):
         assert f"Webinar {number}" in screen.text
     assert "Busy" not in screen.text
@@ -259,7 +276,9 @@ def test_stop_all_lists_what_it_would_stop(anna, boris, server):
     told = boris.chat.wait_for(f"⏹ Anna ({ANNA}) stopped 7 conferences on Moscow:")
     assert "Webinar 7" in told.text
     press(anna, screen, BACK)
-    assert "Forgotten conferences\nLooking for those that run for more than 2 h" in screen.text
+    assert (
+        "Forgotten conferences\nConferences that have been running for more than 2 h" in screen.text
+    )
     assert "There are no forgotten conferences." in screen.text
 
 
@@ -297,7 +316,8 @@ def test_stop_all_of_an_empty_list_shows_that_there_are_none(anna, server):
     screen = confirmation_for_all(anna)
     for conference in server.conferences:
         conference.end()
-    press(anna, screen, YES)
+    pressed = anna.press(screen, YES).wait()
+    assert pressed.text == "⚠️ The list has changed. Nothing was stopped, please look again."
     assert "There are no forgotten conferences." in screen.text
     assert stop_requests(server) == []
 
@@ -356,7 +376,7 @@ def test_two_administrators_at_once_stop_once_and_both_hear_the_truth(
     )
     assert won.text is None
     assert "stopped" in won.message.text
-    assert lost.text.startswith(f"{winner.first_name} ({winner.id}) has already pressed")
+    assert lost.text.startswith(f"{winner.first_name} ({winner.id}) has already confirmed")
     assert "Stop" in lost.message.text
     loser.chat.wait_for(f"{winner.first_name} ({winner.id})")
 
@@ -377,7 +397,7 @@ def test_press_on_a_confirmation_that_was_used_already_stops_nothing(anna, boris
     mine, yours = confirmation(anna, "Webinar"), confirmation(boris, "Webinar")
     press(anna, mine, YES)
     late = boris.press(yours, YES).wait()
-    assert late.text.startswith(f"Anna ({ANNA}) has already pressed this button.")
+    assert late.text.startswith(f"Anna ({ANNA}) has already confirmed a stop here.")
     assert len(stop_requests(server)) == 1
     press(boris, yours, BACK)
     assert "No conference is running now." in yours.text

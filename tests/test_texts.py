@@ -390,11 +390,23 @@ def test_ages_to_choose_from(russian, minutes, said):
     assert texts.age_choice(minutes) == said
 
 
-def test_moment_has_the_date_unless_it_is_today():
-    long_ago = time.mktime((2026, 2, 10, 3, 4, 5, 0, 0, -1))
-    assert texts.moment(long_ago) == "10.02.2026 03:04:05"
+@pytest.mark.parametrize(
+    ("language", "date"),
+    [("ru", "10.02.2024"), ("de", "10.02.2024"), ("en", "2024-02-10"), ("es", "10/02/2024")],
+)
+def test_moment_has_the_date_unless_it_is_today(monkeypatch, language, date):
+    monkeypatch.setattr(texts, "_language", language)
+    long_ago = time.mktime((2024, 2, 10, 3, 4, 5, 0, 0, -1))
+    assert texts.moment(long_ago) == f"{date} 03:04:05"
     now = time.time()
-    assert texts.moment(now) in time.strftime("%H:%M:%S|%d.%m.%Y %H:%M:%S", time.localtime(now))
+    assert texts.moment(now) == time.strftime("%H:%M:%S", time.localtime(now))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "с сервером"), (21, "21 сервера"), (5, "5 серв")]
+)
+def test_outage_of_the_own_network_names_the_number_of_servers(russian, number, words):
+    assert words in texts.own_network_alert(0, 60, number)
 
 
 # ---------------------------------------------------------------- filling, cleaning, cutting
@@ -673,7 +685,7 @@ def test_error_in_an_overview_takes_the_place_of_the_number(english):
     said = texts.plain(texts.overviews(page, [Overview(server, Status(UP), 0, error)]))
     assert "Running conferences: 0" in said
     assert "users:read" in said
-    assert "People online" not in said
+    assert "Users online" not in said
 
 
 def test_same_error_twice_is_said_once(english):

@@ -23,6 +23,7 @@ from trueconf_api import (
     AccessRefused,
     BadAnswer,
     NotFound,
+    OutcomeUnknown,
     PermissionMissing,
     Server,
     ServerUnreachable,
@@ -564,6 +565,16 @@ def test_lost_answer_to_a_stop_is_settled_by_the_look_after_it(simulator, server
         assert stop_conference(server, found) == STOPPED
     stop_requests = [path for path in api_requests(simulator) if path.endswith("/stop")]
     assert len(stop_requests) == 1  # never said twice
+
+
+def test_stop_whose_outcome_cannot_be_seen_is_unknown(simulator, server):
+    meeting = simulator.add_conference("Meeting")
+    found = running_one(server)
+    simulator.break_path("conferences", "status", status=503)
+    with pytest.raises(OutcomeUnknown) as error:
+        stop_conference(server, found)
+    assert (error.value.reason, error.value.details) == ("status", {"status": 503})
+    assert not meeting.is_running
 
 
 def test_stop_without_permission_is_refused_and_named(simulator):

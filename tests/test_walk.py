@@ -75,7 +75,7 @@ def test_screens_say_what_the_server_knows(stage, servers):
     ]
     status = press(stage.anna, menu, "Состояние")
     assert "🟢 Сервер работает" in status.text
-    assert re.search(f"Данные на {CLOCK}$", status.text)
+    assert re.search(f"По состоянию на {CLOCK}$", status.text)
 
     conferences = press(stage.anna, status, BACK, "Запущенные конференции")
     [conference] = server.conferences
@@ -113,7 +113,7 @@ def test_conference_is_stopped_by_a_button_and_a_confirmation(stage, servers):
     assert not conference.is_running
     assert server.stops == [conference.id]
     told = stage.boris.chat.wait_for("остановлена")
-    assert f"Это сделал пользователь Anna ({ANNA})" in told.text
+    assert f"Кто остановил: Anna ({ANNA})" in told.text
     press(stage.anna, screen, BACK)
     assert "Запущенные конференции" in screen.text
 
@@ -128,7 +128,7 @@ def test_server_that_goes_down_and_comes_back_is_announced(stage, servers):
     went_down_at = time.time()
     server.go_down()
     for person in (stage.anna, stage.boris):
-        alert = person.chat.wait_for("🔴 Сервер не отвечает")
+        alert = person.chat.wait_for("🔴 Сервер недоступен")
         assert alert.text.startswith("192.168.0.1\n")
         assert "соединение отклонено, порт закрыт" in alert.text
         assert shows_moment(alert.text, "\nС", went_down_at)

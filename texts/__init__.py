@@ -21,6 +21,7 @@ from trueconf_api import (
     Conference,
     Forgotten,
     Online,
+    OutcomeUnknown,
     Overview,
     People,
     Server,
@@ -159,10 +160,9 @@ def age_choice(minutes: int) -> str:
 
 def moment(at: float) -> str:
     """The clock of the computer that the bot runs on, with the date if that is not today."""
-    shape = "%H:%M:%S"
-    if time.strftime("%x", time.localtime(at)) != time.strftime("%x"):
-        shape = "%d.%m.%Y %H:%M:%S"
-    return time.strftime(shape, time.localtime(at))
+    then, now = time.localtime(at), time.localtime()
+    is_today = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
+    return time.strftime("%H:%M:%S" if is_today else popup("moment_with_date"), then)
 
 
 def _read_at() -> Html:
@@ -237,8 +237,8 @@ def state_sentence(server: Server, status: Status) -> Html:
         return t("state_up", sign=sign)
     if status.state == DOWN:
         return t("state_down", sign=sign, reason=_both_reasons(server, status))
-    reason = reason_words(status.reason)
-    return t("state_web_only", sign=sign, port=server.status_port, reason=reason)
+    key = "state_service_fails" if status.reason.startswith("http_") else "state_web_only"
+    return t(key, sign=sign, port=server.status_port, reason=reason_words(status.reason))
 
 
 def _both_reasons(server: Server, status: Status) -> Html:
@@ -361,8 +361,10 @@ def forgotten_reason(one: Forgotten) -> Html:
 
 
 def confirm_stop(server: Server, conference: Conference, people: People | TrueConfError) -> Html:
-    is_known = isinstance(people, People)
-    now = count("people_now", people.count) if is_known else t("people_unknown")
+    if isinstance(people, TrueConfError):
+        now = t("people_unknown")
+    else:
+        now = count("people_now", people.count) if people.count else t("forgotten_empty")
     return _lines(
         t("confirm_stop"),
         "",
@@ -416,9 +418,8 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
     errors = {error_sentence(one) for one in results.values() if isinstance(one, TrueConfError)}
     if len(results) == 1:
         [(conference, result)] = results.items()
-        key = "result_failed" if errors else f"result_{result}"
         name = cut(server.name, LONGEST_NAME)
-        lines = [t(key, title=title(conference), server=name)]
+        lines = [t(f"result_{_outcome(result)}", title=title(conference), server=name)]
     else:
         lines = [_heading(server, "forgotten"), "", *_short_results(results)]
     return _lines(*lines, *sorted(f"⚠️ {error}" for error in errors), "", _read_at())
@@ -426,12 +427,17 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
     limit = _short_title(min(len(results), MOST_IN_A_LIST))
-    keys = ["failed" if isinstance(one, TrueConfError) else one for one in results.values()]
     lines = [
-        t(f"stop_all_{key}", title=cut(title(conference), limit))
-        for conference, key in zip(results, keys, strict=True)
+        t(f"stop_all_{_outcome(result)}", title=cut(title(conference), limit))
+        for conference, result in results.items()
     ]
     return _at_most(lines)
+
+
+def _outcome(result: str | TrueConfError) -> str:
+    if isinstance(result, OutcomeUnknown):
+        return "unknown"
+    return "failed" if isinstance(result, TrueConfError) else result
 
 
 def _at_most(lines: list[Html]) -> list[Html]:
@@ -456,22 +462,17 @@ def error_sentence(error: TrueConfError) -> Html:
     """What went wrong and what to do about it."""
     if error.reason == "api_version":
         return t("error_api_version", version=error.server.api_version)
-    return t(f"error_{error.reason}", **error.details) if _is_known(error) else _silent(error)
+    if f"error_{error.reason}" in LANGUAGES[_language]:
+        return t(f"error_{error.reason}", **error.details)
+    return t("error_unreachable", reason=reason_words(error.reason))
 
 
 def reason_of(error: TrueConfError) -> Html:
     """The middle of a sentence that says why nothing useful came back."""
     if error.reason == "status":
         return t("reason_http", **error.details)
-    return error_sentence(error) if _is_known(error) else reason_words(error.reason)
-
-
-def _is_known(error: TrueConfError) -> bool:
-    return f"error_{error.reason}" in LANGUAGES[_language]
-
-
-def _silent(error: TrueConfError) -> Html:
-    return t("error_unreachable", reason=reason_words(error.reason))
+    has_words = f"reason_{error.reason}" in LANGUAGES[_language]
+    return reason_words(error.reason) if has_words else error_sentence(error)
 
 
 def error(error: TrueConfError) -> Html:
@@ -502,13 +503,10 @@ def recovery_alert(server: Server, since: float, until: float) -> Html:
 
 def own_network_alert(since: float, until: float, server_count: int) -> Html:
     """Neither Telegram nor any server could be reached: that was the bot's own network."""
-    return count(
-        "alert_own_network",
-        server_count,
-        since=moment(since),
-        until=moment(until),
-        duration=duration(until - since),
-    )
+    outage = {"since": moment(since), "until": moment(until), "duration": duration(until - since)}
+    if server_count == 1:
+        return t("alert_own_network_one", **outage)
+    return count("alert_own_network", server_count, **outage)
 
 
 def missed_alerts(since: float, until: float) -> Html:

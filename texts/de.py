@@ -12,21 +12,23 @@ WORDS = {
     "online": "Benutzer online",
     "forgotten": "Vergessene Konferenzen",
     "read_at": "<i>Stand: {time}</i>",
+    "moment_with_date": "%d.%m.%Y %H:%M:%S",
     "page": "Seite {number} von {total}",
     "state_up": "{sign} Der Server läuft",
     "state_web_only": (
         "{sign} Der Webdienst antwortet, der Serverdienst auf Port {port} aber nicht: {reason}. "
         "Der Dienst ist gestoppt, oder eine Firewall sperrt den Port"
     ),
-    "state_down": "{sign} Der Server antwortet nicht: {reason}",
-    "reasons": "{web} (Port {port}: {reason})",
+    "state_service_fails": "{sign} Der Webdienst antwortet, der Serverdienst auf Port {port} meldet aber einen Fehler: {reason}",
+    "state_down": "{sign} Der Server ist nicht erreichbar: {reason}",
+    "reasons": "{web}; Port {port}: {reason}",
     "state_since": "Seit {time} ({duration})",
-    "check_on": "Überwachung eingeschaltet: alle {interval}",
+    "check_on": "Überwachung eingeschaltet, Intervall: {interval}",
     "check_off": "Überwachung ausgeschaltet",
     "conferences_none": "Zurzeit läuft keine Konferenz.",
     "conferences_number": ("{number} Konferenz läuft", "{number} Konferenzen laufen"),
     "overview_conferences": "Laufende Konferenzen: {number}",
-    "overview_online": "Personen online: {number}",
+    "overview_online": "Benutzer online: {number}",
     "untitled": "Ohne Titel",
     "entry_title": "<b>{number}. {title}</b>",
     "entry_server": "Server: {server}",
@@ -49,10 +51,10 @@ WORDS = {
     "forgotten_watch_off": "Vergessene Konferenzen melden: aus",
     "forgotten_empty": "Niemand nimmt teil",
     "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
-    "forgotten_moderator_alone": "Nur ein Moderator nimmt teil",
+    "forgotten_moderator_alone": "Nur noch ein Moderator ist dabei, sonst niemand",
     "forgotten_no_leader": (
-        "{number} Teilnehmer, aber weder Besitzer noch Moderator",
-        "{number} Teilnehmer, aber weder Besitzer noch Moderator",
+        "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
+        "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
     ),
     "forgotten_age_unknown": "Wie lange sie schon läuft, ist nicht bekannt",
     "forgotten_not_examined": "Wer teilnimmt, war nicht zu ermitteln",
@@ -67,16 +69,14 @@ WORDS = {
     "people_now": ("Jetzt dabei: {number} Teilnehmer", "Jetzt dabei: {number} Teilnehmer"),
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
     "confirm_limit": "Sie können innerhalb von 5 Minuten bestätigen.",
-    "confirm_expired": (
-        "Es sind mehr als 5 Minuten vergangen. Bitte öffnen Sie die Bestätigung noch einmal."
-    ),
+    "confirm_expired": "Es sind mehr als 5 Minuten vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
     "confirm_stop_all": (
         "<b>{number} Konferenz auf {server} beenden?</b>",
         "<b>{number} Konferenzen auf {server} beenden?</b>",
     ),
     "short_entry": "{number}. {title}",
     "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
-    "all_are_older": "Alle laufen seit über {age}",
+    "all_are_older": "Laufzeit: über {age}",
     "list_changed": (
         "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach."
     ),
@@ -88,18 +88,21 @@ WORDS = {
     ),
     "result_already_over": "Die Konferenz „{title}“ auf {server} war schon zu Ende.",
     "result_failed": "⚠️ Die Konferenz „{title}“ auf {server} wurde nicht beendet.",
+    "result_unknown": "⚠️ Ob die Konferenz „{title}“ auf {server} beendet wurde, ist nicht bekannt. Bitte prüfen Sie die Liste.",
     "stop_all_stopped": "⏹ {title}: beendet",
     "stop_all_still_running": "⚠️ {title}: läuft noch",
     "stop_all_already_over": "{title}: war schon zu Ende",
     "stop_all_failed": "⚠️ {title}: nicht beendet",
+    "stop_all_unknown": "⚠️ {title}: unklar, ob beendet",
     "stopped_by": "⏹ {who} hat die Konferenz „{title}“ auf {server} beendet.",
-    "already_pressed": "{who} hat diese Schaltfläche bereits gedrückt. Aktualisieren Sie die Liste, um das Ergebnis zu sehen.",
+    "already_pressed": "{who} hat das Beenden bereits bestätigt. Dieser Druck hat nichts geändert. Mit „Zurück“ sehen Sie, was jetzt läuft.",
     "stopped_all_by": (
         "⏹ {who} hat {number} Konferenz auf {server} beendet:",
         "⏹ {who} hat {number} Konferenzen auf {server} beendet:",
     ),
     # errors
-    "error_unreachable": "Die Daten konnten nicht abgerufen werden: {reason}.",
+    "error_unreachable": "Die Anfrage an den Server ist fehlgeschlagen: {reason}.",
+    "error_certificate_untrusted": "Die Anfrage an den Server ist fehlgeschlagen: dem Zertifikat wird nicht vertraut. Ist es selbstsigniert, geben Sie bei ssl_certificate die Datei ca.crt des Servers an.",
     "error_wrong_secret": (
         "Der Server hat client_id und client_secret nicht akzeptiert. Vergleichen Sie beide mit "
         "der OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
@@ -117,7 +120,7 @@ WORDS = {
         "Einstellungen."
     ),
     "error_conference": "Diese Konferenz gibt es auf dem Server nicht mehr.",
-    "error_status": "Der Server hat mit dem Fehler HTTP {status} geantwortet.",
+    "error_status": "Der Server hat mit dem HTTP-Fehler {status} geantwortet.",
     "error_redirect": (
         "Der Server verweist auf eine andere Adresse: {location}. Wenn das die richtige ist, "
         "tragen Sie sie bei ip ein."
@@ -138,23 +141,18 @@ WORDS = {
     "reason_ca_file": "die Datei aus ssl_certificate wurde nicht gefunden",
     "reason_certificate_expired": "das Zertifikat ist abgelaufen oder noch nicht gültig",
     "reason_certificate_name": "das Zertifikat ist auf einen anderen Namen ausgestellt",
-    "reason_certificate_untrusted": (
-        "dem Zertifikat wird nicht vertraut; ist es selbstsigniert, geben Sie bei "
-        "ssl_certificate die Datei ca.crt des Servers an"
-    ),
+    "reason_certificate_untrusted": "dem Zertifikat wird nicht vertraut",
     "reason_failed": "Verbindung fehlgeschlagen",
-    "reason_http": "Fehler HTTP {status}",
+    "reason_http": "HTTP-Fehler {status}",
     # unasked
     "alert_since": "Seit {time}",
     "alert_first": "Das war schon bei der ersten Prüfung so ({time})",
     "alert_up": "{sign} Der Server läuft wieder",
     "alert_outage": "Ausfall: {duration}, von {since} bis {until}",
+    "alert_own_network_one": "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch den Server erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antwortet der Server.",
     "alert_own_network": (
-        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch den Server "
-        "erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antwortet der Server.",
-        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch einen der "
-        "{number} Server erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antworten "
-        "alle Server.",
+        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch einen der {number} Server erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antworten alle Server.",
+        "📡 Von {since} bis {until} ({duration}) konnte der Bot weder Telegram noch einen der {number} Server erreichen. Vermutlich hatte er selbst keine Verbindung. Jetzt antworten alle Server.",
     ),
     "alert_missed": "📡 Von {since} bis {until} war Telegram nicht erreichbar. In dieser Zeit:",
     "alert_several": "Mehrere Meldungen auf einmal:",
@@ -167,23 +165,20 @@ WORDS = {
     "reminder_set": "Sie werden in einer Stunde erinnert, falls die Konferenz dann noch läuft.",
     "not_forgotten_set": "In Ordnung. Diese Sitzung der Konferenz wird nicht mehr gemeldet.",
     # access and commands
-    "stranger": (
-        "Sie haben keinen Zugriff auf diesen Bot. Ihre ID: <code>{id}</code>\n"
-        "Bitten Sie den Betreiber des Bots, sie bei <code>tg-users-id</code> einzutragen."
-    ),
+    "stranger": "Sie haben keinen Zugriff auf diesen Bot. Ihre ID: <code>{id}</code>\nBitten Sie den Administrator des Bots, diese ID bei <code>tg-users-id</code> einzutragen.",
     "stranger_popup": "Sie haben keinen Zugriff. Ihre ID: {id}",
     "your_id": "Ihre ID: <code>{id}</code>",
     "group_id": "ID dieser Gruppe: <code>{id}</code>",
     "out_of_date": "Diese Schaltfläche ist veraltet. Öffnen Sie das Menü mit /start neu.",
     "help": (
         "Dieser Bot zeigt, was auf Ihren TrueConf Servern geschieht.\n\n"
-        "/start — Server\n"
-        "/status — alle Server in einer Nachricht\n"
-        "/id — Ihre Telegram-ID\n"
-        "/help — diese Hilfe\n\n"
+        "/start – Server\n"
+        "/status – alle Server in einer Nachricht\n"
+        "/id – Ihre Telegram-ID\n"
+        "/help – diese Hilfe\n\n"
         "🟢 der Server läuft\n"
         "🟡 nur der Webdienst antwortet: Der Serverdienst ist gestoppt oder sein Port gesperrt\n"
-        "🔴 der Server antwortet nicht\n\n"
+        "🔴 der Server ist nicht erreichbar\n\n"
         "Der Bot beendet nichts von selbst: nur, wenn Sie es auslösen und bestätigen."
     ),
     "command_start": "Server",
@@ -223,17 +218,14 @@ WORDS = {
         "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Oft fehlt ein Komma, "
         "ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel."
     ),
-    "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: in JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
+    "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
     "problem_not_object": (
         "Die Einstellungen müssen mit {{ beginnen und mit }} enden, wie in settings.json.example."
     ),
     "problem_twice": "Der Schlüssel „{key}“ kommt doppelt vor. Lassen Sie nur einen stehen.",
     "problem_missing": "Der Schlüssel {key} fehlt.",
     "problem_blank": "{key} ist leer, bitte ausfüllen.",
-    "problem_placeholder": (
-        "Bei {key} steht noch der Platzhalter {found} aus dem Beispiel. Ersetzen Sie ihn durch "
-        "Ihren eigenen Wert."
-    ),
+    "problem_placeholder": "Bei {key} steht noch der Platzhalter {found} aus dem Beispiel. Ersetzen Sie ihn durch Ihren eigenen Wert, ohne die spitzen Klammern.",
     "problem_not_text": "{key} muss ein Text in Anführungszeichen sein.",
     "problem_number": "{key} ist {found}, erwartet wird eine Zahl von {least} bis {most}.",
     "problem_switch": "{key} ist {found}, erwartet wird 1 (ein) oder 0 (aus).",
@@ -251,10 +243,7 @@ WORDS = {
     "problem_only_groups": (
         "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."
     ),
-    "problem_address": (
-        "{key} ist keine Adresse. Sie beginnt mit einem von: {schemes}; dann folgen ://, ein Name "
-        "und ein Port."
-    ),
+    "problem_address": "{key} ist keine Adresse. Sie hat die Form Schema://Name:Port; das Schema ist eines von: {schemes}.",
     "problem_section": "{key} ist {found}, erwartet wird ein Abschnitt in geschweiften Klammern.",
     "problem_server_name": "{key}: Der Name eines Servers ist leer.",
     "problem_ip": (
@@ -289,7 +278,7 @@ WORDS = {
         "anlegt."
     ),
     "settings_none_replit": (
-        "Es gibt kein Secret namens settings. Öffnen Sie in Replit Secrets, legen Sie den "
+        "Es gibt kein Secret namens settings. Öffnen Sie in Replit den Bereich Secrets, legen Sie den "
         "Schlüssel settings an und fügen Sie als Wert den Inhalt von settings.json ein. Auch ein "
         "Deployment braucht dieses Secret."
     ),
@@ -299,10 +288,10 @@ WORDS = {
     ),
     # --check and --demo, in the console
     "check_settings": "Einstellungen: {source}",
-    "check_all_well": "Alles in Ordnung: starten Sie python main.py",
+    "check_all_well": "Alles in Ordnung: Starten Sie python main.py",
     "check_not_well": "Korrigieren Sie die Zeilen mit [!!] und prüfen Sie noch einmal.",
     "check_proxy": "Proxy für Telegram: {host}",
-    "check_telegram": "Telegram: der Bot heißt @{name}",
+    "check_telegram": "Telegram: Der Bot heißt @{name}",
     "check_telegram_silent": "Telegram antwortet nicht ({reason}). Prüfen Sie die Internetverbindung; wo Telegram gesperrt ist, tragen Sie in tg-proxy einen Proxy ein.",
     "check_telegram_by_proxy": "Telegram antwortet über den Proxy nicht ({reason}). Prüfen Sie Adresse, Name und Passwort in tg-proxy.",
     "check_user": "An Benutzer {id} kann der Bot schreiben",
@@ -310,21 +299,24 @@ WORDS = {
     "check_group": "In die Gruppe {id} kann der Bot schreiben",
     "check_group_silent": "In die Gruppe {id} kann der Bot nicht schreiben. Fügen Sie @{name} hinzu; /id in der Gruppe zeigt ihre ID.",
     "check_name": "Der Name {host} wurde gefunden: {address}",
-    "check_name_not_found": "Der Name {host} wurde nicht gefunden. Prüfen Sie ip in den Einstellungen und den DNS dieses Computers.",
+    "check_name_not_found": "Der Name {host} wurde nicht gefunden. Prüfen Sie ip in den Einstellungen und die DNS-Einstellungen dieses Computers.",
     "check_service": "Der Dienst auf Port {port} antwortet",
     "check_service_silent": 'Port {port}: {reason}. Starten Sie den Dienst TrueConf Server oder öffnen Sie den Port für diesen Computer; ist er absichtlich zu, setzen Sie "port": 0 in server_status.',
-    "check_web": "Der Webteil antwortet, sein Zertifikat stimmt: {url}",
-    "check_web_unchecked": "Der Webteil antwortet, sein Zertifikat wird nicht geprüft: {url}",
-    "check_certificate_wrong": '{url}: {reason}. Bei einem selbst signierten Zertifikat laden Sie ca.crt in der Verwaltungsoberfläche des Servers herunter (Web, HTTPS), legen Sie die Datei neben settings.json und setzen Sie "ssl_certificate": "ca.crt". In ip muss der Name stehen, auf den das Zertifikat lautet.',
-    "check_web_silent": "Der Webteil {url}: {reason}. Prüfen Sie ip und den Port in den Einstellungen und ob ein Browser auf diesem Computer die Adresse öffnet.",
-    "check_log_file": "log-file: den Ordner {folder} gibt es nicht. Legen Sie ihn an oder wählen Sie einen anderen Pfad.",
+    "check_web": "Der Webdienst antwortet, sein Zertifikat stimmt: {url}",
+    "check_web_unchecked": "Der Webdienst antwortet, sein Zertifikat wird nicht geprüft: {url}",
+    "check_ca_file": "{url}: {reason}. Prüfen Sie den Pfad.",
+    "check_certificate_untrusted": '{url}: {reason}. Ist das Zertifikat selbstsigniert, laden Sie ca.crt in der Verwaltungsoberfläche des Servers herunter (Web → HTTPS), legen Sie die Datei neben settings.json und setzen Sie "ssl_certificate": "ca.crt".',
+    "check_certificate_name": "{url}: {reason}. Tragen Sie bei ip den Namen ein, auf den das Zertifikat lautet.",
+    "check_certificate_expired": "{url}: {reason}. Erneuern Sie das Zertifikat auf dem Server und prüfen Sie die Uhr dieses Computers.",
+    "check_web_silent": "Der Webdienst {url}: {reason}. Prüfen Sie ip und den Port in den Einstellungen und ob ein Browser auf diesem Computer die Adresse öffnet.",
+    "check_log_file": "log-file: Den Ordner {folder} gibt es nicht. Legen Sie ihn an oder wählen Sie einen anderen Pfad.",
     "check_clock": "Die Uhren des Servers und dieses Computers weichen um {difference} voneinander ab. Schalten Sie die Zeitsynchronisierung ein.",
     "check_clock_right": "Die Uhren des Servers und dieses Computers stimmen überein",
     "check_login": "client_id und client_secret stimmen",
     "check_permission": "Die Berechtigung {permission} ist da",
     "option_settings": "eine andere Einstellungsdatei als settings.json neben main.py",
-    "option_check": "Einstellungen, Telegram und Server prüfen, dann enden",
+    "option_check": "Einstellungen, Telegram und Server prüfen, und das Programm beenden",
     "option_demo": "den Bot ohne Konto und ohne Server zeigen",
-    "demo_running": "Vorführung: {url}\nBeenden: Strg+C",
-    "demo_in_telegram": "Vorführung: die Server sind simuliert, der Bot antwortet in Telegram. Beenden: Strg+C",
+    "demo_running": "Demo: {url}\nBeenden: Strg+C",
+    "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Beenden: Strg+C",
 }

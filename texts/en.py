@@ -12,21 +12,23 @@ WORDS = {
     "online": "Online users",
     "forgotten": "Forgotten conferences",
     "read_at": "<i>As of {time}</i>",
+    "moment_with_date": "%Y-%m-%d %H:%M:%S",
     "page": "Page {number} of {total}",
     "state_up": "{sign} The server is up",
     "state_web_only": (
         "{sign} The web part answers, but the service on port {port} does not: {reason}. "
         "The service is stopped, or a firewall blocks the port"
     ),
-    "state_down": "{sign} The server does not answer: {reason}",
-    "reasons": "{web} (port {port}: {reason})",
+    "state_service_fails": "{sign} The web part answers, but the service on port {port} fails: {reason}",
+    "state_down": "{sign} The server is not available: {reason}",
+    "reasons": "{web}; port {port}: {reason}",
     "state_since": "Since {time} ({duration})",
     "check_on": "Constant check is on: every {interval}",
     "check_off": "Constant check is off",
     "conferences_none": "No conference is running now.",
     "conferences_number": ("{number} conference is running", "{number} conferences are running"),
     "overview_conferences": "Running conferences: {number}",
-    "overview_online": "People online: {number}",
+    "overview_online": "Users online: {number}",
     "untitled": "Untitled",
     "entry_title": "<b>{number}. {title}</b>",
     "entry_server": "Server: {server}",
@@ -42,17 +44,17 @@ WORDS = {
     "online_busy": "Busy: {number}",
     "online_in_conference": "In a conference: {number}",
     "online_other": "Other: {number}",
-    "forgotten_age": "Looking for those that run for more than {age} and seem no longer needed",
+    "forgotten_age": "Conferences that have been running for more than {age} and seem no longer needed",
     "forgotten_none": "There are no forgotten conferences.",
     "forgotten_number": ("{number} conference found", "{number} conferences found"),
     "forgotten_watch_on": "Alerts about forgotten conferences: on",
     "forgotten_watch_off": "Alerts about forgotten conferences: off",
     "forgotten_empty": "Nobody is in it",
     "forgotten_owner_alone": "Only its owner is in it",
-    "forgotten_moderator_alone": "Only one moderator is in it",
+    "forgotten_moderator_alone": "One moderator is in it and nobody else",
     "forgotten_no_leader": (
-        "{number} person is in it, but neither the owner nor a moderator",
-        "{number} people are in it, but neither the owner nor a moderator",
+        "{number} person is in it, but no owner or moderator was found",
+        "{number} people are in it, but no owner or moderator was found",
     ),
     "forgotten_age_unknown": "It is not known how long it has been running",
     "forgotten_not_examined": "Could not find out who is in it",
@@ -67,35 +69,35 @@ WORDS = {
     "people_now": ("{number} person is in it now", "{number} people are in it now"),
     "people_unknown": "Could not find out how many people are in it",
     "confirm_limit": "You can confirm within 5 minutes.",
-    "confirm_expired": "More than 5 minutes have passed. Please open the confirmation again.",
+    "confirm_expired": "More than 5 minutes have passed, so nothing was stopped. Press Back and open the confirmation again.",
     "confirm_stop_all": (
         "<b>Stop {number} conference on {server}?</b>",
         "<b>Stop {number} conferences on {server}?</b>",
     ),
     "short_entry": "{number}. {title}",
     "and_more": ("…and {number} more conference", "…and {number} more conferences"),
-    "all_are_older": "All have been running for more than {age}",
+    "all_are_older": "Running for more than {age}",
     "list_changed": "⚠️ The list has changed. Nothing was stopped, please look again.",
     "not_running": "This conference is no longer running.",
     "result_stopped": "⏹ The conference “{title}” on {server} is stopped.",
-    "result_still_running": (
-        "⚠️ The server took the command, but the conference “{title}” on {server} is still "
-        "running. Look at the list again in a moment."
-    ),
+    "result_still_running": "⚠️ The server accepted the command, but the conference “{title}” on {server} is still running. Look at the list again in a moment.",
     "result_already_over": "The conference “{title}” on {server} was already over.",
     "result_failed": "⚠️ The conference “{title}” on {server} was not stopped.",
+    "result_unknown": "⚠️ It is not known whether the conference “{title}” on {server} was stopped. Check the list.",
     "stop_all_stopped": "⏹ {title}: stopped",
     "stop_all_still_running": "⚠️ {title}: still running",
     "stop_all_already_over": "{title}: already over",
     "stop_all_failed": "⚠️ {title}: not stopped",
+    "stop_all_unknown": "⚠️ {title}: not known whether stopped",
     "stopped_by": "⏹ The conference “{title}” on {server} was stopped by {who}.",
-    "already_pressed": "{who} has already pressed this button. Refresh the list to see the outcome.",
+    "already_pressed": "{who} has already confirmed a stop here. This press changed nothing. Press Back to see what is running now.",
     "stopped_all_by": (
         "⏹ {who} stopped {number} conference on {server}:",
         "⏹ {who} stopped {number} conferences on {server}:",
     ),
     # errors
-    "error_unreachable": "Could not get the data: {reason}.",
+    "error_unreachable": "The request to the server failed: {reason}.",
+    "error_certificate_untrusted": "The request to the server failed: the certificate is not trusted. If it is self-signed, name the server's ca.crt in ssl_certificate.",
     "error_wrong_secret": (
         "The server did not accept client_id and client_secret. Compare them with the OAuth2 "
         "application in the server's control panel."
@@ -131,10 +133,7 @@ WORDS = {
     "reason_ca_file": "the file named in ssl_certificate was not found",
     "reason_certificate_expired": "the certificate has expired or is not valid yet",
     "reason_certificate_name": "the certificate was issued for another name",
-    "reason_certificate_untrusted": (
-        "the certificate is not trusted; if it is self-signed, name the server's ca.crt in "
-        "ssl_certificate"
-    ),
+    "reason_certificate_untrusted": "the certificate is not trusted",
     "reason_failed": "the connection failed",
     "reason_http": "HTTP error {status}",
     # unasked
@@ -142,27 +141,23 @@ WORDS = {
     "alert_first": "This was already the case at the first check ({time})",
     "alert_up": "{sign} The server is up again",
     "alert_outage": "It was down for {duration}: from {since} to {until}",
+    "alert_own_network_one": "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor the server. Most likely its own network was down. The server answers now.",
     "alert_own_network": (
-        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor the "
-        "server. Most likely its own network was down. The server answers now.",
-        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor any of "
-        "the {number} servers. Most likely its own network was down. All servers answer now.",
+        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor any of the {number} servers. Most likely its own network was down. All servers answer now.",
+        "📡 From {since} to {until} ({duration}) the bot could reach neither Telegram nor any of the {number} servers. Most likely its own network was down. All servers answer now.",
     ),
     "alert_missed": "📡 Telegram could not be reached from {since} to {until}. Meanwhile:",
     "alert_several": "Several messages at once:",
-    "alert_forgotten": "🕓 This conference on {server} seems to be forgotten",
+    "alert_forgotten": "🕓 This conference on {server} seems to have been forgotten",
     "alert_forgotten_list": (
-        "🕓 {number} conference on {server} seems to be forgotten:",
-        "🕓 {number} conferences on {server} seem to be forgotten:",
+        "🕓 {number} conference on {server} seems to have been forgotten:",
+        "🕓 {number} conferences on {server} seem to have been forgotten:",
     ),
-    "reminder_off": "Alerts about forgotten conferences are off for this server, so there will be no reminder. Turn them on on the screen Forgotten conferences.",
+    "reminder_off": "Alerts about forgotten conferences are off for this server, so there will be no reminder. You can turn them on under “Forgotten conferences”.",
     "reminder_set": "I will remind you in an hour if the conference is still running.",
     "not_forgotten_set": "All right. I will not mention this run of the conference again.",
     # access and commands
-    "stranger": (
-        "You have no access to this bot. Your ID: <code>{id}</code>\n"
-        "Ask the owner of the bot to add it to <code>tg-users-id</code>."
-    ),
+    "stranger": "You have no access to this bot. Your ID: <code>{id}</code>\nAsk the administrator of the bot to add this ID to <code>tg-users-id</code>.",
     "stranger_popup": "You have no access. Your ID: {id}",
     "your_id": "Your ID: <code>{id}</code>",
     "group_id": "ID of this group: <code>{id}</code>",
@@ -175,7 +170,7 @@ WORDS = {
         "/help — this help\n\n"
         "🟢 the server is up\n"
         "🟡 only the web part answers: the service is stopped or its port is closed\n"
-        "🔴 the server does not answer\n\n"
+        "🔴 the server is not available\n\n"
         "The bot stops nothing by itself: only when you press the button and confirm."
     ),
     "command_start": "Servers",
@@ -194,8 +189,8 @@ WORDS = {
     "button_all_servers": "All servers",
     "button_check_on": "Turn constant check on",
     "button_check_off": "Turn constant check off",
-    "button_watch_on": "Alert me to forgotten ones",
-    "button_watch_off": "Stop alerting me to forgotten ones",
+    "button_watch_on": "Turn on forgotten alerts",
+    "button_watch_off": "Turn off forgotten alerts",
     "button_stop_entry": "⏹ {number}. {title}",
     "button_stop": "⏹ Stop",
     "button_stop_all": ("⏹ Stop {number}", "⏹ Stop all {number}"),
@@ -214,7 +209,7 @@ WORDS = {
         "{key}, line {line}, column {column}: this is not valid JSON. Often a comma, quote "
         "or bracket is missing, or there is one too many."
     ),
-    "problem_json_escape": "{key}, line {line}, column {column}: JSON wants a backslash twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
+    "problem_json_escape": "{key}, line {line}, column {column}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
     "problem_not_object": (
         "The settings must start with {{ and end with }}, as in settings.json.example."
     ),
@@ -233,9 +228,7 @@ WORDS = {
     "problem_users": "{key} is {found}; it must be a list of IDs, such as [123456789, 987654321].",
     "problem_user": "{key} is {found}; it must be a numeric Telegram ID, such as 123456789.",
     "problem_only_groups": "{key} holds only groups; add the ID of at least one person.",
-    "problem_address": (
-        "{key} is not an address. It starts with one of: {schemes}, then ://, a name and a port."
-    ),
+    "problem_address": "{key} is not an address. It looks like scheme://name:port, where the scheme is one of: {schemes}.",
     "problem_section": "{key} is {found}; it must be a section in curly brackets.",
     "problem_server_name": "{key}: the name of a server is empty.",
     "problem_ip": (
@@ -275,9 +268,9 @@ WORDS = {
     "check_telegram": "Telegram: the bot is @{name}",
     "check_telegram_silent": "Telegram does not answer ({reason}). Check the internet connection; where Telegram is blocked, set a proxy in tg-proxy.",
     "check_telegram_by_proxy": "Telegram does not answer through the proxy ({reason}). Check the address, name and password in tg-proxy.",
-    "check_user": "The bot may write to the user {id}",
+    "check_user": "The bot can write to user {id}",
     "check_user_silent": "The bot cannot write to the user {id}. They should open https://t.me/{name} and press Start; check the ID too.",
-    "check_group": "The bot may write to the group {id}",
+    "check_group": "The bot can write to group {id}",
     "check_group_silent": "The bot cannot write to the group {id}. Add @{name} to it; /id in the group shows its ID.",
     "check_name": "The name {host} was found: {address}",
     "check_name_not_found": "The name {host} was not found. Check ip in the settings and this computer's DNS.",
@@ -285,7 +278,10 @@ WORDS = {
     "check_service_silent": 'Port {port}: {reason}. Start the TrueConf Server service or open the port for this computer; if it is closed on purpose, set "port": 0 in server_status.',
     "check_web": "The web part answers and its certificate is right: {url}",
     "check_web_unchecked": "The web part answers, its certificate is not checked: {url}",
-    "check_certificate_wrong": '{url}: {reason}. For a self-signed certificate download ca.crt from the server\'s control panel (Web, HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt". ip must be the name that the certificate was issued for.',
+    "check_ca_file": "{url}: {reason}. Check the path.",
+    "check_certificate_untrusted": '{url}: {reason}. If the certificate is self-signed, download ca.crt from the server\'s control panel (Web → HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt".',
+    "check_certificate_name": "{url}: {reason}. Put the name that the certificate was issued for into ip.",
+    "check_certificate_expired": "{url}: {reason}. Renew the certificate on the server and check this computer's clock.",
     "check_web_silent": "The web part {url}: {reason}. Check ip and the port in the settings, and whether a browser on this computer opens the address.",
     "check_log_file": "log-file: there is no folder {folder}. Make it or choose another path.",
     "check_clock": "The server's clock and this computer's differ by {difference}. Turn time synchronisation on.",

@@ -11,15 +11,17 @@ WORDS = {
     "conferences": "Conferencias en curso",
     "online": "Usuarios en línea",
     "forgotten": "Conferencias olvidadas",
-    "read_at": "<i>Actualizado: {time}</i>",
+    "read_at": "<i>Consultado: {time}</i>",
+    "moment_with_date": "%d/%m/%Y %H:%M:%S",
     "page": "Página {number} de {total}",
     "state_up": "{sign} El servidor funciona",
     "state_web_only": (
         "{sign} La parte web responde, pero el servicio del puerto {port} no: {reason}. "
         "El servicio está detenido o un cortafuegos bloquea el puerto"
     ),
-    "state_down": "{sign} El servidor no responde: {reason}",
-    "reasons": "{web} (puerto {port}: {reason})",
+    "state_service_fails": "{sign} La parte web responde, pero el servicio del puerto {port} da un error: {reason}",
+    "state_down": "{sign} El servidor no está disponible: {reason}",
+    "reasons": "{web}; puerto {port}: {reason}",
     "state_since": "Desde: {time} ({duration})",
     "check_on": "Supervisión activada: cada {interval}",
     "check_off": "Supervisión desactivada",
@@ -29,7 +31,7 @@ WORDS = {
         "{number} conferencias en curso",
     ),
     "overview_conferences": "Conferencias en curso: {number}",
-    "overview_online": "Personas en línea: {number}",
+    "overview_online": "Usuarios en línea: {number}",
     "untitled": "Sin título",
     "entry_title": "<b>{number}. {title}</b>",
     "entry_server": "Servidor: {server}",
@@ -45,7 +47,7 @@ WORDS = {
     "online_busy": "Ocupados: {number}",
     "online_in_conference": "En una conferencia: {number}",
     "online_other": "Otros: {number}",
-    "forgotten_age": "Se buscan las que duran más de {age} y parecen ya no hacer falta",
+    "forgotten_age": "Las que llevan más de {age} en curso y ya no parecen necesarias",
     "forgotten_none": "No hay conferencias olvidadas.",
     "forgotten_number": (
         "{number} conferencia encontrada",
@@ -55,10 +57,10 @@ WORDS = {
     "forgotten_watch_off": "Avisos de conferencias olvidadas: desactivados",
     "forgotten_empty": "No hay nadie en ella",
     "forgotten_owner_alone": "Solo está el propietario",
-    "forgotten_moderator_alone": "Solo hay un moderador",
+    "forgotten_moderator_alone": "Solo está un moderador, nadie más",
     "forgotten_no_leader": (
-        "Hay {number} participante, pero ni propietario ni moderador",
-        "Hay {number} participantes, pero ni propietario ni moderador",
+        "Hay {number} participante, pero no se ve ni al propietario ni a un moderador",
+        "Hay {number} participantes, pero no se ve ni al propietario ni a un moderador",
     ),
     "forgotten_age_unknown": "No se sabe cuánto tiempo lleva en curso",
     "forgotten_not_examined": "No se pudo averiguar quién participa",
@@ -73,14 +75,14 @@ WORDS = {
     "people_now": ("Ahora hay {number} participante", "Ahora hay {number} participantes"),
     "people_unknown": "No se pudo averiguar cuántos participan",
     "confirm_limit": "Puede confirmar durante los próximos 5 minutos.",
-    "confirm_expired": "Han pasado más de 5 minutos. Vuelva a abrir la confirmación.",
+    "confirm_expired": "Han pasado más de 5 minutos; no se ha finalizado nada. Pulse «Atrás» y vuelva a abrir la confirmación.",
     "confirm_stop_all": (
         "<b>¿Finalizar {number} conferencia en {server}?</b>",
         "<b>¿Finalizar {number} conferencias en {server}?</b>",
     ),
     "short_entry": "{number}. {title}",
     "and_more": ("…y {number} conferencia más", "…y {number} conferencias más"),
-    "all_are_older": "Todas duran más de {age}",
+    "all_are_older": "Duración: más de {age}",
     "list_changed": "⚠️ La lista ha cambiado. No se ha finalizado nada; revísela de nuevo.",
     "not_running": "Esta conferencia ya no está en curso.",
     "result_stopped": "⏹ La conferencia «{title}» en {server} se ha finalizado.",
@@ -89,19 +91,22 @@ WORDS = {
         "Vuelva a mirar la lista dentro de un momento."
     ),
     "result_already_over": "La conferencia «{title}» en {server} ya había terminado.",
-    "result_failed": "⚠️ La conferencia «{title}» en {server} no se ha detenido.",
+    "result_failed": "⚠️ La conferencia «{title}» en {server} no se ha finalizado.",
+    "result_unknown": "⚠️ No se sabe si la conferencia «{title}» en {server} se ha finalizado. Revise la lista.",
     "stop_all_stopped": "⏹ {title}: finalizada",
     "stop_all_still_running": "⚠️ {title}: sigue en curso",
     "stop_all_already_over": "{title}: ya había terminado",
     "stop_all_failed": "⚠️ {title}: no se ha finalizado",
+    "stop_all_unknown": "⚠️ {title}: no se sabe si se ha finalizado",
     "stopped_by": "⏹ {who} ha finalizado la conferencia «{title}» en {server}.",
-    "already_pressed": "{who} ya ha pulsado este botón. Actualice la lista para ver el resultado.",
+    "already_pressed": "{who} ya lo ha confirmado. Esta pulsación no ha cambiado nada. Pulse «Atrás» para ver qué sigue en curso.",
     "stopped_all_by": (
         "⏹ {who} ha finalizado {number} conferencia en {server}:",
         "⏹ {who} ha finalizado {number} conferencias en {server}:",
     ),
     # errors
-    "error_unreachable": "No se pudieron obtener los datos: {reason}.",
+    "error_unreachable": "La solicitud al servidor falló: {reason}.",
+    "error_certificate_untrusted": "La solicitud al servidor falló: el certificado no es de confianza. Si es autofirmado, indique en ssl_certificate el archivo ca.crt del servidor.",
     "error_wrong_secret": (
         "El servidor no aceptó client_id y client_secret. Compárelos con los de la aplicación "
         "OAuth2 en el panel de control del servidor."
@@ -138,25 +143,20 @@ WORDS = {
     "reason_ca_file": "no se encontró el archivo indicado en ssl_certificate",
     "reason_certificate_expired": "el certificado ha caducado o aún no es válido",
     "reason_certificate_name": "el certificado se emitió para otro nombre",
-    "reason_certificate_untrusted": (
-        "el certificado no es de confianza; si es autofirmado, indique en ssl_certificate el "
-        "archivo ca.crt del servidor"
-    ),
+    "reason_certificate_untrusted": "el certificado no es de confianza",
     "reason_failed": "falló la conexión",
     "reason_http": "error HTTP {status}",
     # unasked
     "alert_since": "Desde: {time}",
     "alert_first": "Ya estaba así en la primera comprobación ({time})",
     "alert_up": "{sign} El servidor vuelve a funcionar",
-    "alert_outage": "Estuvo caído {duration}: de {since} a {until}",
+    "alert_outage": "Estuvo caído {duration}: desde {since} hasta {until}",
+    "alert_own_network_one": "📡 Desde {since} hasta {until} ({duration}), el bot no pudo conectarse ni a Telegram ni al servidor. Lo más probable es que fallara su propia red. Ahora el servidor responde.",
     "alert_own_network": (
-        "📡 De {since} a {until} ({duration}), el bot no pudo conectarse ni a Telegram ni al "
-        "servidor. Lo más probable es que fallara su propia red. Ahora el servidor responde.",
-        "📡 De {since} a {until} ({duration}), el bot no pudo conectarse ni a Telegram ni a ninguno "
-        "de los {number} servidores. Lo más probable es que fallara su propia red. Ahora todos los "
-        "servidores responden.",
+        "📡 Desde {since} hasta {until} ({duration}), el bot no pudo conectarse ni a Telegram ni a ninguno de los {number} servidores. Lo más probable es que fallara su propia red. Ahora todos los servidores responden.",
+        "📡 Desde {since} hasta {until} ({duration}), el bot no pudo conectarse ni a Telegram ni a ninguno de los {number} servidores. Lo más probable es que fallara su propia red. Ahora todos los servidores responden.",
     ),
-    "alert_missed": "📡 De {since} a {until} no hubo conexión con Telegram. Mientras tanto:",
+    "alert_missed": "📡 Desde {since} hasta {until} no hubo conexión con Telegram. Mientras tanto:",
     "alert_several": "Varios avisos a la vez:",
     "alert_forgotten": "🕓 Parece que esta conferencia en {server} quedó olvidada",
     "alert_forgotten_list": (
@@ -167,10 +167,7 @@ WORDS = {
     "reminder_set": "Se lo recordaré dentro de una hora si la conferencia sigue en curso.",
     "not_forgotten_set": "De acuerdo. No volveré a avisar de esta sesión de la conferencia.",
     # access and commands
-    "stranger": (
-        "No tiene acceso a este bot. Su ID: <code>{id}</code>\n"
-        "Pida al responsable del bot que lo añada a <code>tg-users-id</code>."
-    ),
+    "stranger": "No tiene acceso a este bot. Su ID: <code>{id}</code>\nPida al administrador del bot que añada este ID a <code>tg-users-id</code>.",
     "stranger_popup": "No tiene acceso. Su ID: {id}",
     "your_id": "Su ID: <code>{id}</code>",
     "group_id": "ID de este grupo: <code>{id}</code>",
@@ -183,7 +180,7 @@ WORDS = {
         "/help — esta ayuda\n\n"
         "🟢 el servidor funciona\n"
         "🟡 solo responde la parte web: el servicio está detenido o su puerto está cerrado\n"
-        "🔴 el servidor no responde\n\n"
+        "🔴 el servidor no está disponible\n\n"
         "El bot no finaliza nada por su cuenta: solo cuando usted pulsa el botón y confirma."
     ),
     "command_start": "Servidores",
@@ -230,9 +227,7 @@ WORDS = {
     "problem_twice": "La clave «{key}» aparece dos veces. Deje solo una.",
     "problem_missing": "Falta la clave {key}.",
     "problem_blank": "{key} no tiene valor; complételo.",
-    "problem_placeholder": (
-        "{key} conserva la indicación del ejemplo, {found}. Sustitúyala por su propio valor."
-    ),
+    "problem_placeholder": "{key} conserva la indicación del ejemplo, {found}. Sustitúyala por su propio valor, sin los corchetes angulares.",
     "problem_not_text": "{key} debe ser un texto entre comillas.",
     "problem_number": "{key} es {found}; debe ser un número de {least} a {most}.",
     "problem_switch": "{key} es {found}; debe ser 1 (activado) o 0 (desactivado).",
@@ -247,10 +242,7 @@ WORDS = {
         "{key} es {found}; debe ser un ID numérico de Telegram, por ejemplo 123456789."
     ),
     "problem_only_groups": "{key} solo contiene grupos; añada el ID de al menos una persona.",
-    "problem_address": (
-        "{key} no es una dirección. Debe empezar con uno de estos: {schemes}; después van ://, un "
-        "nombre y un puerto."
-    ),
+    "problem_address": "{key} no es una dirección. Tiene la forma esquema://nombre:puerto; el esquema es uno de estos: {schemes}.",
     "problem_section": "{key} es {found}; debe ser una sección entre llaves.",
     "problem_server_name": "{key}: el nombre de un servidor está vacío.",
     "problem_ip": (
@@ -283,7 +275,7 @@ WORDS = {
         "Todavía no hay configuración. Hay tres opciones:\n"
         "1. Copie settings.json.example como settings.json y complételo.\n"
         "2. Pruebe el bot sin cuenta y sin servidor: python main.py --demo\n"
-        "3. Siga README.md: explica cómo registrar un bot y una aplicación OAuth2."
+        "3. Siga los pasos de README.md: explica cómo registrar un bot y una aplicación OAuth2."
     ),
     "settings_none_replit": (
         "No hay ningún secreto llamado settings. En Replit, abra Secrets, añada la clave settings "
@@ -312,7 +304,10 @@ WORDS = {
     "check_service_silent": 'Puerto {port}: {reason}. Inicie el servicio TrueConf Server o abra el puerto para este equipo; si está cerrado a propósito, indique "port": 0 en server_status.',
     "check_web": "La parte web responde y su certificado es correcto: {url}",
     "check_web_unchecked": "La parte web responde, su certificado no se comprueba: {url}",
-    "check_certificate_wrong": '{url}: {reason}. Con un certificado autofirmado, descargue ca.crt en el panel de control del servidor (Web, HTTPS), póngalo junto a settings.json e indique "ssl_certificate": "ca.crt". En ip debe estar el nombre para el que se emitió el certificado.',
+    "check_ca_file": "{url}: {reason}. Compruebe la ruta.",
+    "check_certificate_untrusted": '{url}: {reason}. Si el certificado es autofirmado, descargue ca.crt en el panel de control del servidor (Web → HTTPS), póngalo junto a settings.json e indique "ssl_certificate": "ca.crt".',
+    "check_certificate_name": "{url}: {reason}. Indique en ip el nombre para el que se emitió el certificado.",
+    "check_certificate_expired": "{url}: {reason}. Renueve el certificado en el servidor y compruebe el reloj de este equipo.",
     "check_web_silent": "La parte web {url}: {reason}. Compruebe ip y el puerto en la configuración y si un navegador de este equipo abre la dirección.",
     "check_log_file": "log-file: no existe la carpeta {folder}. Créela o indique otra ruta.",
     "check_clock": "El reloj del servidor y el de este equipo difieren en {difference}. Active la sincronización horaria.",
