@@ -98,7 +98,8 @@ class Mailbox(threading.Thread):
             self.chat_id = new_id
             return 0
         if error.error_code in (401, 404, 429) or error.error_code >= 500:
-            time.sleep(telegram_api.LONGEST_WAIT_S)
+            asked_s = telegram_api.asked_wait_s(error.result_json)
+            time.sleep(max(asked_s, telegram_api.LONGEST_WAIT_S))
             return 0
         if not self._is_refused:
             log.warning("%s gets no alerts: %s", self.chat_id, telegram_api.describe(error))

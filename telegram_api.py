@@ -150,7 +150,7 @@ class _Sender:
             return RETRY_S if is_poll else None
         self.note_success()
         if status == 429:
-            asked_s = _retry_after_s(response)
+            asked_s = asked_wait_s(response.json())
             log.warning("Telegram asks to wait %s s", asked_s)
             return asked_s if is_poll or asked_s <= LONGEST_WAIT_S else None
         if status != 200 and is_poll:
@@ -190,8 +190,9 @@ def _is_telegrams(response: requests.Response) -> bool:
     return isinstance(answer, dict) and all(name in answer for name in ("ok", *fields))
 
 
-def _retry_after_s(response: requests.Response) -> float:
-    parameters = response.json().get("parameters") or {}
+def asked_wait_s(answer: dict) -> float:
+    """How long Telegram asks to wait, in its decoded answer."""
+    parameters = answer.get("parameters") or {}
     return float(parameters.get("retry_after") or RETRY_S)
 
 

@@ -1,5 +1,6 @@
 """What the bot tells unasked about the state of servers, whatever the network does meanwhile."""
 
+import itertools
 import re
 import time
 
@@ -204,6 +205,18 @@ def mailbox(telegram, anna, monkeypatch):
     # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
     # between, the mailbox would send it again: to the Telegram of the next test.
     wait_until(lambda: mailbox._missed_since is None, what="the end of the delivery")
+
+
+def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, anna, monkeypatch):
+    """Also one that is too long for a press to wait for."""
+    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    telegram.come_back()
+    telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
+    mailbox.put(alerts.Alert(texts.several_alerts()))
+    anna.chat.wait_for("Several messages")
+    sent = [call for call in telegram.calls if call.method == "sendMessage"]
+    assert [call.status for call in sent] == [429, 429, 200]
+    assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
 
 
 def put_outage(mailbox, state):
