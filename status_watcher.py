@@ -15,6 +15,7 @@ from trueconf_api import UP, Forgotten, Server, Status, TrueConfError
 CHANGE_LOOKS = 3  # so often a change must be seen before it is told
 CHANGE_PAUSE_S = 2
 RETRY_TOKEN_S = 60
+LONGEST_PAUSE_S = 3600
 SLEEP_GAP_S = 60  # a look that comes so much too late: the computer was asleep
 SEPARATE_MESSAGES = 3  # more forgotten conferences than this at once come as one list
 MOST_REPORTED = 200
@@ -25,7 +26,8 @@ log = logging.getLogger("bot.watcher")
 @dataclass(frozen=True)
 class StateChange:
     """A server's new state. Times are time.time(): `since` when this state was first seen,
-    `down_since` when it last was up, if it is up now; `is_first`: it was so from the start."""
+    `down_since` when it last was up, if it is up now and that is known; `is_first`: it was so at
+    the first look, that of the start or the one after the computer slept."""
 
     server: Server
     status: Status
@@ -63,7 +65,8 @@ class Watcher(threading.Thread):
         self.status: Status | None = None  # the confirmed one
         self.since: float | None = None  # time.time(); None: before we looked
         self._down_since: float | None = None
-        self._looks_at_change, self._change_seen_at = 0, 0.0
+        self._looks_at_change, self._change_is_up = 0, False
+        self._change_seen_at, self._change_is_first = 0.0, False
         self._looked_at: float | None = None  # self.clock()
         self.last_check_began_at = 0.0  # time.monotonic()
 
@@ -77,7 +80,8 @@ class Watcher(threading.Thread):
             except Exception:  # one bad look must not end the watch
                 log.exception("%s: a look failed, the next one comes on time", self.server.name)
                 pause_s = 1.0
-            self._wake.wait(max(pause_s, self._until_next_look_s()))
+            # A token may be good for years, and Windows cannot wait longer than 49 days.
+            self._wake.wait(min(LONGEST_PAUSE_S, max(pause_s, self._until_next_look_s())))
             self._wake.clear()
 
     def stop(self) -> None:
@@ -158,14 +162,17 @@ class Watcher(threading.Thread):
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
         began_at, began_at_clock = time.monotonic(), self.clock()
         status = trueconf_api.get_status(self.server)
-        gap_s = began_at_clock - self._looked_at if self._looked_at is not None else 0
-        if gap_s > self.server.check_interval_s + SLEEP_GAP_S:
-            self._looks_at_change = 0  # what was seen before the sleep proves nothing
+        if not self.server.is_checked:
+            return  # it was switched off while we looked
+        longest_gap_s = self.server.check_interval_s + SLEEP_GAP_S
+        is_first = self._looked_at is None or began_at_clock - self._looked_at > longest_gap_s
+        if is_first:  # what was seen before the sleep proves nothing, and nobody looked meanwhile
+            self._looks_at_change, self.since = 0, None
         self._looked_at = self.clock()
-        self._weigh(status, began_at_clock)
+        self._weigh(status, began_at_clock, is_first)
         self.last_check_began_at = began_at
 
-    def _weigh(self, status: Status, seen_at: float) -> None:
+    def _weigh(self, status: Status, seen_at: float, is_first: bool) -> None:
         if self.status is None and status.state == UP:
             self.status = status  # that is how it should be: nothing to tell
             self._looks_at_change = 0
@@ -173,19 +180,22 @@ class Watcher(threading.Thread):
             self.status = status  # the reason may have changed
             self._looks_at_change = 0
         else:
-            if not self._looks_at_change:
-                self._change_seen_at = seen_at
+            is_up = status.state == UP
+            if not self._looks_at_change or is_up != self._change_is_up:
+                self._looks_at_change, self._change_is_up = 0, is_up
+                self._change_seen_at, self._change_is_first = seen_at, is_first
             self._looks_at_change += 1
             if self._looks_at_change >= CHANGE_LOOKS:
                 self._accept(status)
 
     def _accept(self, status: Status) -> None:
+        is_first = self._change_is_first
         change = StateChange(
             server=self.server,
             status=status,
             since=self._change_seen_at,
-            down_since=self._down_since if status.state == UP else None,
-            is_first=self.status is None,
+            down_since=self._down_since if status.state == UP and not is_first else None,
+            is_first=is_first,
         )
         if status.state == UP:
             self._down_since = None

@@ -113,6 +113,7 @@ class Conference:
     participant_count: int | None
     age_s: int | None
     server_url: str
+    start: str = ""  # the date as the server writes it: good for comparing, whatever the zone
 
     # Made when shown: 1200 conferences have 2400 addresses, a screen shows 10 (7 ms).
     @property
@@ -179,6 +180,9 @@ def _tls_context(verify: bool | str, changed_at: float) -> ssl.SSLContext:
         context.load_verify_locations(
             capath=path if is_folder else None, cafile=None if is_folder else path
         )
+    if isinstance(verify, str):
+        # From Python 3.13 on certificates are refused for what many a company's own lack.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
@@ -681,26 +685,32 @@ def _running(server: Server, deadline: float) -> list[Conference]:
 
 
 def _without_ghosts(found: list[Conference]) -> list[Conference]:
-    """A conference runs once at a time, so of several open rows of one ID the youngest is it.
-    The others were left open by a crash; they lose the ID, as a stop would hit the live run."""
-    newest: dict[str, Conference] = {}
+    """A conference runs once at a time, so of several open rows of one ID the newest is it.
+    The others were left open by a crash; they lose the ID, as a stop would hit the live run.
+    Where a start is missing nobody knows which is which, and all of them lose it."""
+    runs: dict[str, list[Conference]] = {}
     for one in found:
-        other = newest.setdefault(one.id, one)
-        if (one.age_s or 0) < (other.age_s or 0):
-            newest[one.id] = one
-    return [one if newest[one.id] is one else replace(one, id="") for one in found]
+        runs.setdefault(one.id, []).append(one)
+
+    def is_live(one: Conference) -> bool:
+        others = [other for other in runs[one.id] if other is not one]
+        return all(other.start and other.start < one.start for other in others)
+
+    return [one if is_live(one) else replace(one, id="") for one in found]
 
 
 def _conference(server: Server, row: dict) -> Conference:
     session_id, conference_id = _text(row.get("conference_id")), _text(row.get("named_conf_id"))
+    start_time = row.get("start_time")
     return Conference(
         session_id=session_id,
         id=conference_id,
         title=_text(row.get("topic")),
         owner=_text(row.get("owner")),
         participant_count=_number(row.get("participant_count")),
-        age_s=_number(row.get("duration")) or _age_s(row.get("start_time")),
+        age_s=_number(row.get("duration")) or _age_s(start_time),
         server_url=server.url,
+        start=_text(start_time.get("date")) if isinstance(start_time, dict) else "",
     )
 
 

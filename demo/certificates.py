@@ -15,16 +15,18 @@ import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-# What goes wrong with each certificate: (authority, name in the certificate, days it is valid).
+# What is special about each certificate: (authority, name in the certificate, days it is valid).
 LOCAL_NAMES = "IP:127.0.0.1,DNS:localhost"
 KINDS = {
     "good": ("ca", LOCAL_NAMES, (-1, 365)),
     "expired": ("ca", LOCAL_NAMES, (-30, -2)),
     "other_name": ("ca", "DNS:other.example.org", (-1, 365)),
     "untrusted": ("stranger", LOCAL_NAMES, (-1, 365)),
+    "plain": ("ca", LOCAL_NAMES, (-1, 365)),  # as many a company makes them, with nothing in it
 }
 
-# Python 3.13 checks strictly (VERIFY_X509_STRICT), so the key identifiers must be there.
+# Python 3.13 checks strictly (VERIFY_X509_STRICT): then the key identifiers must be there, which
+# `plain` lacks.
 CONFIG = """
 [req]
 distinguished_name = names
@@ -42,6 +44,10 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+subjectAltName = {alternative_names}
+[plain]
+subjectKeyIdentifier = none
+authorityKeyIdentifier = none
 subjectAltName = {alternative_names}
 [ca]
 default_ca = here
@@ -126,7 +132,8 @@ def _leaf(kind):
     _openssl("req", "-new", "-key", _key("leaf"), "-out", f"{kind}.csr", "-config", config)
     # `openssl x509` cannot make an expired certificate in every version, `openssl ca` can.
     _openssl(
-        *("ca", "-batch", "-notext", "-config", config, "-extensions", "leaf"),
+        *("ca", "-batch", "-notext", "-config", config),
+        *("-extensions", "plain" if kind == "plain" else "leaf"),
         *("-cert", authority_file, "-keyfile", _key(authority)),
         *("-startdate", _asn1_time(first_day), "-enddate", _asn1_time(last_day)),
         *("-in", f"{kind}.csr", "-out", f"{kind}.crt"),

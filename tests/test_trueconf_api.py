@@ -403,6 +403,23 @@ def test_run_that_a_crash_left_open_is_not_taken_for_the_one_of_now(simulator, s
     assert forgotten(server) == {}
 
 
+@pytest.mark.parametrize("frozen", [{"duration": 30}, {"duration": 0}, {"duration": None}])
+def test_newest_run_is_found_by_its_start_even_where_ages_mislead(simulator, server, frozen):
+    simulator.timezone = "Nowhere/Unknown"  # as on Windows, which knows no zones
+    old = simulator.add_conference(
+        "Board", people=(), age_s=168 * HOUR_S, conference_id="4821", listed=False, **frozen
+    )
+    new = simulator.add_conference("Board", age_s=2 * HOUR_S, conference_id="4821")
+    running = {one.session_id: one.id for one in get_running_conferences(server)}
+    assert running == {old.session_id: "", new.session_id: "4821"}
+
+
+def test_runs_of_one_conference_that_cannot_be_told_apart_cannot_be_stopped(simulator, server):
+    for age_s in (168 * HOUR_S, 2 * HOUR_S):
+        simulator.add_conference("Board", age_s=age_s, conference_id="4821", start_time=None)
+    assert [one.id for one in get_running_conferences(server)] == ["", ""]
+
+
 def test_address_that_a_server_points_to_is_cut_to_a_host(simulator, server):
     for location in ("https://" + "a" * 6000, "https:///x", "/here", ""):
         simulator.break_path("users", "redirect", location=location)
@@ -695,6 +712,11 @@ def test_bad_certificate_is_a_reason(new_server):
     simulator.core_down()
     status = get_status(server_for(simulator))
     assert status == ServerStatus(DOWN, "refused", "certificate_expired")
+
+
+def test_certificate_without_key_identifiers_is_trusted_by_its_ca_file(new_server):
+    """From Python 3.13 on it would be refused by default, and companies do make such ones."""
+    assert get_online(server_for(new_server(certificate="plain"))).accounts > 0
 
 
 def test_overview_of_several_servers_tells_each_its_own(simulator, new_server):

@@ -1,5 +1,7 @@
 """The watcher without its thread: looks at a simulated server, by a clock that the test turns."""
 
+import time
+
 import pytest
 
 import trueconf_api
@@ -153,6 +155,7 @@ def test_after_the_computer_slept_the_first_look_counts_as_the_first(looks, simu
     looks.look(2)
     [change] = looks.changes
     assert change.since == looks.now - 4
+    assert change.is_first
 
 
 def test_pause_that_is_no_sleep_changes_nothing(looks, simulated):
@@ -162,15 +165,58 @@ def test_pause_that_is_no_sleep_changes_nothing(looks, simulated):
     assert looks.states == ["down"]
 
 
-def test_state_of_before_the_sleep_is_still_known(looks, simulated):
+def test_server_that_came_back_while_the_computer_slept_is_told_without_false_times(
+    looks, simulated
+):
     looks.look()
     looks.look(pause_s=8 * 3600)
     assert looks.changes == []
     simulated.go_down()
+    looks.look(3)
+    simulated.come_back()
     looks.look(pause_s=8 * 3600)
     looks.look(2)
+    assert looks.states == ["down", "up"]
+    recovery = looks.changes[1]
+    assert recovery.is_first
+    assert recovery.down_since is None
+    simulated.go_down()
+    looks.look(3)
+    assert not looks.changes[2].is_first
+
+
+def test_time_of_a_state_is_not_known_over_a_sleep(looks, simulated):
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    assert looks.watcher.since_when(looks.watcher.status) == looks.now - 4
+    looks.look(pause_s=8 * 3600)
+    assert looks.watcher.since_when(looks.watcher.status) is None
+
+
+def test_looks_that_disagree_whether_it_is_up_are_not_counted_together(looks, simulated):
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    simulated.come_back()
+    looks.look()
+    simulated.core_down()
+    looks.look()
+    simulated.core_back()
+    looks.look(2)
     assert looks.states == ["down"]
-    assert not looks.changes[0].is_first
+    looks.look()
+    assert looks.states == ["down", "up"]
+    assert looks.changes[1].since == looks.now - 4
+
+
+def test_look_that_ends_after_the_check_was_switched_off_tells_nothing(looks, simulated):
+    looks.look()
+    simulated.go_down()
+    looks.look(2)
+    looks.server.is_checked = False
+    looks.look()
+    assert looks.changes == []
 
 
 # ---------------------------------------------------------------- the thread
@@ -191,6 +237,15 @@ def thread(looks):
     watcher.stop()
     watcher.join(10)
     assert not watcher.is_alive()
+
+
+def test_watch_with_a_token_that_is_good_for_years_wakes_all_the_same(looks, thread):
+    """Windows cannot wait for more than 49 days, no system for 10^11 seconds."""
+    looks.server.is_checked = False
+    looks.server.token_renewal_at = time.monotonic() + 1e11
+    thread.search_now()
+    thread.join(0.5)
+    assert thread.is_alive()
 
 
 def test_watch_goes_on_whatever_happens(looks, simulated, thread):
