@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import telebot
 from telebot.apihelper import ApiTelegramException
@@ -33,9 +34,10 @@ log = logging.getLogger("bot.alerts")
 
 @dataclass(frozen=True)
 class Alert:
-    """One piece of news. `change`: what it is about, if it is the state of a server."""
+    """One piece of news. `write` puts it into words when it is sent: by then the day may be
+    another. `change`: what it is about, if it is the state of a server."""
 
-    text: texts.Html
+    write: Callable[[], texts.Html]
     keyboard: InlineKeyboardMarkup | None = None
     server: Server | None = None
     change: StateChange | None = None
@@ -62,11 +64,14 @@ class Mailbox(threading.Thread):
         self._queue.put(alert)
 
     def run(self) -> None:
+        waiting: list[Alert] = []
         while True:
-            waiting = [self._queue.get(), *self._take_waiting()]
-            while waiting:
-                sent = self._send_some(waiting)
-                waiting = [*waiting[sent:], *self._take_waiting()]
+            waiting = [*(waiting or [self._queue.get()]), *self._take_waiting()]
+            try:
+                waiting = self._send_some(waiting)
+            except Exception:  # whatever it was, the next alert must find its way
+                log.exception("an alert to %s could not be sent", self.chat_id)
+                del waiting[0]
 
     def _take_waiting(self) -> list[Alert]:
         taken = []
@@ -74,37 +79,41 @@ class Mailbox(threading.Thread):
             taken.append(self._queue.get())
         return taken
 
-    def _send_some(self, waiting: list[Alert]) -> int:
-        """Send the first alert, or all of them together if there are many. Returns how many of
-        them are dealt with; 0: none yet, try again."""
-        is_alone = self._missed_since is None and len(waiting) <= ONE_BY_ONE
-        some = waiting[:1] if is_alone else waiting
-        messages = [(some[0].text, some[0].keyboard)] if is_alone else self._together(some)
+    def _send_some(self, waiting: list[Alert]) -> list[Alert]:
+        """Send one message: the first alert, or as many as it holds if there are many. Returns
+        those that are not dealt with yet."""
+        if self._missed_since is None and len(waiting) <= ONE_BY_ONE:
+            text, keyboard, rest = waiting[0].write(), waiting[0].keyboard, waiting[1:]
+        else:
+            text, keyboard, rest = self._together(waiting)
         try:
-            for text, keyboard in messages:
-                telegram_api.send(self.bot, self.chat_id, text, keyboard)
+            telegram_api.send(self.bot, self.chat_id, text, keyboard)
+            self._is_refused = False
         except ApiTelegramException as error:
-            return self._refused(error, len(some))
+            if not self._is_final(error):
+                return waiting
         except telegram_api.FAILURES:
             self._wait_for_telegram()
-            return 0
-        self._is_refused, self._missed_since = False, None
-        return len(some)
+            return waiting
+        if not rest:
+            self._missed_since = None
+        return rest
 
-    def _refused(self, error: ApiTelegramException, count: int) -> int:
+    def _is_final(self, error: ApiTelegramException) -> bool:
+        """Whether Telegram will not take this message later either; waits if it will."""
         new_id = telegram_api.new_chat_id(error)
         if new_id:
             self._moved(self.chat_id, new_id)
             self.chat_id = new_id
-            return 0
+            return False
         if error.error_code in (401, 404, 429) or error.error_code >= 500:
             asked_s = telegram_api.asked_wait_s(error.result_json)
             time.sleep(max(asked_s, telegram_api.LONGEST_WAIT_S))
-            return 0
+            return False
         if not self._is_refused:
             log.warning("%s gets no alerts: %s", self.chat_id, telegram_api.describe(error))
         self._is_refused = True
-        return count
+        return True
 
     def _wait_for_telegram(self) -> None:
         """Wait until Telegram answers, then until it is clear how the servers are."""
@@ -118,17 +127,15 @@ class Mailbox(threading.Thread):
                 continue
         status_watcher.settle(self._watchers, SETTLE_LIMIT_S)
 
-    def _together(self, waiting: list[Alert]) -> list[tuple[texts.Html, InlineKeyboardMarkup]]:
-        """All that waits, as few messages as it fits into; the last one has the buttons."""
+    def _together(
+        self, waiting: list[Alert]
+    ) -> tuple[texts.Html, InlineKeyboardMarkup, list[Alert]]:
+        """One message about as many of those that wait as fit into it, and what is left."""
         heading, rest = self._heading(waiting)
-        if rest:
-            messages = texts.pack_messages([alert.text for alert in rest], heading)
-        else:
-            messages = [heading]
-        servers = list({alert.server.name: alert.server for alert in rest if alert.server}.values())
-        pairs = [(text, None) for text in messages]
-        pairs[-1] = (messages[-1], keyboards.to_menus(servers))
-        return pairs
+        text, count = texts.pack_message(heading, (alert.write() for alert in rest))
+        told, rest = rest[:count], rest[count:]
+        servers = {alert.server.name: alert.server for alert in told if alert.server}
+        return text, keyboards.to_menus(list(servers.values())), rest
 
     def _heading(self, waiting: list[Alert]) -> tuple[texts.Html, list[Alert]]:
         """What stands above, and which alerts are left to be told below it."""
@@ -154,6 +161,7 @@ class Mailbox(threading.Thread):
         # Where the web part answers, the network is there.
         has_answered = any(change.status.state == WEB_ONLY for change in changes)
         last_state = {change.server.name: change.status.state for change in changes}
+        first_state = {change.server.name: change.status.state for change in reversed(changes)}
         unaffected = [
             watcher
             for watcher in self._watchers
@@ -164,7 +172,8 @@ class Mailbox(threading.Thread):
             and watcher.server.check_interval_s < outage_s
         ]
         is_over = set(last_state.values()) == {UP}
-        return began_with_it and is_over and not has_answered and not unaffected
+        was_told = UP in first_state.values()  # that it went down, so Telegram could be reached
+        return began_with_it and is_over and not (was_told or has_answered or unaffected)
 
 
 class Announcer:
@@ -190,28 +199,30 @@ class Announcer:
         """
         stopped = [conference for conference, result in results.items() if result == STOPPED]
         if stopped:
-            self._tell_all(Alert(texts.stopped_by(server, stopped, who), server=server), not_to)
+            write = partial(texts.stopped_by, server, stopped, who)
+            self._tell_all(Alert(write, server=server), not_to)
 
     def tell_state(self, change: StateChange) -> None:
         """A server went down or came back."""
         server = change.server
         if change.down_since is not None:
-            text = texts.recovery_alert(server, change.down_since, change.since)
+            write = partial(texts.recovery_alert, server, change.down_since, change.since)
         else:
-            text = texts.state_alert(server, change.status, change.since, change.is_first)
-        self._tell_all(Alert(text, keyboards.to_menus([server]), server, change))
+            write = partial(texts.state_alert, server, change.status, change.since, change.is_first)
+        self._tell_all(Alert(write, keyboards.to_menus([server]), server, change))
 
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""
         if len(found) == 1:
-            text = texts.forgotten_alert(server, found[0])
+            write = partial(texts.forgotten_alert, server, found[0])
             keyboard = keyboards.forgotten_alert(server, found[0].conference)
         else:
-            text = texts.forgotten_list_alert(server, found)
+            write = partial(texts.forgotten_list_alert, server, found)
             keyboard = keyboards.forgotten_list_alert(server)
-        self._tell_all(Alert(text, keyboard, server))
+        self._tell_all(Alert(write, keyboard, server))
 
     def _tell_all(self, alert: Alert, not_to: tuple[int, ...] = ()) -> None:
-        for mailbox in self.mailboxes:
-            if mailbox.chat_id not in not_to:
+        # By the chat, as a group that has moved may have been listed by its new ID too.
+        for chat_id, mailbox in {one.chat_id: one for one in self.mailboxes}.items():
+            if chat_id not in not_to:
                 mailbox.put(alert)

@@ -29,9 +29,7 @@ def main(bot: telebot.TeleBot, run: Run) -> None:
         code = EXIT_OK
     except BrokenPipeError:  # nobody reads on: `--check | head`
         code = EXIT_FAILED
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # None under pythonw
-            stream.flush()
+    logs.finish()
     # Not sys.exit: that would wait for requests which are still under way.
     os._exit(code)
 

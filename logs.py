@@ -1,7 +1,9 @@
 """The log: one line an event, to the console and to a file, without any secret."""
 
+import contextlib
 import logging
 import logging.handlers
+import os
 import queue
 import re
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 FILE_BYTES, FILES_KEPT = 1024 * 1024, 3
+FINISH_LIMIT_S = 1
 
 # What looks like a secret even if nobody has named it: a bot's token, a token in an address or
 # a header, a password in a proxy's address.
@@ -59,12 +62,30 @@ def use_any_console() -> None:
             stream.reconfigure(errors="replace")
 
 
-def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Callable[[], None]:
+class _File(logging.handlers.RotatingFileHandler):
+    """Goes on in the same file while it cannot be renamed: on Windows, while somebody reads it."""
+
+    def doRollover(self) -> None:  # noqa: N802, logging's name
+        self.stream.close()
+        try:
+            os.rename(self.baseFilename, f"{self.baseFilename}.0")
+            os.rename(f"{self.baseFilename}.0", self.baseFilename)
+        except OSError:
+            self.stream = self._open()
+        else:
+            super().doRollover()
+
+
+_console: logging.handlers.QueueListener | None = None
+
+
+def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> None:
     """Log to the console and to `file`. `secrets()` is asked for each line, as tokens change.
 
-    Returns a function that writes the last lines out. The console has a thread of its own: on
-    Windows a click into it stops whoever writes there, and that must not be a watcher.
+    The console has a thread of its own: on Windows a click into it stops whoever writes there,
+    and that must not be a watcher.
     """
+    global _console
     logging.raiseExceptions = False  # a full disk is no reason to print tracebacks
     masking = _Masking(secrets)
     lines: queue.SimpleQueue = queue.SimpleQueue()
@@ -72,15 +93,13 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Cal
     to_console.setFormatter(masking)
     handlers: list[logging.Handler] = [to_console]
     console = [logging.StreamHandler(sys.stdout)] if sys.stdout is not None else []
-    listener = logging.handlers.QueueListener(lines, *console)
-    listener.start()
+    _console = logging.handlers.QueueListener(lines, *console)
+    _console.start()
 
     problem = None
     if file:
         try:
-            to_file = logging.handlers.RotatingFileHandler(
-                file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
-            )
+            to_file = _File(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
             to_file.setFormatter(masking)
             handlers.append(to_file)
         except (OSError, ValueError) as error:
@@ -93,7 +112,22 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Cal
     threading.excepthook = lambda args: _log_exception(
         args.exc_type, args.exc_value, args.exc_traceback
     )
-    return listener.stop
+
+
+def finish() -> None:
+    """Write the last lines out; give up soon if the console takes none, as after a click into it
+    on Windows."""
+
+    def write_out() -> None:
+        if _console:
+            _console.stop()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):  # None under pythonw
+                stream.flush()
+
+    writing = threading.Thread(target=write_out, daemon=True)
+    writing.start()
+    writing.join(FINISH_LIMIT_S)
 
 
 def _log_exception(kind, error, traceback) -> None:

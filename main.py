@@ -15,7 +15,6 @@ To add a button of your own, make four small edits (README.md walks through them
 import logging
 import signal
 import sys
-import threading
 import time
 
 try:
@@ -324,12 +323,12 @@ def run(loaded: settings.Settings) -> int:
     """Run the bot until Ctrl+C or SIGTERM. Returns the exit code."""
     global config, announcer
     config = loaded
-    ending = threading.Event()
+    ending = []  # no Event: its lock may be held by the very thread that a signal interrupts
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: ending.set())
+            signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
 
-    flush_log = logs.start(config.secrets, config.log_file)
+    logs.start(config.secrets, config.log_file)
     log.info("settings: %s, servers: %s", config.source.name, len(config.servers))
     for warning in config.warnings:
         log.warning("%s", texts.problem(warning))
@@ -348,16 +347,16 @@ def run(loaded: settings.Settings) -> int:
     commands = [types.BotCommand(name, texts.popup(f"command_{name}")) for name in COMMANDS]
     polling = telegram_api.Polling(bot, commands)
     polling.start()
-    while polling.is_alive() and not ending.wait(SAVE_EVERY_S):
+    while polling.is_alive() and not polling.is_token_refused and not ending:
         config.save()
+        time.sleep(SAVE_EVERY_S)
 
     for watcher in watchers.values():
         watcher.stop()
     config.save()
-    flush_log()
     if polling.is_token_refused:
-        print(texts.popup("token_refused"), file=sys.stderr)
-    return command_line.EXIT_OK if ending.is_set() else command_line.EXIT_FAILED
+        log.error("%s", texts.popup("token_refused"))
+    return command_line.EXIT_OK if ending else command_line.EXIT_FAILED
 
 
 if __name__ == "__main__":

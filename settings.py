@@ -91,7 +91,7 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
     process is killed, finds the old text or the new one. Raises OSError."""
     target = path.resolve()  # a link stays a link
     for leftover in glob.glob(f"{glob.escape(str(target))}.bot-*.tmp"):
-        Path(leftover).unlink(missing_ok=True)  # of a process that was killed while it wrote
+        _remove(Path(leftover))  # of a process that was killed while it wrote
     temporary = target.with_name(f"{target.name}.bot-{os.getpid()}.tmp")
     try:
         # Half a character (in a name that came as "\ud83d") becomes the same escape again.
@@ -102,7 +102,15 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
         temporary.chmod(target.stat().st_mode)
         _replace(temporary, target, old)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:  # as it has the mode of the settings file: Windows keeps what is so
+        path.chmod(0o600)
+        path.unlink()
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from telebot.apihelper import ApiTelegramException
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
 LONG_POLL_S = 25
 RETRY_S = 3
+REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
 REFUSAL_LOG_S = 60
 LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
 NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
@@ -51,7 +53,7 @@ class NotTelegram(requests.RequestException):
 
 
 class LogHandlerErrors(telebot.ExceptionHandler):
-    """One of the two places that catch everything: a handler that fails must not stop the bot."""
+    """One of the places that catch everything: a handler that fails must not stop the bot."""
 
     def handle(self, exception: Exception) -> bool:
         # telebot also shows its polling errors here; those it has to deal with itself.
@@ -64,9 +66,25 @@ class LogHandlerErrors(telebot.ExceptionHandler):
         return True
 
 
+class _Bot(telebot.TeleBot):
+    def get_updates(self, offset=None, limit=None, timeout=20, *args, **options):
+        """As pyTelegramBotAPI does, but an update that it cannot read costs that update alone;
+        by default nothing after it would ever be read."""
+        found = apihelper.get_updates(self.token, offset, limit, timeout, *args, **options)
+        return [_read_update(fields) for fields in found]
+
+
+def _read_update(fields: dict) -> types.Update:
+    try:
+        return types.Update.de_json(fields)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        log.warning("an update of Telegram cannot be read: %r", error)
+        return types.Update.de_json({"update_id": fields["update_id"]})
+
+
 def new_bot() -> telebot.TeleBot:
     """A TeleBot without a token and without threads, for handlers to be attached to."""
-    return telebot.TeleBot(
+    return _Bot(
         "",
         parse_mode="HTML",
         threaded=False,
@@ -104,6 +122,7 @@ class _Sender:
     failing_since: float | None = None  # time.time()
     refusal_logged_at: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)  # guards the two above
+    unauthorized_polls: int = 0  # in a row
 
     def __post_init__(self) -> None:
         for scheme in ("https://", "http://"):
@@ -142,6 +161,8 @@ class _Sender:
     def note_answer(self, response: requests.Response, is_poll: bool) -> float | None:
         """Return how long to wait before this request is sent again, None if not at all."""
         status = response.status_code
+        if is_poll:
+            self.unauthorized_polls = self.unauthorized_polls + 1 if status == 401 else 0
         if status == 409 and is_poll:
             self.note_refusal("409 Conflict: another copy of this bot is running; stop one of them")
             return RETRY_S
@@ -186,14 +207,19 @@ def _is_telegrams(response: requests.Response) -> bool:
         answer = response.json()
     except ValueError:
         return False
-    fields = ("result",) if response.ok else ("error_code", "description")
-    return isinstance(answer, dict) and all(name in answer for name in ("ok", *fields))
+    if not isinstance(answer, dict) or "ok" not in answer:
+        return False
+    if response.ok:
+        return "result" in answer
+    kinds = {"error_code": int, "description": str}
+    return all(isinstance(answer.get(name), kind) for name, kind in kinds.items())
 
 
 def asked_wait_s(answer: dict) -> float:
     """How long Telegram asks to wait, in its decoded answer."""
-    parameters = answer.get("parameters") or {}
-    return float(parameters.get("retry_after") or RETRY_S)
+    parameters = answer.get("parameters")
+    asked_s = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return asked_s if isinstance(asked_s, (int, float)) else RETRY_S
 
 
 def describe(error: Exception) -> str:
@@ -209,19 +235,29 @@ def log_in(bot: telebot.TeleBot, commands: list[types.BotCommand]) -> None:
     What was sent or pressed while the bot was off is dropped: a press carries no time, and
     yesterday's "stop" must not happen today. Raises TokenRefused.
     """
+    _ask_until_it_works(lambda: bot.user)
+    log.info("Telegram knows the bot as @%s", bot.user.username)
+    _ask_until_it_works(lambda: bot.delete_webhook(drop_pending_updates=True))
+    try:
+        bot.set_my_commands(commands)
+    except FAILURES as error:  # without its menu the bot works all the same
+        log.warning("Telegram did not take the list of commands: %s", describe(error))
+
+
+def _ask_until_it_works(ask: Callable[[], object]) -> None:
     while True:
+        wait_s = RETRY_S
         try:
-            log.info("Telegram knows the bot as @%s", bot.user.username)
-            bot.delete_webhook(drop_pending_updates=True)
-            bot.set_my_commands(commands)
+            ask()
             return
         except ApiTelegramException as error:
             if error.error_code in (401, 404):
                 raise TokenRefused from error
             log.warning("Telegram refused: %s", describe(error))
+            wait_s = asked_wait_s(error.result_json)
         except FAILURES:
             pass  # the sender has logged it
-        time.sleep(RETRY_S)
+        time.sleep(wait_s)
 
 
 def command_of(bot: telebot.TeleBot, message: types.Message) -> str | None:
@@ -232,22 +268,32 @@ def command_of(bot: telebot.TeleBot, message: types.Message) -> str | None:
     return words[1].lower()
 
 
+def _say_that_it_runs() -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody reads what we print any more
+        print("Bot is running...", flush=True)
+
+
 class Polling(threading.Thread):
-    """Logs in and receives messages and presses, for ever; ends only if the token is refused."""
+    """Logs in and receives messages and presses, for ever."""
 
     def __init__(self, bot: telebot.TeleBot, commands: list[types.BotCommand]):
         super().__init__(name="polling", daemon=True)
         self.bot, self.commands = bot, commands
-        self.is_token_refused = False
+        self._is_refused = False
+
+    @property
+    def is_token_refused(self) -> bool:
+        """Whether Telegram does not know the token, at the start or any more."""
+        return self._is_refused or _sender.unauthorized_polls >= REFUSED_POLLS
 
     def run(self) -> None:
         try:
             log_in(self.bot, self.commands)
         except TokenRefused:
-            self.is_token_refused = True
+            self._is_refused = True
             return
-        with contextlib.suppress(OSError, ValueError):  # nobody reads what we print any more
-            print("Bot is running...", flush=True)
+        # In a thread of its own, as a console may hold up whoever writes to it (see logs.py).
+        threading.Thread(target=_say_that_it_runs, daemon=True).start()
         self.bot.infinity_polling(
             long_polling_timeout=LONG_POLL_S,
             allowed_updates=["message", "callback_query"],
@@ -274,7 +320,8 @@ def send(
 
 def reply(bot: telebot.TeleBot, message: types.Message, text: str, keyboard=None) -> None:
     """Send a message where `message` came from, in its topic if the group has topics."""
-    topic = message.message_thread_id if message.is_topic_message else None
+    is_known = isinstance(message, types.Message)  # else it is too old for Telegram to show
+    topic = message.message_thread_id if is_known and message.is_topic_message else None
     send(bot, message.chat.id, text, keyboard, topic)
 
 
@@ -294,7 +341,7 @@ def edit(bot: telebot.TeleBot, call: types.CallbackQuery, text: str, keyboard) -
         )
     except ApiTelegramException as error:
         if any(words in error.description.lower() for words in _MESSAGE_GONE):
-            send(bot, message.chat.id, text, keyboard)
+            reply(bot, message, text, keyboard)
         elif _NOT_MODIFIED not in error.description:
             raise
 
@@ -332,5 +379,5 @@ def check(bot: telebot.TeleBot, users: list[int]) -> tuple[str, dict[int, str]]:
 
 def new_chat_id(error: ApiTelegramException) -> int | None:
     """Where a group went that became a supergroup, None if that is not what happened."""
-    parameters = error.result_json.get("parameters") or {}
-    return parameters.get("migrate_to_chat_id")
+    parameters = error.result_json.get("parameters")
+    return parameters.get("migrate_to_chat_id") if isinstance(parameters, dict) else None

@@ -3,6 +3,7 @@
 import itertools
 import re
 import time
+from functools import partial
 
 import pytest
 from telebot import apihelper
@@ -190,6 +191,19 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
 # ---------------------------------------------------------------- whose outage was it
 
 
+class WatchedMailbox(alerts.Mailbox):
+    is_empty = False
+
+    def put(self, alert):
+        self.is_empty = False
+        super().put(alert)
+
+    def _send_some(self, waiting):
+        rest = super()._send_some(waiting)
+        self.is_empty = not rest and self._queue.empty()
+        return rest
+
+
 @pytest.fixture
 def mailbox(telegram, anna, monkeypatch):
     """Anna's mailbox without a bot around it, while Telegram cannot be reached."""
@@ -199,12 +213,12 @@ def mailbox(telegram, anna, monkeypatch):
     bot = telegram_api.new_bot()
     telegram_api.connect(bot, TOKEN, telegram.url)
     telegram.go_down()
-    mailbox = alerts.Mailbox(bot, ANNA, [], print)
+    mailbox = WatchedMailbox(bot, ANNA, [], print)
     mailbox.start()
     yield mailbox
     # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
     # between, the mailbox would send it again: to the Telegram of the next test.
-    wait_until(lambda: mailbox._missed_since is None, what="the end of the delivery")
+    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
 
 
 def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, anna, monkeypatch):
@@ -212,23 +226,33 @@ def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, a
     monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
     telegram.come_back()
     telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
-    mailbox.put(alerts.Alert(texts.several_alerts()))
+    mailbox.put(alerts.Alert(texts.several_alerts))
     anna.chat.wait_for("Several messages")
     sent = [call for call in telegram.calls if call.method == "sendMessage"]
     assert [call.status for call in sent] == [429, 429, 200]
     assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
 
 
-def put_outage(mailbox, state):
-    """A server went into this state and came back, both just now."""
+def outage(state):
+    """Two alerts: a server went into this state and came back, both just now."""
     server, now = Server("Moscow", "https://moscow.example.org"), time.time()
-    down = StateChange(
-        server, Status(state, "timed_out", "timed_out"), now - 9, None, is_first=False
-    )
+    silent = Status(state, "timed_out", "timed_out")
+    down = StateChange(server, silent, now - 9, None, is_first=False)
     up = StateChange(server, Status(UP), now, now - 9, is_first=False)
-    for change in (down, up):
-        text = texts.state_alert(server, change.status, change.since, is_first=False)
-        mailbox.put(alerts.Alert(text, None, server, change))
+    return [
+        alerts.Alert(
+            partial(texts.state_alert, server, change.status, change.since, is_first=False),
+            None,
+            server,
+            change,
+        )
+        for change in (down, up)
+    ]
+
+
+def put_outage(mailbox, state):
+    for alert in outage(state):
+        mailbox.put(alert)
     wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
 
 
@@ -260,3 +284,78 @@ def test_server_that_fails_long_after_telegram_was_not_cut_off_with_it(
     message = anna.chat.wait_for("📡")
     assert shows_moment(message.text, "Telegram could not be reached from", blocked_at)
     assert "\nMoscow\n🔴" in message.text
+
+
+def test_outage_that_was_told_is_not_told_again_as_that_of_the_own_network(mailbox, telegram, anna):
+    """The server failed, that was told, and only then Telegram failed too."""
+    telegram.come_back()
+    down, up = outage(DOWN)
+    mailbox.put(down)
+    anna.chat.wait_for("Moscow\n🔴")
+    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
+    telegram.go_down()
+    mailbox.put(up)
+    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
+    telegram.come_back()
+    message = anna.chat.wait_for("📡")
+    assert "\nMoscow\n🟢" in message.text
+    assert "own network" not in message.text
+
+
+# ---------------------------------------------------------------- one mailbox
+
+
+def test_message_that_is_refused_in_the_middle_of_many_repeats_none(
+    mailbox, telegram, anna, monkeypatch
+):
+    """What does not fit into one message comes in several, each of them once."""
+    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    wait_asked = {"retry_after": 1}
+    telegram.fail(
+        "sendMessage", 429, parameters=wait_asked, when=lambda fields: "#2#" in fields["text"]
+    )
+    for number in range(5):
+        text = texts.Html(f"#{number}# " + "x" * 2500)
+        mailbox.put(alerts.Alert(lambda text=text: text))
+    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
+    telegram.come_back()
+    anna.chat.wait_for("#4#")
+    told = "".join(message.text for message in anna.chat.bot_messages)
+    assert re.findall(r"#(\d)#", told) == ["0", "1", "2", "3", "4"]
+
+
+def test_alert_that_cannot_be_written_holds_up_no_other(mailbox, telegram, anna, caplog):
+    telegram.come_back()
+    mailbox.put(alerts.Alert(lambda: texts.t("no such words")))
+    mailbox.put(alerts.Alert(texts.several_alerts))
+    anna.chat.wait_for("Several messages")
+    assert f"an alert to {ANNA} could not be sent" in caplog.text
+
+
+def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
+    mailbox, telegram, anna, monkeypatch
+):
+    """It is put into words when it is sent."""
+    put_outage(mailbox, WEB_ONLY)
+    now = time.time()
+    tomorrow = time.localtime(now + 86400)
+    localtime = time.localtime
+    monkeypatch.setattr(time, "localtime", lambda at=None: localtime(at) if at else tomorrow)
+    telegram.come_back()
+    message = anna.chat.wait_for("\nMoscow\n🟡")
+    date = time.strftime("%Y-%m-%d", localtime(now - 9))
+    assert f"Since {date} " in message.text
+
+
+def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(mailbox, telegram, anna):
+    telegram.come_back()
+    announcer = alerts.Announcer(mailbox.bot, [], print, [])
+    announcer.mailboxes = [alerts.Mailbox(mailbox.bot, ANNA, [], print), mailbox]
+    announcer.mailboxes[0].start()
+    down, up = outage(DOWN)
+    announcer.tell_state(down.change)
+    announcer.tell_state(up.change)
+    announcer.mailboxes[0].put(alerts.Alert(texts.several_alerts))
+    for last in ("Moscow\n🟢", "Several messages"):
+        anna.chat.wait_for(last)
+    assert len(anna.chat.bot_messages) == 3

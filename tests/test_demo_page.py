@@ -477,7 +477,8 @@ def test_messages_look_as_the_bot_formats_them(chat_page, call, open_page):
     )
     sent = call("sendMessage", chat_id=VISITOR_ID, text=html, parse_mode="HTML")
     page.wait_for(".bubble b i")
-    assert page.find(".bubble b").text == "bold 😀 both"
+    # While a bubble rises into view, the browser counts it as hidden and its text as empty.
+    wait_until(lambda: page.find(".bubble b").text == "bold 😀 both", what="the bold words")
     assert page.find(".bubble code").text == "<script>"
     assert page.find(".bubble a").get_attribute("href") == "https://example.org/?a=1&b=2"
     assert page.find_all(".bubble .edited") == []

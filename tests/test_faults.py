@@ -566,6 +566,43 @@ def test_updates_of_unknown_kinds_are_left_alone(telegram, anna, office, start_b
     assert not bot.has_ended
 
 
+UNREADABLE_UPDATES = (
+    {"message": {"text": "/start"}},
+    {"callback_query": {"id": "1"}},
+    {"callback_query": None, "message": [1]},
+    {"my_chat_member": {"chat": CHAT}},
+    {"chat_join_request": "soon"},
+)
+
+
+def test_update_that_cannot_be_read_costs_itself_alone(
+    telegram, anna, office, start_bot, settings_for
+):
+    bot = start_bot(settings_for({"office": office.settings()}))
+    for fields in UNREADABLE_UPDATES:
+        telegram.push_update(fields)
+    assert greets(anna)
+    bot.wait_for_output("an update of Telegram cannot be read")
+    telegram.wait_until(lambda: telegram.pending == [])
+    assert bot.output.count("an update of Telegram cannot be read") == len(UNREADABLE_UPDATES)
+
+
+def test_press_in_a_topic_whose_message_is_gone_is_answered_in_the_topic(
+    telegram, anna, office, start_bot, settings_for
+):
+    group = telegram.group(-5005, members=[anna])
+    start_bot(settings_for({"office": office.settings()}))
+    asked = anna.send("/start", group)
+    message = group.wait_for(lambda one: one.id > asked.id)
+    message.deleted = True
+    in_topic = {**message.to_dict(), "is_topic_message": True, "message_thread_id": 7}
+    query = {"id": "1", "from": PERSON, "chat_instance": "5", "data": data("menu", "office")}
+    telegram.push_update({"callback_query": {**query, "message": in_topic}})
+    group.wait_for(said("menu_question"))
+    [sent] = calls_of(telegram, "sendMessage", -5005, said("menu_question"))
+    assert sent.parameters["message_thread_id"] == "7"
+
+
 def test_password_of_the_proxy_is_in_no_log(telegram, office, launch):
     bot = launch({"office": office.settings()}, **{"tg-proxy": "http://anna:Geheim7@127.0.0.1:9"})
     bot.wait_for_output("Telegram cannot be reached")

@@ -1306,6 +1306,26 @@ def test_many_threads_change_at_once_and_nothing_is_lost(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
+def test_temporary_file_that_is_read_only_is_taken_away(tmp_path, monkeypatch):
+    """It has the mode of the settings file, and Windows removes nothing that is read-only."""
+    unlink = os.unlink
+
+    def unlink_as_windows(path, **more):
+        if not os.stat(path).st_mode & 0o200:
+            raise PermissionError(13, "read-only")
+        unlink(path, **more)
+
+    loaded = load(tmp_path)
+    leftover = tmp_path / "settings.json.bot-4711.tmp"
+    leftover.write_text("{", encoding="utf-8")
+    leftover.chmod(0o400)
+    monkeypatch.setattr(os, "unlink", unlink_as_windows)
+    set_token(loaded, "new")
+    loaded.save()
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+    assert token_of(read(tmp_path)) == "new"
+
+
 def test_change_that_comes_during_a_save_is_not_lost(tmp_path, monkeypatch):
     loaded = load(tmp_path)
     fsync, threads = os.fsync, []

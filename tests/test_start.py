@@ -2,6 +2,7 @@
 for the modules as files."""
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from telebot import apihelper
 
+import telegram_api
 import texts
 from demo.telegram_server import TelegramServer
 from tests.conftest import (
@@ -201,6 +204,83 @@ def test_refused_token_ends_the_bot_with_a_sentence(new_bot, new_server, setting
     assert in_language("en", "token_refused") in bot.output
     assert "Traceback" not in bot.output
     assert "Bot is running" not in bot.output
+
+
+def test_token_that_is_revoked_while_the_bot_runs_ends_it_with_a_sentence(
+    new_bot, new_server, telegram, settings_for
+):
+    """Also where nobody sees the console, as under pythonw: the log file has it."""
+    settings = settings_for(office(new_server()), **{"log-file": "bot.log"})
+    bot = new_bot(settings).start()
+    bot.wait_for_output("Bot is running...")
+    fault = telegram.fail("getUpdates", 401, times=2)  # that may pass
+    telegram.push_update({})
+    telegram.wait_until(lambda: fault.times == 0)
+    telegram.wait_for_poll(PATIENCE_S)
+    assert not bot.has_ended
+    telegram.fail("getUpdates", 401, times=1000)
+    telegram.push_update({})
+    assert bot.process.wait(PATIENCE_S) == 1
+    sentence = in_language("en", "token_refused")
+    assert sentence in bot.output
+    assert sentence in (bot.folder / "bot.log").read_text(encoding="utf-8")
+    assert "Traceback" not in bot.output
+
+
+def test_wait_of_any_length_that_telegram_asks_for_at_the_start_is_kept(telegram, monkeypatch):
+    """Also one that is too long for a press to wait for."""
+    for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
+        monkeypatch.setattr(apihelper, name, None)
+    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    for method in ("getMe", "deleteWebhook"):
+        telegram.fail(method, 429, parameters={"retry_after": 4})
+    bot = telegram_api.new_bot()
+    telegram_api.connect(bot, TOKEN, telegram.url)
+    telegram_api.log_in(bot, [])
+    for method in ("getMe", "deleteWebhook"):
+        refused, taken = [call for call in telegram.calls if call.method == method]
+        assert (refused.status, taken.status) == (429, 200)
+        assert taken.at - refused.at >= 4
+
+
+def test_menu_of_commands_that_telegram_refuses_keeps_nobody_from_the_bot(
+    new_bot, new_server, telegram, anna, settings_for
+):
+    telegram.fail("setMyCommands", 429, parameters={"retry_after": 9999}, times=1000)
+    bot = new_bot(settings_for(office(new_server()))).start()
+    bot.wait_for_output("Bot is running...")
+    bot.wait_for_output("Telegram did not take the list of commands: 429 Too Many Requests")
+    anna.send("/start")
+    anna.chat.wait_for("Servers")
+
+
+@needs_signals
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM"])
+def test_bot_ends_although_nobody_reads_what_it_prints(
+    tmp_path, new_server, telegram, settings_for, how
+):
+    """A pipe that is full holds up whoever writes to it, as a click into Windows' console does."""
+    watched = {"state": 1, "timeout": 1}
+    bot = BotProcess(
+        tmp_path, settings_for({"office": new_server().settings(server_status=watched)})
+    )
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    command = [sys.executable, str(ROOT / "main.py"), "--settings", str(bot.settings_file)]
+    process = subprocess.Popen(command, env=clean_environment(), stdout=writing, stderr=writing)
+    try:
+        telegram.wait_for_poll(PATIENCE_S)
+        process.send_signal(getattr(signal, how))
+        assert process.wait(PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
 
 
 def test_unreachable_telegram_is_asked_until_it_answers_while_the_servers_are_watched(
@@ -411,11 +491,11 @@ def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> st
 def test_log_file_of_1_mb_is_put_aside_and_three_are_kept(tmp_path):
     code = """
 import logging, pathlib, logs
-flush = logs.start(lambda: [], pathlib.Path("bot.log"))
+logs.start(lambda: [], pathlib.Path("bot.log"))
 log = logging.getLogger("bot")
 for number in range(6000):
     log.info("%s %s", number, "Сервер " * 80)
-flush()
+logs.finish()
 """
     run_script(tmp_path, code)
     files = sorted(tmp_path.glob("bot.log*"))
@@ -424,6 +504,29 @@ flush()
     assert max(sizes) <= 1024 * 1024
     assert min(sizes[1:]) > 1000 * 1000
     assert " 5999 " in files[0].read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_log_file_that_cannot_be_renamed_is_written_on(tmp_path):
+    """On Windows nobody can rename a file that somebody reads."""
+    code = """
+import logging, os, pathlib, logs
+rename = os.rename
+def refuse(source, target):
+    raise PermissionError(13, "it is open")
+os.rename = refuse
+logs.start(lambda: [], pathlib.Path("bot.log"))
+log = logging.getLogger("bot")
+for number in range(2200):
+    log.info("%s %s", number, "x" * 600)
+os.rename = rename
+log.info("2200 is put aside")
+logs.finish()
+"""
+    run_script(tmp_path, code)
+    old = (tmp_path / "bot.log.1").read_text(encoding="utf-8").splitlines()
+    assert [int(line.split()[3]) for line in old] == list(range(2200))
+    new = (tmp_path / "bot.log").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[3] for line in new] == ["2200"]
 
 
 SECRETS = {
@@ -437,7 +540,7 @@ import json, logging, pathlib, sys, threading
 import logs, settings, texts
 
 loaded = settings.load(sys.argv[1])
-flush = logs.start(loaded.secrets, pathlib.Path("bot.log"))
+logs.start(loaded.secrets, pathlib.Path("bot.log"))
 log = logging.getLogger("bot.x")
 secrets = json.loads(sys.argv[2])
 office = loaded.servers["office"]
@@ -474,7 +577,7 @@ except ValueError:
 office.access_token = "a-new-token-of-today"
 log.warning("%s", "a-new-token-of-today")
 log.warning("the end")
-flush()
+logs.finish()
 """
 
 
@@ -518,11 +621,11 @@ def test_secret_that_begins_with_another_is_masked_as_a_whole():
 def test_full_disk_prints_no_tracebacks(tmp_path):
     code = """
 import logging, pathlib, logs
-flush = logs.start(lambda: [], pathlib.Path("/dev/full"))
+logs.start(lambda: [], pathlib.Path("/dev/full"))
 log = logging.getLogger("bot")
 log.info("one line")
 log.info("another line")
-flush()
+logs.finish()
 """
     printed = run_script(tmp_path, code)
     check_lines(printed.splitlines())

@@ -637,11 +637,17 @@ def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, num
 def test_alerts_that_go_out_together_are_not_cut_and_none_is_left_out(lengths, wide):
     letter = "🟢" if wide else "я"
     entries = [Html(f"#{place}# " + letter * (size // 2)) for place, size in enumerate(lengths)]
-    messages = texts.pack_messages(entries, Html("heading"))
-    assert all(0 < utf16_length(message) <= MESSAGE_LIMIT for message in messages)
-    assert messages[0].startswith("heading")
-    joined = "\n\n".join(messages)
-    assert joined == "\n\n".join(["heading", *entries])
+    joined, waiting = [], entries
+    while True:
+        message, held = texts.pack_message(Html("heading"), waiting)
+        assert message == "\n\n".join(["heading", *waiting[:held]])
+        assert utf16_length(message) <= MESSAGE_LIMIT
+        joined, waiting = joined + waiting[:held], waiting[held:]
+        if not waiting:
+            break
+        assert held
+        assert utf16_length(f"{message}\n\n{waiting[0]}") > MESSAGE_LIMIT
+    assert joined == entries
 
 
 def test_pop_ups_are_not_longer_than_telegram_takes(language):

@@ -11,7 +11,7 @@ import locale
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from texts import de, en, es, ru
@@ -196,17 +196,17 @@ def _footer(page: Page | None = None) -> Html:
     return Html(f"{_footer_place(page)} · {_read_at()}")
 
 
-def pack_messages(entries: Sequence[Html], heading: Html) -> list[Html]:
-    """Put entries together to as few messages as Telegram's limit allows, none of them cut."""
-    messages, current = [], heading
+def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
+    """A message of the heading and as many entries as Telegram's limit allows, none of them cut,
+    and how many those are: at least one, if there are any."""
+    message, held = heading, 0
     for entry in entries:
-        longer = Html(f"{current}\n\n{entry}")
+        longer = Html(f"{message}\n\n{entry}")
         # The tags do not count for Telegram, so this is on the safe side.
-        if units(longer) > MESSAGE_LIMIT and current != heading:
-            messages.append(current)
-            longer = entry
-        current = longer
-    return [*messages, current]
+        if units(longer) > MESSAGE_LIMIT and held:
+            break
+        message, held = longer, held + 1
+    return message, held
 
 
 # ---------------------------------------------------------------- the screens
