@@ -2,7 +2,9 @@
 
 import argparse
 import contextlib
+import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -11,16 +13,22 @@ import telebot
 import check
 import logs
 import settings
+import telegram_api
 import texts
 
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
-Run = Callable[[settings.Settings], int]
+Run = Callable[[settings.Settings, Callable[[], bool]], None]
+
+log = logging.getLogger("bot")
 
 
 def main(bot: telebot.TeleBot, run: Run) -> None:
-    """Do what the command line asks for, `run(settings)` if it asks for nothing, and end the
-    process with the exit code of that."""
+    """Do what the command line asks for and end the process with the exit code of that.
+
+    `run(settings, is_ending)` is the bot itself: it returns soon after `is_ending()` is true, or
+    raises TokenRefused.
+    """
     logs.use_any_console()
     _allow_many_connections()
     try:
@@ -55,7 +63,25 @@ def _start(bot: telebot.TeleBot, run: Run) -> int:
     texts.use(loaded.language)
     if arguments.check:
         return EXIT_OK if check.run(bot, loaded) else EXIT_FAILED
-    return run(loaded)
+    return _run(loaded, run)
+
+
+def _run(loaded: settings.Settings, run: Run) -> int:
+    """Run the bot, with its log, until Ctrl+C or SIGTERM."""
+    ending = []  # no Event: its lock may be held by the very thread that a signal interrupts
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
+    logs.start(loaded.secrets, loaded.log_file)
+    log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
+    for warning in loaded.warnings:
+        log.warning("%s", texts.problem(warning))
+    try:
+        run(loaded, lambda: bool(ending))
+    except telegram_api.TokenRefused:
+        log.error("%s", texts.popup("token_refused"))
+    loaded.save()
+    return EXIT_OK if ending else EXIT_FAILED
 
 
 def _read_arguments() -> argparse.Namespace:
@@ -88,6 +114,6 @@ def _run_demo(path: str | None, run: Run) -> int:
         else:
             print(texts.popup("demo_in_telegram"), flush=True)
         # From its own folder: a .env beside main.py is about the real bot.
-        return run(settings.load(str(played.settings_file), played.folder))
+        return _run(settings.load(str(played.settings_file), played.folder), run)
     finally:
         played.stop()

@@ -33,6 +33,9 @@ class Press:
     at: int = 0  # when a confirmation was shown, time.time()
 
 
+NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
+
+
 def key_of(name: str) -> str:
     """Eight characters that stand for a name of any length."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest()
@@ -84,7 +87,7 @@ def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
     """◀ and ▶, as far as there are pages on that side."""
     sides = [("button_previous", page.number - 1), ("button_next", page.number + 1)]
     return [
-        _button(popup(key), Press(press.action, press.server, press.item, number, press.minutes))
+        _button(popup(key), replace(press, page=number))
         for key, number in sides
         if 0 <= number < page.total
     ]
@@ -144,56 +147,49 @@ def conferences(server, page: Page) -> InlineKeyboardMarkup:
     """A Stop button for each conference that has an ID. `page.items`: Conference objects."""
     key = key_of(server.name)
     here = Press("conferences", key, page=page.number)
-    stops = _stop_buttons(key, page, page.items, Press("ask_stop", page=page.number))
+    stops = _stop_buttons(page, page.items, replace(here, action="ask_stop"))
     return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
 
 
-def _stop_buttons(key: str, page: Page, conferences: Sequence, press: Press) -> list[list]:
-    return [
-        [
-            _button(
-                popup(
-                    "button_stop_entry",
-                    number=page.first + place,
-                    title=cut(texts.title(conference), LONGEST_LABEL),
-                ),
-                Press(press.action, key, key_of(conference.session_id), press.page, press.minutes),
-            )
-        ]
-        for place, conference in enumerate(conferences)
-        if conference.id and conference.session_id
-    ]
+def _stop_buttons(page: Page, conferences: Sequence, press: Press) -> list[list]:
+    """A row for each that can be stopped. `press`: what their buttons have in common."""
+    rows = []
+    for number, conference in enumerate(conferences, page.first):
+        if conference.id and conference.session_id:
+            title = cut(texts.title(conference), LONGEST_LABEL)
+            label = popup("button_stop_entry", number=number, title=title)
+            rows.append([_button(label, replace(press, item=key_of(conference.session_id)))])
+    return rows
 
 
 def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKeyboardMarkup:
     """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts."""
     key = key_of(server.name)
-    ages = sorted({*AGES_MIN, round(server.forgotten_age_h * 60)})
+    ages = sorted({*AGES_MIN, server.forgotten_age_min})
     choices = [
-        _button(_agepopup(age, age == minutes), Press("forgotten", key, minutes=age))
+        _button(_age_label(age, age == minutes), Press("forgotten", key, minutes=age))
         for age in ages
     ]
     here = Press("forgotten", key, page=page.number, minutes=minutes)
     found = [one.conference for one in page.items]
-    stops = _stop_buttons(key, page, found, Press("ask_stop", page=page.number, minutes=minutes))
+    stops = _stop_buttons(page, found, replace(here, action="ask_stop"))
     stop_all = []
     if certain_count > 1:
         label = texts.plain(texts.count("button_stop_all", certain_count))
         stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
     action = "watch_off" if server.is_forgotten_watched else "watch_on"
-    switch = Press(action, key, page=page.number, minutes=minutes)
     return _keyboard(
         choices,
         *stops,
         stop_all,
         _turn(page, here),
-        [_button(popup(f"button_{action}"), switch)],
+        [_button(popup(f"button_{action}"), replace(here, action=action))],
         _refresh(here),
         _back(Press("menu", key)),
     )
 
 
-def _agepopup(minutes: int, is_chosen: bool) -> str:
+def _age_label(minutes: int, is_chosen: bool) -> str:
     label = texts.age_choice(minutes)
     return popup("button_chosen", text=label) if is_chosen else label
 
@@ -224,7 +220,7 @@ def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
 
 def forgotten_alert(server, conference) -> InlineKeyboardMarkup:
     key, item = key_of(server.name), key_of(conference.session_id)
-    ask_stop = Press("ask_stop", key, item, minutes=round(server.forgotten_age_h * 60))
+    ask_stop = Press("ask_stop", key, item, minutes=server.forgotten_age_min)
     return _keyboard(
         [_button(popup("button_stop"), ask_stop)],
         [

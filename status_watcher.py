@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import trueconf_api
 from trueconf_api import UP, Forgotten, Server, Status, TrueConfError
 
+FIRST_LOOKS_APART_S = 0.02  # so that many servers are not all asked at the same moment
 CHANGE_LOOKS = 3  # so often a change must be seen before it is told
 CHANGE_PAUSE_S = 2
 RETRY_TOKEN_S = 60
@@ -40,7 +41,8 @@ class Watcher(threading.Thread):
     """Watches one server from the start of the bot to its end.
 
     `tell_state(StateChange)` and `tell_forgotten(server, [Forgotten])` are called from this
-    thread. `clock` is what people see and tells when the computer slept.
+    thread. `position`: which of the servers it is. `clock` is what people see and tells when the
+    computer slept.
     """
 
     def __init__(
@@ -48,15 +50,15 @@ class Watcher(threading.Thread):
         server: Server,
         tell_state: Callable[[StateChange], None],
         tell_forgotten: Callable[[Server, list[Forgotten]], None],
-        first_look_in_s: float = 0,
+        position: int = 0,
         clock: Callable[[], float] = time.time,
     ):
         super().__init__(name=f"watcher of {server.name}", daemon=True)
         self.server, self.clock = server, clock
         self._tell_state, self._tell_forgotten = tell_state, tell_forgotten
         self._stopping, self._wake = threading.Event(), threading.Event()
-        self._check_due_at = self._forgotten_due_at = time.monotonic() + first_look_in_s
-        self._token_due_at = self._check_due_at
+        first_look_at = time.monotonic() + position * FIRST_LOOKS_APART_S
+        self._check_due_at = self._forgotten_due_at = self._token_due_at = first_look_at
         self._failures: dict[str, str] = {}  # job -> the reason that was logged last
         self._forgotten_before: set[str] = set()  # session IDs of the look before
         self._forget_state()
@@ -88,15 +90,25 @@ class Watcher(threading.Thread):
         self._stopping.set()
         self._wake.set()
 
-    def check_now(self) -> None:
-        """Somebody turned the check on or off, or wants to know."""
-        if not self._looks_at_change:  # else the next look comes soon, and not too soon
-            self._check_due_at = 0.0
+    def switch_check(self, is_on: bool, by: str) -> None:
+        """Turn the constant check on or off, at once and for good. `by`: who did it."""
+        self.server.is_checked = is_on
+        self.server.save(("server_status", "state"), int(is_on))
+        log.info("%s: check_%s by %s", self.server.name, "on" if is_on else "off", by)
+        self.check_now()
+
+    def switch_search(self, is_on: bool, by: str) -> None:
+        """The same for the search for forgotten conferences."""
+        self.server.is_forgotten_watched = is_on
+        self.server.save(("forgotten_conferences", "state"), int(is_on))
+        log.info("%s: watch_%s by %s", self.server.name, "on" if is_on else "off", by)
+        self._forgotten_due_at = 0.0
         self._wake.set()
 
-    def search_now(self) -> None:
-        """Somebody turned the search for forgotten conferences on or off."""
-        self._forgotten_due_at = 0.0
+    def check_now(self) -> None:
+        """Look at once, whatever is due when."""
+        if not self._looks_at_change:  # else the next look comes soon, and not too soon
+            self._check_due_at = 0.0
         self._wake.set()
 
     def is_settled(self, asked_at: float) -> bool:
@@ -203,7 +215,8 @@ class Watcher(threading.Thread):
             self._down_since = change.since
         self.status, self._looks_at_change = status, 0
         self.since = None if change.is_first else change.since
-        log.info("%s: %s %s%s", self.server.name, *_state_for_log(status))
+        words = filter(None, (status.state, status.reason, status.web_reason))
+        log.info("%s: %s", self.server.name, " ".join(words))
         self._tell_state(change)
 
     # ------------------------------------------------------------ was one forgotten
@@ -219,15 +232,11 @@ class Watcher(threading.Thread):
             if session_id in self._forgotten_before and self._is_due(session_id, now)
         ]
         self._forgotten_before = set(certain)
-        if not news:
-            return
         for one in news:
             self.keep_quiet(one.conference.session_id)
-        if len(news) > SEPARATE_MESSAGES:
-            self._tell_forgotten(self.server, news)
-        else:
-            for one in news:
-                self._tell_forgotten(self.server, [one])
+        is_list = len(news) > SEPARATE_MESSAGES
+        for told in [news] if is_list else [[one] for one in news]:
+            self._tell_forgotten(self.server, told)
 
     def _is_due(self, session_id: str, now: float) -> bool:
         remind_at = self.server.reported.get(session_id)
@@ -240,10 +249,6 @@ class Watcher(threading.Thread):
             kept = {*list(reported)[-MOST_REPORTED:], *self._forgotten_before}
             self.server.reported = {key: at for key, at in reported.items() if key in kept}
         self.server.save(("forgotten_conferences", "reported"), self.server.reported)
-
-
-def _state_for_log(status: Status) -> tuple[str, str, str]:
-    return status.state, status.reason, f" {status.web_reason}" if status.web_reason else ""
 
 
 def settle(watchers: Iterable[Watcher], limit_s: float) -> None:

@@ -4,19 +4,22 @@ Decides whether a stop may be carried out; the requests are in `trueconf_api`, t
 `main.py`.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
 
+import texts
 import trueconf_api
 from keyboards import Press, key_of
-from texts import MOST_IN_A_LIST
-from trueconf_api import STOPPED, Conference, Server, TrueConfError
+from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
 
 CONFIRM_LIMIT_S = 5 * 60
 
-# (server's name, key of the session) -> who pressed. An entry stays when that run was stopped,
-# so that whoever presses later is told who it was.
+log = logging.getLogger("bot.stopping")
+
+# (server's name, key of the run or of all the runs in a list) -> who pressed. An entry stays when
+# they were stopped, so that whoever presses later is told who it was.
 _claims: dict[tuple[str, str], str] = {}
 _lock = threading.Lock()  # so that nobody claims between the look and the claim
 
@@ -31,12 +34,16 @@ class NotNow(Exception):
 
 def find(server: Server, press: Press) -> list[Conference]:
     """What a Stop button was made for: one conference, or for "Stop all" the forgotten ones of
-    now, as many as a confirmation can list. [] if it no longer runs. Raises TrueConfError."""
+    now. [] if it no longer runs. Raises TrueConfError."""
     if press.action.endswith("_all"):
-        found = trueconf_api.find_forgotten(server, press.minutes / 60)
-        return [one.conference for one in found if one.is_certain][:MOST_IN_A_LIST]
+        return stoppable(trueconf_api.find_forgotten(server, press.minutes / 60))
     running = trueconf_api.get_running_conferences(server)
     return [one for one in running if one.id and key_of_all([one]) == press.item]
+
+
+def stoppable(found: list[Forgotten]) -> list[Conference]:
+    """What "Stop all" would stop: those that are certain, as many as a confirmation can list."""
+    return [one.conference for one in found if one.is_certain][: texts.MOST_IN_A_LIST]
 
 
 def key_of_all(conferences: list[Conference]) -> str:
@@ -60,15 +67,19 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     keys = {conference: key_of(conference.session_id) for conference in found}
     with _lock:
         _refuse_claimed(server, keys.values())
-        _claims.update({(server.name, key): who for key in keys.values()})
+        _claims.update({(server.name, key): who for key in (press.item, *keys.values())})
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
+        for conference, result in results.items():
+            title = texts.title(conference)
+            log.info("%s: %s asked to stop %s: %s", server.name, who, title, result)
         return results
     finally:
         for conference, key in keys.items():
             if results.get(conference) != STOPPED:
-                del _claims[server.name, key]  # it may be tried again
+                for claimed in (press.item, key):  # it may be tried again
+                    _claims.pop((server.name, claimed), None)
 
 
 def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:

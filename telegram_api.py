@@ -325,11 +325,20 @@ def reply(bot: telebot.TeleBot, message: types.Message, text: str, keyboard=None
     send(bot, message.chat.id, text, keyboard, topic)
 
 
+def chat_of(call: types.CallbackQuery) -> int:
+    return call.message.chat.id if call.message else call.from_user.id
+
+
+def seen_by(call: types.CallbackQuery) -> tuple[int, int]:
+    """Who knows already what the press did: the person, and the group if it was in one."""
+    return call.from_user.id, chat_of(call)
+
+
 def edit(bot: telebot.TeleBot, call: types.CallbackQuery, text: str, keyboard) -> None:
     """Put a new screen where the pressed button is; where that cannot be, send it anew."""
     message = call.message
     if message is None:
-        send(bot, call.from_user.id, text, keyboard)
+        send(bot, chat_of(call), text, keyboard)
         return
     try:
         bot.edit_message_text(

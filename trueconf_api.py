@@ -251,6 +251,10 @@ class Server:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
 
+    @property
+    def forgotten_age_min(self) -> int:
+        return max(1, round(self.forgotten_age_h * 60))
+
 
 # ---------------------------------------------------------------- one request
 

@@ -105,7 +105,7 @@ def test_refresh_that_changes_nothing_is_no_error(anna, moscow, stage):
 
 def test_commands_are_in_telegrams_menu(anna, stage):
     names = [command["command"] for command in stage.telegram.commands]
-    assert names == ["id", "help", "start", "status"]
+    assert names == ["start", "status", "id", "help"]
     assert "This bot shows" in ask(anna, "/help").text
     assert f"Your ID: {anna.id}" in ask(anna, "/id").text
     assert "All servers" in ask(anna, "/status").text

@@ -403,6 +403,16 @@ def test_press_on_a_confirmation_that_was_used_already_stops_nothing(anna, boris
     assert "No conference is running now." in yours.text
 
 
+def test_press_on_a_confirmation_for_all_that_was_used_already_says_by_whom(anna, boris, server):
+    for number in (1, 2):
+        server.add_conference(f"Webinar {number}", people=(), age_s=7200)
+    mine, yours = confirmation_for_all(anna), confirmation_for_all(boris)
+    press(anna, mine, YES)
+    late = boris.press(yours, YES).wait()
+    assert late.text.startswith(f"Anna ({ANNA}) has already confirmed a stop here.")
+    assert len(stop_requests(server)) == 2
+
+
 def test_the_same_conference_can_be_stopped_again_in_its_next_run(anna, server):
     for number in (1, 2):
         server.add_conference("Daily", conference_id="daily")

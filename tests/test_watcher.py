@@ -241,9 +241,8 @@ def thread(looks):
 
 def test_watch_with_a_token_that_is_good_for_years_wakes_all_the_same(looks, thread):
     """Windows cannot wait for more than 49 days, no system for 10^11 seconds."""
-    looks.server.is_checked = False
     looks.server.token_renewal_at = time.monotonic() + 1e11
-    thread.search_now()
+    thread.switch_check(False, by="Anna")
     thread.join(0.5)
     assert thread.is_alive()
 

@@ -169,6 +169,19 @@ def _read_at() -> Html:
     return t("read_at", time=moment(time.time()))
 
 
+# ---------------------------------------------------------------- people
+
+
+def person(user) -> str:
+    """How the log and the others get to know who did something. `user`: Telegram's User."""
+    return f"{cut(user.full_name, 60)} ({user.id})"
+
+
+def ids(user_id: int, chat_id: int) -> Html:
+    """The answer to /id. The ID of a group is negative."""
+    return _lines(t("your_id", id=user_id), t("group_id", id=chat_id) if chat_id < 0 else None)
+
+
 # ---------------------------------------------------------------- pages
 
 
@@ -414,7 +427,9 @@ def not_running(server: Server) -> Html:
 
 
 def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) -> Html:
-    """`results`: what `trueconf_api.stop_conferences` returned."""
+    """`results`: what `trueconf_api.stop_conferences` returned; {}: there was nothing to stop."""
+    if not results:
+        return not_running(server)
     errors = {error_sentence(one) for one in results.values() if isinstance(one, TrueConfError)}
     if len(results) == 1:
         [(conference, result)] = results.items()
