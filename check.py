@@ -50,23 +50,24 @@ def run(bot, settings: Settings) -> bool:
         _check_server(report, server)
     print()
     if report.is_well:
-        report.ok("check_all_well")
+        report.ok("check_all_well", python=texts.python())
     else:
         report.bad("check_not_well")
     return report.is_well
 
 
 def _check_telegram(report: _Report, bot, settings: Settings) -> None:
-    if settings.proxy:
-        report.ok("check_proxy", host=urlsplit(settings.proxy).hostname)
     telegram_api.connect(bot, settings.token, settings.api_url, settings.proxy)
+    proxy = telegram_api.proxy_in_use()
+    if proxy:
+        report.ok("check_proxy", host=urlsplit(proxy).hostname)
     try:
         name, refusals = telegram_api.check(bot, settings.users)
     except telegram_api.TokenRefused:
         report.bad("token_refused")
         return
     except telegram_api.FAILURES as error:
-        key = "check_telegram_by_proxy" if settings.proxy else "check_telegram_silent"
+        key = "check_telegram_by_proxy" if proxy else "check_telegram_silent"
         report.bad(key, reason=texts.reason_words(trueconf_api.reason_of(error)))
         return
     report.ok("check_telegram", name=name)
@@ -121,7 +122,10 @@ def _check_web(report: _Report, server: Server) -> bool:
         key = f"check_{error.reason}" if is_certificate else "check_web_silent"
         report.bad(key, url=server.url, reason=texts.reason_of(error))
         return False
-    report.ok("check_web" if server.verify else "check_web_unchecked", url=server.url)
+    key = "check_web" if server.verify else "check_web_unchecked"
+    if server.url.startswith("http://"):
+        key = "check_web_plain"
+    report.ok(key, url=server.url)
     if skew_s is not None and abs(skew_s) > CLOCK_LIMIT_S:
         report.bad("check_clock", difference=texts.duration(abs(skew_s)))
     elif skew_s is not None:

@@ -20,7 +20,10 @@ from collections.abc import Callable
 try:
     from telebot import types
 except ModuleNotFoundError:
-    sys.exit(f"Install the libraries: {sys.executable} -m pip install -r requirements.txt")
+    sys.exit(
+        "The libraries are missing. If they are in .venv, start main.py with the Python in there.\n"
+        f"If not, install them: {sys.executable} -m pip install -r requirements.txt"
+    )
 
 import alerts
 import command_line

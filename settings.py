@@ -316,7 +316,9 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
     """Find, read and check the settings. Raises SettingsError with every problem at once."""
     source = find_source(path, folder)
     if source is None:
-        raise SettingsError([], "", "")
+        hidden = "settings.json.txt"  # what Notepad makes of the name
+        problems = [Problem("hidden_ending", hidden)] if (folder / hidden).exists() else []
+        raise SettingsError(problems, hidden if problems else "", "")
     text = _read_text(source)
     content, twice = _parse(source, text)
     reader = _Reader(source, _overrides(folder))
@@ -510,7 +512,16 @@ class _Reader:
 
     def path(self, content: dict, key: str) -> Path | None:
         value = self.text(content, key, needed=False)
+        if self.is_mangled(value, key):
+            return None
         return self.source.folder / value if value else None
+
+    def is_mangled(self, path: str, key: str) -> bool:
+        """Whether a path was written with single backslashes: JSON reads \\t as a tab."""
+        if re.search(r"[\b\t\n\f\r]", path) and "-----" not in path:  # else a pasted certificate
+            self.complain("backslash", key)
+            return True
+        return False
 
     def servers(self, content: dict) -> dict[str, Server]:
         section = content.get("servers")
@@ -580,6 +591,8 @@ class _Reader:
             return value
         if not isinstance(value, str) or not value.strip():
             self.complain("certificate", f"{prefix}ssl_certificate", value)
+            return True
+        if self.is_mangled(value.strip(), f"{prefix}ssl_certificate"):
             return True
         # A path pasted on Windows and used on Linux still finds its file.
         candidates = [self.source.folder / value, self.source.folder / value.replace("\\", "/")]

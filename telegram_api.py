@@ -111,6 +111,13 @@ def silent_since() -> float | None:
     return _sender.failing_since if _sender else None
 
 
+def proxy_in_use() -> str:
+    """The proxy on the way to Telegram, of the settings or of the system; "" if there is none."""
+    url = _sender.api_url or "https://api.telegram.org"
+    options = _sender.session.merge_environment_settings(url, {}, None, None, None)
+    return requests.utils.select_proxy(url, options["proxies"]) or ""
+
+
 @dataclass
 class _Sender:
     """Sends the requests of pyTelegramBotAPI. Its session keeps connections open for all

@@ -87,7 +87,10 @@ def start(language, telegram=None):
             for name in OWN_VARIABLES:  # they would override the settings of the demo
                 os.environ.pop(name, None)
         kept = {key: telegram[key] for key in TELEGRAM_KEYS if telegram.get(key)}
-        return Demo(world, page, {**kept, "language": language, "servers": world.settings()})
+        servers = world.settings()
+        if not page:  # so that nobody takes their alerts for those of real servers
+            servers = {f"Demo: {name}": section for name, section in servers.items()}
+        return Demo(world, page, {**kept, "language": language, "servers": servers})
     except BaseException:  # Ctrl+C too: main.py ends without the usual clean-up
         world.stop()
         certificates.remove()

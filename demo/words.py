@@ -26,7 +26,8 @@ PAGE = {
         "panel": "Simulated world",
         "about": (
             "The servers and Telegram on this page are simulated and live on this computer only. "
-            "The bot is the real one. Change something here and see what it says."
+            "The bot is the real one. Change something here and see what it says. "
+            "Links lead to the simulated servers, whose certificate no browser knows."
         ),
         "state_up": "up",
         "state_web_only": "service stopped",
@@ -48,7 +49,10 @@ PAGE = {
             "{server}: everybody left, conferences still running: {number}. "
             "After an hour they count as forgotten."
         ),
-        "note_hour": "It is an hour later. The bot looks for forgotten conferences soon.",
+        "note_hour": (
+            "It is an hour later for the conferences. The bot looks for forgotten ones soon; "
+            "a reminder that you asked for still takes a real hour."
+        ),
     },
     "ru": {
         "visitor": "Гость",
@@ -72,7 +76,8 @@ PAGE = {
         "panel": "Виртуальный мир",
         "about": (
             "Серверы и Telegram на этой странице виртуальные и живут только на этом компьютере. "
-            "Бот настоящий. Измените здесь что-нибудь и посмотрите, что он скажет."
+            "Бот настоящий. Измените здесь что-нибудь и посмотрите, что он скажет. "
+            "Ссылки ведут на виртуальные серверы: их сертификат браузеру незнаком."
         ),
         "state_up": "работает",
         "state_web_only": "служба остановлена",
@@ -94,7 +99,10 @@ PAGE = {
             "{server}: все ушли, конференций осталось: {number}. "
             "Через час они будут считаться забытыми."
         ),
-        "note_hour": "Прошёл час. Скоро бот поищет забытые конференции.",
+        "note_hour": (
+            "Для конференций прошёл час. Скоро бот поищет забытые; а напоминание, о котором вы "
+            "попросили, придёт через настоящий час."
+        ),
     },
     "de": {
         "visitor": "Gast",
@@ -118,7 +126,8 @@ PAGE = {
         "panel": "Simulierte Welt",
         "about": (
             "Die Server und Telegram auf dieser Seite sind simuliert und laufen nur auf diesem "
-            "Computer. Der Bot ist echt. Ändern Sie hier etwas und sehen Sie, was er sagt."
+            "Computer. Der Bot ist echt. Ändern Sie hier etwas und sehen Sie, was er sagt. "
+            "Links führen zu den simulierten Servern, deren Zertifikat kein Browser kennt."
         ),
         "state_up": "läuft",
         "state_web_only": "Dienst gestoppt",
@@ -140,7 +149,10 @@ PAGE = {
             "{server}: Alle sind gegangen. Noch laufende Konferenzen: {number}. "
             "Nach einer Stunde gelten sie als vergessen."
         ),
-        "note_hour": "Eine Stunde später. Der Bot sucht bald nach vergessenen Konferenzen.",
+        "note_hour": (
+            "Für die Konferenzen ist es eine Stunde später. Der Bot sucht bald nach vergessenen; "
+            "eine Erinnerung, um die Sie gebeten haben, kommt nach einer echten Stunde."
+        ),
     },
     "es": {
         "visitor": "Visitante",
@@ -164,7 +176,8 @@ PAGE = {
         "panel": "Mundo simulado",
         "about": (
             "Los servidores y Telegram de esta página son simulados y existen solo en este equipo. "
-            "El bot es el de verdad. Cambie algo aquí y vea qué dice."
+            "El bot es el de verdad. Cambie algo aquí y vea qué dice. "
+            "Los enlaces llevan a servidores simulados, cuyo certificado no conoce el navegador."
         ),
         "state_up": "funciona",
         "state_web_only": "servicio detenido",
@@ -186,7 +199,10 @@ PAGE = {
             "{server}: todos se han ido, conferencias en curso: {number}. "
             "Pasada una hora cuentan como olvidadas."
         ),
-        "note_hour": "Ha pasado una hora. El bot buscará pronto conferencias olvidadas.",
+        "note_hour": (
+            "Para las conferencias ha pasado una hora. El bot buscará pronto las olvidadas; "
+            "un recordatorio que haya pedido llega tras una hora de verdad."
+        ),
     },
 }
 

@@ -1,8 +1,11 @@
 """`python main.py --check`, against servers that are right and servers that are not."""
 
+import re
+
 import pytest
 
 import texts
+from tests import conftest
 from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess
 
 
@@ -116,6 +119,31 @@ def test_telegram_out_of_reach_leads_to_the_proxy(check, telegram, new_server, s
     assert code == 1
     assert "through the proxy" in said
     assert "pw" not in said
+
+
+def test_proxy_of_the_system_is_named_and_its_password_is_not(
+    check, monkeypatch, new_server, settings_for
+):
+    monkeypatch.setattr(conftest, "FOREIGN_VARIABLES", re.compile("(?!)"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://u:hunter2@127.0.0.1:1")
+    settings = settings_for({"office": new_server().settings()})
+    del settings["tg-api-url"]
+    code, said = check(settings)
+    assert code == 1
+    assert "[OK] Proxy for Telegram: 127.0.0.1" in said
+    assert "through the proxy (connection refused, the port is closed)" in said
+    assert "HTTPS_PROXY" in said
+    assert "hunter2" not in said
+
+
+def test_connection_without_encryption_has_no_certificate_that_could_be_right(
+    check, anna, new_server, settings_for
+):
+    server = new_server(tls=False)
+    code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
+    assert code == 0
+    assert "[OK] The web part answers, without encryption: http://" in said
+    assert "certificate" not in said
 
 
 def test_the_advice_is_in_the_language_of_the_settings(check, telegram, new_server, settings_for):

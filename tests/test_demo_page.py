@@ -552,6 +552,7 @@ def test_settings_of_a_real_bot_are_taken_over(monkeypatch):
         assert demo.open_page() is False
         assert list(demo.settings) == ["tg-api-token", "tg-users-id", "language", "servers"]
         assert len(demo.settings["servers"]) == 3
+        assert all(name.startswith("Demo: ") for name in demo.settings["servers"])
     finally:
         demo.stop()
     assert not demo.folder.exists()

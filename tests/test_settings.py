@@ -704,16 +704,19 @@ FILES = {
     "not_object": b"[]",
     "encoding": "Сервер".encode("cp1251"),
     "twice": b'{"language": "ru", "language": "ru"}',
+    "backslash": rb'{"log-file": "C:\trueconf-bot\bot.log"}',
 }
 
 
-@pytest.mark.parametrize("code", [*FILES, "unreadable", "no_file"])
+@pytest.mark.parametrize("code", [*FILES, "unreadable", "no_file", "hidden_ending"])
 def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
     file = tmp_path / "settings.json"
     if FILES.get(code) is not None:
         file.write_bytes(FILES[code])
     if code == "unreadable":
         file.mkdir()
+    if code == "hidden_ending":
+        (tmp_path / "settings.json.txt").touch()
     with pytest.raises(SettingsError) as caught:
         settings.load("missing.json" if code == "no_file" else None, tmp_path)
     problem = next(one for one in caught.value.problems if one.code == code)
@@ -726,7 +729,9 @@ def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
 def test_every_problem_that_the_code_can_find_was_tried_above():
     tree = ast.parse((ROOT / "settings.py").read_text(encoding="utf-8"))
     constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    tried = {code for _, _, code, *_ in WRONG} | set(FILES) | {"unreadable", "no_file"}
+    tried = (
+        {code for _, _, code, *_ in WRONG} | set(FILES) | {"unreadable", "no_file", "hidden_ending"}
+    )
     warnings = {"unencrypted", "unchecked", "unknown", "unknown_near"}
     known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
     assert known == tried | warnings

@@ -93,10 +93,10 @@ def run_main(project: Path, *arguments: str, cwd: Path, **variables: str):
     return run.returncode, run.stdout
 
 
-def in_language(language: str, key: str) -> str:
+def in_language(language: str, key: str, **values: str) -> str:
     texts.use(language)
     try:
-        return texts.popup(key)
+        return texts.popup(key, **values)
     finally:
         texts.use("ru")
 
@@ -109,9 +109,36 @@ def test_first_start_says_the_three_ways_on(project, elsewhere, language):
     code, printed = run_main(project, cwd=elsewhere, LC_ALL=f"{language}_XX.UTF-8")
     said = printed.decode().strip()
     assert code == 2
-    assert said == in_language(language, "settings_none")
+    assert said == in_language(language, "settings_none", python="python")
     for way in ("settings.json.example", "python main.py --demo", "README"):
         assert way in said
+
+
+def test_first_start_names_the_python_that_it_was_started_with(project):
+    """Where the libraries are in .venv, another Python would not find them."""
+    python = project / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    # A virtual environment that sees the libraries of the one that the tests run in.
+    (project / ".venv" / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).parent}\n")
+    libraries = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    run = subprocess.run(
+        [str(python), "main.py"],
+        cwd=project,
+        env=clean_environment(PYTHONPATH=libraries, LC_ALL="en_US.UTF-8"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert f"{Path('.venv', 'bin', 'python')} main.py --demo" in run.stderr
+
+
+def test_settings_with_a_hidden_ending_are_found(project, elsewhere):
+    (project / "settings.json.txt").write_text("{}", encoding="utf-8")
+    code, printed = run_main(project, cwd=elsewhere)
+    assert code == 2
+    assert "settings.json.txt: rename this file to settings.json." in printed.decode()
 
 
 def test_first_start_on_replit_names_the_secret(project, elsewhere):
@@ -831,5 +858,6 @@ def test_without_the_libraries_the_command_that_installs_them_is_said(tmp_path):
         command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr.strip().endswith("-m pip install -r requirements.txt")
+    assert ended.stderr.strip().endswith(f"{sys.executable} -m pip install -r requirements.txt")
+    assert "start main.py with the Python in there" in ended.stderr
     assert "Traceback" not in ended.stderr

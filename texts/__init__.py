@@ -10,9 +10,11 @@ import json
 import locale
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from texts import de, en, es, ru
 from trueconf_api import (
@@ -352,7 +354,9 @@ def online(server: Server, online: Online) -> Html:
 def forgotten(server: Server, page: Page, total: int, minutes: int) -> Html:
     heading = _heading(server, "forgotten")
     limit = t("forgotten_age", age=age_choice(minutes))
-    watch = t("forgotten_watch_on" if server.is_forgotten_watched else "forgotten_watch_off")
+    watch = t("forgotten_watch_off")
+    if server.is_forgotten_watched:
+        watch = t("forgotten_watch_on", age=age_choice(server.forgotten_age_min))
     if not page.items:
         return _lines(heading, limit, "", t("forgotten_none"), "", watch, _footer())
     entries = [_forgotten(page.first + i, one) for i, one in enumerate(page.items)]
@@ -437,7 +441,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
         lines = [t(f"result_{_outcome(result)}", title=title(conference), server=name)]
     else:
         lines = [_heading(server, "forgotten"), "", *_short_results(results)]
-    return _lines(*lines, *sorted(f"⚠️ {error}" for error in errors), "", _read_at())
+    return _lines(*lines, *[f"⚠️ {error}" for error in sorted(errors)[:3]], "", _read_at())
 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
@@ -478,7 +482,9 @@ def error_sentence(error: TrueConfError) -> Html:
     if error.reason == "api_version":
         return t("error_api_version", version=error.server.api_version)
     if f"error_{error.reason}" in LANGUAGES[_language]:
-        return t(f"error_{error.reason}", **error.details)
+        return t(
+            f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
+        )
     return t("error_unreachable", reason=reason_words(error.reason))
 
 
@@ -559,12 +565,20 @@ def problem(one) -> str:
     return plain(t(f"problem_{one.code}", **values))
 
 
+def python() -> str:
+    """The Python that runs this, as people write it in this folder: .venv/bin/python."""
+    try:
+        return str(Path(sys.executable).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return "python"
+
+
 def settings_error(error) -> str:
     """All that is wrong with the settings, a `settings.SettingsError`, and the way on."""
     use(error.language or system_language())
     if not error.source:
         where = "settings_none_replit" if "REPL_ID" in os.environ else "settings_none"
-        return plain(t(where))
+        return popup(where, python=python())
     lines = [plain(t("settings_wrong", source=error.source))]
     lines += [f"- {problem(one)}" for one in error.problems]
     return "\n".join([*lines, plain(t("settings_help_file"))])

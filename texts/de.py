@@ -47,7 +47,7 @@ WORDS = {
     "forgotten_age": "Gesucht: Konferenzen, die seit über {age} laufen und wohl nicht mehr gebraucht werden",
     "forgotten_none": "Es gibt keine vergessenen Konferenzen.",
     "forgotten_number": ("{number} Konferenz gefunden", "{number} Konferenzen gefunden"),
-    "forgotten_watch_on": "Vergessene Konferenzen melden: ein",
+    "forgotten_watch_on": "Vergessene Konferenzen melden: ein (ab {age})",
     "forgotten_watch_off": "Vergessene Konferenzen melden: aus",
     "forgotten_empty": "Niemand nimmt teil",
     "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
@@ -209,6 +209,7 @@ WORDS = {
     # settings, in the console
     "problem_no_file": "{key}: Diese Datei gibt es nicht.",
     "problem_unreadable": "{key}: Die Datei konnte nicht gelesen werden.",
+    "problem_hidden_ending": "{key}: Benennen Sie diese Datei in settings.json um. Windows blendet Endungen aus; im Explorer einschalten: Ansicht, Dateinamenerweiterungen.",
     "problem_encoding": (
         "{key}: Die Codierung ist nicht UTF-8. Speichern Sie die Datei als UTF-8 (im "
         "Windows-Editor: „Speichern unter“, „Codierung“)."
@@ -219,6 +220,7 @@ WORDS = {
         "ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel."
     ),
     "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
+    "problem_backslash": "{key}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
     "problem_not_object": (
         "Die Einstellungen müssen mit {{ beginnen und mit }} enden, wie in settings.json.example."
     ),
@@ -273,7 +275,7 @@ WORDS = {
     "settings_none": (
         "Es gibt noch keine Einstellungen. So geht es weiter:\n"
         "1. Kopieren Sie settings.json.example nach settings.json und füllen Sie die Datei aus.\n"
-        "2. Oder probieren Sie es ohne Konto und ohne Server aus: python main.py --demo\n"
+        "2. Oder probieren Sie es ohne Konto und ohne Server aus: {python} main.py --demo\n"
         "3. Oder folgen Sie README.md: Dort steht, wie man einen Bot und eine OAuth2-Anwendung "
         "anlegt."
     ),
@@ -288,12 +290,12 @@ WORDS = {
     ),
     # --check and --demo, in the console
     "check_settings": "Einstellungen: {source}",
-    "check_all_well": "Alles in Ordnung: Starten Sie python main.py",
+    "check_all_well": "Alles in Ordnung: Starten Sie {python} main.py",
     "check_not_well": "Korrigieren Sie die Zeilen mit [!!] und prüfen Sie noch einmal.",
     "check_proxy": "Proxy für Telegram: {host}",
     "check_telegram": "Telegram: Der Bot heißt @{name}",
     "check_telegram_silent": "Telegram antwortet nicht ({reason}). Prüfen Sie die Internetverbindung; wo Telegram gesperrt ist, tragen Sie in tg-proxy einen Proxy ein.",
-    "check_telegram_by_proxy": "Telegram antwortet über den Proxy nicht ({reason}). Prüfen Sie Adresse, Name und Passwort in tg-proxy.",
+    "check_telegram_by_proxy": "Telegram antwortet über den Proxy nicht ({reason}). Prüfen Sie Adresse, Name und Passwort in tg-proxy, oder in HTTPS_PROXY, wenn tg-proxy fehlt.",
     "check_user": "An Benutzer {id} kann der Bot schreiben",
     "check_user_silent": "An Benutzer {id} kann der Bot nicht schreiben. Er muss https://t.me/{name} öffnen und „Starten“ drücken; prüfen Sie auch die ID.",
     "check_group": "In die Gruppe {id} kann der Bot schreiben",
@@ -304,6 +306,7 @@ WORDS = {
     "check_service_silent": 'Port {port}: {reason}. Starten Sie den Dienst TrueConf Server oder öffnen Sie den Port für diesen Computer; ist er absichtlich zu, setzen Sie "port": 0 in server_status.',
     "check_web": "Der Webdienst antwortet, sein Zertifikat stimmt: {url}",
     "check_web_unchecked": "Der Webdienst antwortet, sein Zertifikat wird nicht geprüft: {url}",
+    "check_web_plain": "Der Webdienst antwortet, ohne Verschlüsselung: {url}",
     "check_ca_file": "{url}: {reason}. Prüfen Sie den Pfad.",
     "check_certificate_untrusted": '{url}: {reason}. Ist das Zertifikat selbstsigniert, laden Sie ca.crt in der Verwaltungsoberfläche des Servers herunter (Web → HTTPS), legen Sie die Datei neben settings.json und setzen Sie "ssl_certificate": "ca.crt".',
     "check_certificate_name": "{url}: {reason}. Tragen Sie bei ip den Namen ein, auf den das Zertifikat lautet.",
@@ -318,5 +321,5 @@ WORDS = {
     "option_check": "Einstellungen, Telegram und Server prüfen, und das Programm beenden",
     "option_demo": "den Bot ohne Konto und ohne Server zeigen",
     "demo_running": "Demo: {url}\nBeenden: Strg+C",
-    "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Beenden: Strg+C",
+    "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Alle in tg-users-id bekommen seine Meldungen. Läuft Ihr eigener Bot, beenden Sie ihn zuerst: Zwei können sich kein Token teilen. Demo beenden: Strg+C",
 }

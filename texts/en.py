@@ -47,7 +47,7 @@ WORDS = {
     "forgotten_age": "Conferences that have been running for more than {age} and seem no longer needed",
     "forgotten_none": "There are no forgotten conferences.",
     "forgotten_number": ("{number} conference found", "{number} conferences found"),
-    "forgotten_watch_on": "Alerts about forgotten conferences: on",
+    "forgotten_watch_on": "Alerts about forgotten conferences: on (from {age})",
     "forgotten_watch_off": "Alerts about forgotten conferences: off",
     "forgotten_empty": "Nobody is in it",
     "forgotten_owner_alone": "Only its owner is in it",
@@ -201,6 +201,7 @@ WORDS = {
     # settings, in the console
     "problem_no_file": "{key}: there is no such file.",
     "problem_unreadable": "{key}: the file could not be read.",
+    "problem_hidden_ending": "{key}: rename this file to settings.json. Windows hides endings; in Explorer turn them on: View, File name extensions.",
     "problem_encoding": (
         "{key}: the encoding is not UTF-8. Save the file as UTF-8 (in Notepad: Save as, Encoding)."
     ),
@@ -210,6 +211,7 @@ WORDS = {
         "or bracket is missing, or there is one too many."
     ),
     "problem_json_escape": "{key}, line {line}, column {column}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
+    "problem_backslash": "{key}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
     "problem_not_object": (
         "The settings must start with {{ and end with }}, as in settings.json.example."
     ),
@@ -249,7 +251,7 @@ WORDS = {
     "settings_none": (
         "There are no settings yet. You have three options:\n"
         "1. Copy settings.json.example to settings.json and fill it in.\n"
-        "2. Try it without an account and without a server: python main.py --demo\n"
+        "2. Try it without an account and without a server: {python} main.py --demo\n"
         "3. Follow README.md: how to register a bot and an OAuth2 application."
     ),
     "settings_none_replit": (
@@ -262,12 +264,12 @@ WORDS = {
     ),
     # --check and --demo, in the console
     "check_settings": "Settings: {source}",
-    "check_all_well": "All is well. Now start python main.py",
+    "check_all_well": "All is well. Now start {python} main.py",
     "check_not_well": "Correct the lines with [!!] and run the check again.",
     "check_proxy": "Proxy for Telegram: {host}",
     "check_telegram": "Telegram: the bot is @{name}",
     "check_telegram_silent": "Telegram does not answer ({reason}). Check the internet connection; where Telegram is blocked, set a proxy in tg-proxy.",
-    "check_telegram_by_proxy": "Telegram does not answer through the proxy ({reason}). Check the address, name and password in tg-proxy.",
+    "check_telegram_by_proxy": "Telegram does not answer through the proxy ({reason}). Check the address, name and password in tg-proxy, or in HTTPS_PROXY if tg-proxy is not set.",
     "check_user": "The bot can write to user {id}",
     "check_user_silent": "The bot cannot write to the user {id}. They should open https://t.me/{name} and press Start; check the ID too.",
     "check_group": "The bot can write to group {id}",
@@ -278,6 +280,7 @@ WORDS = {
     "check_service_silent": 'Port {port}: {reason}. Start the TrueConf Server service or open the port for this computer; if it is closed on purpose, set "port": 0 in server_status.',
     "check_web": "The web part answers and its certificate is right: {url}",
     "check_web_unchecked": "The web part answers, its certificate is not checked: {url}",
+    "check_web_plain": "The web part answers, without encryption: {url}",
     "check_ca_file": "{url}: {reason}. Check the path.",
     "check_certificate_untrusted": '{url}: {reason}. If the certificate is self-signed, download ca.crt from the server\'s control panel (Web → HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt".',
     "check_certificate_name": "{url}: {reason}. Put the name that the certificate was issued for into ip.",
@@ -292,5 +295,5 @@ WORDS = {
     "option_check": "check the settings, Telegram and the servers, then end",
     "option_demo": "show the bot without an account and without a server",
     "demo_running": "Demo: {url}\nTo end it: Ctrl+C",
-    "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. To end it: Ctrl+C",
+    "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. Everybody in tg-users-id gets its alerts. If your own bot is running, end it first: two cannot share a token. To end the demo: Ctrl+C",
 }

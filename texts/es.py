@@ -53,7 +53,7 @@ WORDS = {
         "{number} conferencia encontrada",
         "{number} conferencias encontradas",
     ),
-    "forgotten_watch_on": "Avisos de conferencias olvidadas: activados",
+    "forgotten_watch_on": "Avisos de conferencias olvidadas: activados (desde {age})",
     "forgotten_watch_off": "Avisos de conferencias olvidadas: desactivados",
     "forgotten_empty": "No hay nadie en ella",
     "forgotten_owner_alone": "Solo está el propietario",
@@ -211,6 +211,7 @@ WORDS = {
     # settings, in the console
     "problem_no_file": "{key}: este archivo no existe.",
     "problem_unreadable": "{key}: no se pudo leer el archivo.",
+    "problem_hidden_ending": "{key}: cambie el nombre de este archivo a settings.json. Windows oculta las extensiones; actívelas en el Explorador: Vista, Extensiones de nombre de archivo.",
     "problem_encoding": (
         "{key}: la codificación no es UTF-8. Guarde el archivo como UTF-8 (en el Bloc de notas: "
         "«Guardar como», «Codificación»)."
@@ -221,6 +222,7 @@ WORDS = {
         "una coma, unas comillas, una llave o un corchete."
     ),
     "problem_json_escape": "{key}, línea {line}, columna {column}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
+    "problem_backslash": "{key}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
     "problem_not_object": (
         "La configuración debe empezar con {{ y terminar con }}, como en settings.json.example."
     ),
@@ -274,7 +276,7 @@ WORDS = {
     "settings_none": (
         "Todavía no hay configuración. Hay tres opciones:\n"
         "1. Copie settings.json.example como settings.json y complételo.\n"
-        "2. Pruebe el bot sin cuenta y sin servidor: python main.py --demo\n"
+        "2. Pruebe el bot sin cuenta y sin servidor: {python} main.py --demo\n"
         "3. Siga los pasos de README.md: explica cómo registrar un bot y una aplicación OAuth2."
     ),
     "settings_none_replit": (
@@ -288,12 +290,12 @@ WORDS = {
     ),
     # --check and --demo, in the console
     "check_settings": "Configuración: {source}",
-    "check_all_well": "Todo está bien: ejecute python main.py",
+    "check_all_well": "Todo está bien: ejecute {python} main.py",
     "check_not_well": "Corrija las líneas con [!!] y repita la comprobación.",
     "check_proxy": "Proxy para Telegram: {host}",
     "check_telegram": "Telegram: el bot es @{name}",
     "check_telegram_silent": "Telegram no responde ({reason}). Compruebe la conexión a internet; si Telegram está bloqueado, indique un proxy en tg-proxy.",
-    "check_telegram_by_proxy": "Telegram no responde a través del proxy ({reason}). Compruebe la dirección, el nombre y la contraseña en tg-proxy.",
+    "check_telegram_by_proxy": "Telegram no responde a través del proxy ({reason}). Compruebe la dirección, el nombre y la contraseña en tg-proxy, o en HTTPS_PROXY si tg-proxy no está definido.",
     "check_user": "El bot puede escribir al usuario {id}",
     "check_user_silent": "El bot no puede escribir al usuario {id}. Debe abrir https://t.me/{name} y pulsar «Iniciar»; compruebe también el ID.",
     "check_group": "El bot puede escribir en el grupo {id}",
@@ -304,6 +306,7 @@ WORDS = {
     "check_service_silent": 'Puerto {port}: {reason}. Inicie el servicio TrueConf Server o abra el puerto para este equipo; si está cerrado a propósito, indique "port": 0 en server_status.',
     "check_web": "La parte web responde y su certificado es correcto: {url}",
     "check_web_unchecked": "La parte web responde, su certificado no se comprueba: {url}",
+    "check_web_plain": "La parte web responde, sin cifrado: {url}",
     "check_ca_file": "{url}: {reason}. Compruebe la ruta.",
     "check_certificate_untrusted": '{url}: {reason}. Si el certificado es autofirmado, descargue ca.crt en el panel de control del servidor (Web → HTTPS), póngalo junto a settings.json e indique "ssl_certificate": "ca.crt".',
     "check_certificate_name": "{url}: {reason}. Indique en ip el nombre para el que se emitió el certificado.",
@@ -318,5 +321,5 @@ WORDS = {
     "option_check": "comprobar la configuración, Telegram y los servidores, y terminar",
     "option_demo": "mostrar el bot sin cuenta y sin servidor",
     "demo_running": "Demostración: {url}\nPara terminar: Ctrl+C",
-    "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Para terminar: Ctrl+C",
+    "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Todos los de tg-users-id reciben sus avisos. Si su propio bot está en marcha, deténgalo antes: dos no pueden compartir un token. Para terminar la demostración: Ctrl+C",
 }

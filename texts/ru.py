@@ -52,7 +52,7 @@ WORDS = {
         "Найдены {number} конференции",
         "Найдено {number} конференций",
     ),
-    "forgotten_watch_on": "Сообщения о забытых конференциях включены",
+    "forgotten_watch_on": "Сообщения о забытых конференциях включены (от {age})",
     "forgotten_watch_off": "Сообщения о забытых конференциях выключены",
     "forgotten_empty": "В ней никого нет",
     "forgotten_owner_alone": "В ней только владелец",
@@ -214,10 +214,12 @@ WORDS = {
     # settings, in the console
     "problem_no_file": "{key}: такого файла нет.",
     "problem_unreadable": "{key}: файл не удалось прочитать.",
+    "problem_hidden_ending": "{key}: переименуйте этот файл в settings.json. Windows прячет расширения; включите их в Проводнике: «Вид», «Расширения имён файлов».",
     "problem_encoding": "{key}: кодировка не UTF-8. Сохраните файл в UTF-8 (в Блокноте: «Сохранить как», «Кодировка»).",
     "problem_empty": "{key}: здесь пусто, а должны быть настройки в формате JSON.",
     "problem_json": "{key}, строка {line}, столбец {column}: здесь нарушен формат JSON. Часто это лишняя или пропущенная запятая, кавычка или скобка.",
     "problem_json_escape": "{key}, строка {line}, столбец {column}: обратную косую черту в JSON пишут дважды: C:\\\\certs\\\\ca.crt. Или пишите прямую: C:/certs/ca.crt.",
+    "problem_backslash": "{key}: обратную косую черту в JSON пишут дважды: C:\\\\certs\\\\ca.crt. Или пишите прямую: C:/certs/ca.crt.",
     "problem_not_object": "Настройки должны начинаться с {{ и заканчиваться }}, как в settings.json.example.",
     "problem_twice": "Ключ «{key}» встречается дважды. Оставьте один.",
     "problem_missing": "Нет ключа {key}.",
@@ -249,7 +251,7 @@ WORDS = {
     "settings_none": (
         "Настроек ещё нет. Есть три пути:\n"
         "1. Скопируйте settings.json.example в settings.json и заполните его.\n"
-        "2. Попробуйте без учётной записи и без сервера: python main.py --demo\n"
+        "2. Попробуйте без учётной записи и без сервера: {python} main.py --demo\n"
         "3. Пройдите по шагам в README.ru.md: там регистрация бота и приложения OAuth2."
     ),
     "settings_none_replit": (
@@ -262,12 +264,12 @@ WORDS = {
     ),
     # --check and --demo, in the console
     "check_settings": "Настройки: {source}",
-    "check_all_well": "Всё в порядке: запускайте python main.py",
+    "check_all_well": "Всё в порядке: запускайте {python} main.py",
     "check_not_well": "Исправьте строки с [!!] и запустите проверку ещё раз.",
     "check_proxy": "Прокси для Telegram: {host}",
     "check_telegram": "Telegram: бот @{name}",
     "check_telegram_silent": "Telegram не отвечает ({reason}). Проверьте интернет; если Telegram заблокирован, укажите прокси в tg-proxy.",
-    "check_telegram_by_proxy": "Telegram не отвечает через прокси ({reason}). Проверьте адрес, имя и пароль в tg-proxy.",
+    "check_telegram_by_proxy": "Telegram не отвечает через прокси ({reason}). Проверьте адрес, имя и пароль в tg-proxy, а если он не задан — в HTTPS_PROXY.",
     "check_user": "Пользователю {id} бот может писать",
     "check_user_silent": "Пользователю {id} бот писать не может. Пусть он откроет https://t.me/{name} и нажмёт «Запустить»; проверьте и сам ID.",
     "check_group": "В группу {id} бот может писать",
@@ -278,6 +280,7 @@ WORDS = {
     "check_service_silent": 'Порт {port}: {reason}. Запустите службу TrueConf Server или откройте порт для этого компьютера; если он закрыт намеренно, укажите "port": 0 в server_status.',
     "check_web": "Веб-часть отвечает, сертификат верный: {url}",
     "check_web_unchecked": "Веб-часть отвечает, сертификат не проверяется: {url}",
+    "check_web_plain": "Веб-часть отвечает, соединение без шифрования: {url}",
     "check_ca_file": "{url}: {reason}. Проверьте путь.",
     "check_certificate_untrusted": '{url}: {reason}. Если сертификат самоподписанный, скачайте ca.crt в панели управления сервером (Веб → HTTPS), положите рядом с settings.json и укажите "ssl_certificate": "ca.crt".',
     "check_certificate_name": "{url}: {reason}. Укажите в ip имя, на которое выдан сертификат.",
@@ -292,5 +295,5 @@ WORDS = {
     "option_check": "проверить настройки, Telegram и серверы и завершить работу",
     "option_demo": "показать бота без учётной записи и без сервера",
     "demo_running": "Демонстрация: {url}\nЗакончить: Ctrl+C",
-    "demo_in_telegram": "Демонстрация: серверы виртуальные, бот отвечает в Telegram. Закончить: Ctrl+C",
+    "demo_in_telegram": "Демонстрация: серверы виртуальные, бот отвечает в Telegram. Сообщения получат все из tg-users-id. Если ваш бот уже запущен, сначала завершите его: двое с одним токеном не работают. Закончить демонстрацию: Ctrl+C",
 }
