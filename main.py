@@ -20,10 +20,8 @@ from collections.abc import Callable
 try:
     from telebot import types
 except ModuleNotFoundError:
-    sys.exit(
-        "The libraries are missing. If they are in .venv, start main.py with the Python in there.\n"
-        f"If not, install them: {sys.executable} -m pip install -r requirements.txt"
-    )
+    install = f"{sys.executable} -m pip install -r requirements.txt"
+    sys.exit(f"The libraries are missing. Use the Python in .venv, or install them: {install}")
 
 import alerts
 import command_line
@@ -92,8 +90,7 @@ def on_button(action: str, of_server: bool = True):
 
 @bot.message_handler(func=lambda message: True, content_types=["text"])
 def receive_message(message: types.Message) -> None:
-    """Everything that people write; what comes in the name of a channel or a group has no
-    sender, or not one that could be listed."""
+    """Everything that people write. What a channel writes has no sender."""
     if message.from_user is None:
         return
     command = telegram_api.command_of(bot, message)

@@ -859,5 +859,5 @@ def test_without_the_libraries_the_command_that_installs_them_is_said(tmp_path):
     )
     assert ended.returncode == 1
     assert ended.stderr.strip().endswith(f"{sys.executable} -m pip install -r requirements.txt")
-    assert "start main.py with the Python in there" in ended.stderr
+    assert "Use the Python in .venv" in ended.stderr
     assert "Traceback" not in ended.stderr
