@@ -72,6 +72,8 @@ class Mailbox(threading.Thread):
             except Exception:  # whatever it was, the next alert must find its way
                 log.exception("an alert to %s could not be sent", self.chat_id)
                 del waiting[0]
+                if not waiting:
+                    self._missed_since = None
 
     def _take_waiting(self) -> list[Alert]:
         taken = []

@@ -37,6 +37,9 @@ def main(bot: telebot.TeleBot, run: Run) -> None:
         code = EXIT_OK
     except BrokenPipeError:  # nobody reads on: `--check | head`
         code = EXIT_FAILED
+    except Exception:  # a defect of ours: say it before the process ends
+        sys.excepthook(*sys.exc_info())
+        code = EXIT_FAILED
     logs.finish()
     # Not sys.exit: that would wait for requests which are still under way.
     os._exit(code)

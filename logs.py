@@ -67,13 +67,13 @@ class _File(logging.handlers.RotatingFileHandler):
 
     def doRollover(self) -> None:  # noqa: N802, logging's name
         self.stream.close()
+        self.stream = None  # whatever fails below, the next line opens the file again
         try:
-            os.rename(self.baseFilename, f"{self.baseFilename}.0")
-            os.rename(f"{self.baseFilename}.0", self.baseFilename)
+            os.replace(self.baseFilename, f"{self.baseFilename}.0")
+            os.replace(f"{self.baseFilename}.0", self.baseFilename)
+            super().doRollover()
         except OSError:
             self.stream = self._open()
-        else:
-            super().doRollover()
 
 
 _console: logging.handlers.QueueListener | None = None

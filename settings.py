@@ -512,13 +512,14 @@ class _Reader:
 
     def path(self, content: dict, key: str) -> Path | None:
         value = self.text(content, key, needed=False)
-        if self.is_mangled(value, key):
+        if self.is_mangled(content.get(key), key):
             return None
         return self.source.folder / value if value else None
 
-    def is_mangled(self, path: str, key: str) -> bool:
+    def is_mangled(self, path: object, key: str) -> bool:
         """Whether a path was written with single backslashes: JSON reads \\t as a tab."""
-        if re.search(r"[\b\t\n\f\r]", path) and "-----" not in path:  # else a pasted certificate
+        is_certificate = "-----" in str(path)  # the text itself was pasted instead of its path
+        if not is_certificate and re.search(r"[\b\t\n\f\r]", str(path).rstrip()):
             self.complain("backslash", key)
             return True
         return False
@@ -592,7 +593,7 @@ class _Reader:
         if not isinstance(value, str) or not value.strip():
             self.complain("certificate", f"{prefix}ssl_certificate", value)
             return True
-        if self.is_mangled(value.strip(), f"{prefix}ssl_certificate"):
+        if self.is_mangled(value, f"{prefix}ssl_certificate"):
             return True
         # A path pasted on Windows and used on Linux still finds its file.
         candidates = [self.source.folder / value, self.source.folder / value.replace("\\", "/")]

@@ -42,6 +42,8 @@ log = logging.getLogger("bot.telegram")
 
 # Whatever goes wrong between here and Telegram; ValueError: an answer that is not JSON.
 FAILURES = (requests.RequestException, apihelper.ApiException, ValueError)
+# What pyTelegramBotAPI raises over fields that it does not expect.
+UNREADABLE = (KeyError, TypeError, AttributeError)
 
 
 class TokenRefused(Exception):
@@ -77,7 +79,7 @@ class _Bot(telebot.TeleBot):
 def _read_update(fields: dict) -> types.Update:
     try:
         return types.Update.de_json(fields)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         log.warning("an update of Telegram cannot be read: %r", error)
         return types.Update.de_json({"update_id": fields["update_id"]})
 
@@ -169,7 +171,8 @@ class _Sender:
         """Return how long to wait before this request is sent again, None if not at all."""
         status = response.status_code
         if is_poll:
-            self.unauthorized_polls = self.unauthorized_polls + 1 if status == 401 else 0
+            is_refused = status == 401 and _is_telegrams(response)  # and not a portal's own 401
+            self.unauthorized_polls = self.unauthorized_polls + 1 if is_refused else 0
         if status == 409 and is_poll:
             self.note_refusal("409 Conflict: another copy of this bot is running; stop one of them")
             return RETRY_S
@@ -226,7 +229,7 @@ def asked_wait_s(answer: dict) -> float:
     """How long Telegram asks to wait, in its decoded answer."""
     parameters = answer.get("parameters")
     asked_s = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return asked_s if isinstance(asked_s, (int, float)) else RETRY_S
+    return asked_s if isinstance(asked_s, (int, float)) and asked_s > 0 else RETRY_S
 
 
 def describe(error: Exception) -> str:
@@ -316,13 +319,16 @@ def send(
     topic: int | None = None,
 ) -> None:
     """Send one message. Raises one of FAILURES."""
-    bot.send_message(
-        chat_id,
-        text,
-        reply_markup=keyboard,
-        message_thread_id=topic,
-        link_preview_options=NO_PREVIEW,
-    )
+    try:
+        bot.send_message(
+            chat_id,
+            text,
+            reply_markup=keyboard,
+            message_thread_id=topic,
+            link_preview_options=NO_PREVIEW,
+        )
+    except UNREADABLE as error:  # it was sent, and must not be sent again
+        log.warning("an answer of Telegram cannot be read: %r", error)
 
 
 def reply(bot: telebot.TeleBot, message: types.Message, text: str, keyboard=None) -> None:

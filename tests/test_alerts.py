@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 import pytest
+import telebot
 from telebot import apihelper
 
 import alerts
@@ -330,6 +331,29 @@ def test_alert_that_cannot_be_written_holds_up_no_other(mailbox, telegram, anna,
     mailbox.put(alerts.Alert(texts.several_alerts))
     anna.chat.wait_for("Several messages")
     assert f"an alert to {ANNA} could not be sent" in caplog.text
+
+
+def test_message_whose_answer_cannot_be_read_is_not_sent_again(
+    mailbox, telegram, anna, monkeypatch, caplog
+):
+    def fail(fields):
+        raise KeyError("date")
+
+    monkeypatch.setattr(telebot.types.Message, "de_json", fail)
+    telegram.come_back()
+    for number in range(6):
+        text = texts.Html(f"#{number}#")
+        mailbox.put(alerts.Alert(lambda text=text: text))
+    anna.chat.wait_for("#5#")
+    told = "".join(message.text for message in anna.chat.bot_messages)
+    assert re.findall(r"#(\d)#", told) == ["0", "1", "2", "3", "4", "5"]
+    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
+    assert "an answer of Telegram cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [None, [], {}, {"retry_after": 0}, {"retry_after": "9"}])
+def test_wait_that_telegram_does_not_name_is_a_wait_all_the_same(asked):
+    assert telegram_api.asked_wait_s({"parameters": asked}) == telegram_api.RETRY_S
 
 
 def test_alert_that_waited_over_midnight_says_of_which_day_it_is(

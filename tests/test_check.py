@@ -121,17 +121,21 @@ def test_telegram_out_of_reach_leads_to_the_proxy(check, telegram, new_server, s
     assert "pw" not in said
 
 
+@pytest.mark.parametrize("proxy", ["http://u:hunter2@127.0.0.1:1", "127.0.0.1:1", "http://[x"])
 def test_proxy_of_the_system_is_named_and_its_password_is_not(
-    check, monkeypatch, new_server, settings_for
+    check, monkeypatch, new_server, settings_for, proxy
 ):
     monkeypatch.setattr(conftest, "FOREIGN_VARIABLES", re.compile("(?!)"))
-    monkeypatch.setenv("HTTPS_PROXY", "http://u:hunter2@127.0.0.1:1")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
     settings = settings_for({"office": new_server().settings()})
     del settings["tg-api-url"]
     code, said = check(settings)
     assert code == 1
-    assert "[OK] Proxy for Telegram: 127.0.0.1" in said
-    assert "through the proxy (connection refused, the port is closed)" in said
+    host = "[x" if "[" in proxy else "127.0.0.1:1"
+    reason = "the connection failed" if "[" in proxy else "connection refused, the port is closed"
+    assert f"[OK] Proxy for Telegram: {host}\n" in said
+    assert f"through the proxy ({reason})" in said
+    assert "client_id and client_secret are right" in said
     assert "HTTPS_PROXY" in said
     assert "hunter2" not in said
 

@@ -738,6 +738,13 @@ def test_every_problem_that_the_code_can_find_was_tried_above():
     assert known <= constants
 
 
+@pytest.mark.parametrize("path", ["\temp.log", "\new.log", "C:\bot\new.log"])
+@pytest.mark.parametrize("key", ["log-file", "servers/office/ssl_certificate"])
+def test_single_backslashes_in_a_path_are_told(tmp_path, key, path):
+    [problem] = error_of(tmp_path, put(BASE, key, path)).problems
+    assert (problem.code, problem.key) == ("backslash", key.replace("/", "."))
+
+
 def test_all_problems_are_told_at_once(tmp_path):
     content = put(BASE, "tg-api-token", "")
     content = put(content, "tg-users-id", [])

@@ -244,6 +244,10 @@ def test_token_that_is_revoked_while_the_bot_runs_ends_it_with_a_sentence(
     telegram.push_update({})
     telegram.wait_until(lambda: fault.times == 0)
     telegram.wait_for_poll(PATIENCE_S)
+    fault = telegram.fail("getUpdates", 401, times=4, html=True)  # of a portal on the way
+    telegram.push_update({})
+    telegram.wait_until(lambda: fault.times == 0)
+    telegram.wait_for_poll(PATIENCE_S)
     assert not bot.has_ended
     telegram.fail("getUpdates", 401, times=1000)
     telegram.push_update({})
@@ -279,6 +283,25 @@ def test_menu_of_commands_that_telegram_refuses_keeps_nobody_from_the_bot(
     bot.wait_for_output("Telegram did not take the list of commands: 429 Too Many Requests")
     anna.send("/start")
     anna.chat.wait_for("Servers")
+
+
+NO_THREADS = """
+import threading
+start = threading.Thread.start
+def refuse(thread):
+    if thread.name.startswith("watcher of"):
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = refuse
+"""
+
+
+def test_bot_that_cannot_run_says_why(new_bot, new_server, settings_for, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(NO_THREADS, encoding="utf-8")
+    bot = new_bot(settings_for(office(new_server())))
+    bot.start(PYTHONPATH=str(tmp_path))
+    assert bot.process.wait(PATIENCE_S) == 1
+    assert "RuntimeError: can't start new thread" in bot.output
 
 
 @needs_signals
@@ -533,23 +556,26 @@ logs.finish()
     assert " 5999 " in files[0].read_text(encoding="utf-8").splitlines()[-1]
 
 
-def test_log_file_that_cannot_be_renamed_is_written_on(tmp_path):
-    """On Windows nobody can rename a file that somebody reads."""
+@pytest.mark.parametrize("function", ["replace", "rename"])
+def test_log_file_that_cannot_be_renamed_is_written_on(tmp_path, function):
+    """On Windows nobody can rename a file that somebody reads: the log itself (`replace`), or one
+    that was put aside (`rename`)."""
     code = """
-import logging, os, pathlib, logs
-rename = os.rename
+import logging, os, pathlib, sys, logs
+function = sys.argv[1]
+as_before = getattr(os, function)
 def refuse(source, target):
     raise PermissionError(13, "it is open")
-os.rename = refuse
+setattr(os, function, refuse)
 logs.start(lambda: [], pathlib.Path("bot.log"))
 log = logging.getLogger("bot")
 for number in range(2200):
     log.info("%s %s", number, "x" * 600)
-os.rename = rename
+setattr(os, function, as_before)
 log.info("2200 is put aside")
 logs.finish()
 """
-    run_script(tmp_path, code)
+    run_script(tmp_path, code, function)
     old = (tmp_path / "bot.log.1").read_text(encoding="utf-8").splitlines()
     assert [int(line.split()[3]) for line in old] == list(range(2200))
     new = (tmp_path / "bot.log").read_text(encoding="utf-8").splitlines()

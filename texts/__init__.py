@@ -566,10 +566,10 @@ def problem(one) -> str:
 
 
 def python() -> str:
-    """The Python that runs this, as people write it in this folder: .venv/bin/python."""
+    """The Python that runs this, as people write it in the folder of main.py."""
     try:
-        return str(Path(sys.executable).relative_to(Path.cwd()))
-    except (ValueError, OSError):
+        return str(Path(sys.executable or "").relative_to(Path(__file__).parent.parent))
+    except ValueError:  # it is not in that folder, as .venv/bin/python would be
         return "python"
 
 
