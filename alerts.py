@@ -19,8 +19,8 @@ from telebot.types import InlineKeyboardMarkup
 
 import keyboards
 import status_watcher
-import telegram_api
 import texts
+from lib import telegram
 from status_watcher import StateChange, Watcher
 from trueconf_api import STOPPED, UP, WEB_ONLY, Forgotten, Server
 
@@ -89,12 +89,12 @@ class Mailbox(threading.Thread):
         else:
             text, keyboard, rest = self._together(waiting)
         try:
-            telegram_api.send(self.bot, self.chat_id, text, keyboard)
+            telegram.send(self.bot, self.chat_id, text, keyboard)
             self._is_refused = False
         except ApiTelegramException as error:
             if not self._is_final(error):
                 return waiting
-        except telegram_api.FAILURES:
+        except telegram.FAILURES:
             self._wait_for_telegram()
             return waiting
         if not rest:
@@ -103,29 +103,29 @@ class Mailbox(threading.Thread):
 
     def _is_final(self, error: ApiTelegramException) -> bool:
         """Whether Telegram will not take this message later either; waits if it will."""
-        new_id = telegram_api.new_chat_id(error)
+        new_id = telegram.new_chat_id(error)
         if new_id:
             self._moved(self.chat_id, new_id)
             self.chat_id = new_id
             return False
         if error.error_code in (401, 404, 429) or error.error_code >= 500:
-            asked_s = telegram_api.asked_wait_s(error.result_json)
-            time.sleep(max(asked_s, telegram_api.LONGEST_WAIT_S))
+            asked_s = telegram.asked_wait_s(error.result_json)
+            time.sleep(max(asked_s, telegram.LONGEST_WAIT_S))
             return False
         if not self._is_refused:
-            log.warning("%s gets no alerts: %s", self.chat_id, telegram_api.describe(error))
+            log.warning("%s gets no alerts: %s", self.chat_id, telegram.describe(error))
         self._is_refused = True
         return True
 
     def _wait_for_telegram(self) -> None:
         """Wait until Telegram answers, then until it is clear how the servers are."""
-        self._missed_since = self._missed_since or telegram_api.silent_since() or time.time()
+        self._missed_since = self._missed_since or telegram.silent_since() or time.time()
         while True:
             time.sleep(PROBE_S)
             try:
                 self.bot.get_me()
                 break
-            except telegram_api.FAILURES:
+            except telegram.FAILURES:
                 continue
         status_watcher.settle(self._watchers, SETTLE_LIMIT_S)
 

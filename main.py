@@ -26,12 +26,11 @@ except ModuleNotFoundError:
 import alerts
 import command_line
 import keyboards
-import settings
 import stopping
-import telegram_api
 import texts
 import trueconf_api
 from keyboards import NO_PRESS, Press, key_of
+from lib import settings, telegram
 from status_watcher import Watcher
 from trueconf_api import Server, TrueConfError
 
@@ -40,7 +39,7 @@ SAVE_EVERY_S = 0.5
 REMIND_IN_S = 3600
 
 log = logging.getLogger("bot")
-bot = telegram_api.new_bot()
+bot = telegram.new_bot()
 
 # Filled by run(), in the order of the settings.
 config: settings.Settings
@@ -52,9 +51,9 @@ watchers: dict[str, Watcher] = {}  # key_of(name) -> watcher
 def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) -> None:
     """Show a screen: in place of the one whose button was pressed, or as a new message."""
     if isinstance(target, types.CallbackQuery):
-        telegram_api.edit(bot, target, text, keyboard)
+        telegram.edit(bot, target, text, keyboard)
     else:
-        telegram_api.reply(bot, target, text, keyboard)
+        telegram.reply(bot, target, text, keyboard)
 
 
 # ------------------------------------------------------------ the gate
@@ -93,7 +92,7 @@ def receive_message(message: types.Message) -> None:
     """Everything that people write. What a channel writes has no sender."""
     if message.from_user is None:
         return
-    command = telegram_api.command_of(bot, message)
+    command = telegram.command_of(bot, message)
     if message.from_user.id not in config.users:
         refuse(message, command)
     elif command in COMMANDS:
@@ -120,7 +119,7 @@ def receive_press(call: types.CallbackQuery) -> None:
     try:
         popup = handle_press(call)
     finally:
-        telegram_api.answer(bot, call, popup)
+        telegram.answer(bot, call, popup)
 
 
 def handle_press(call: types.CallbackQuery) -> str | None:
@@ -283,7 +282,7 @@ def stop(call, server: Server, press: Press) -> None:
     if press.action == "stop_all" and not results:
         ask_stop_all(call, server, press, has_changed=True)
         return
-    announcer.tell_stopped(server, results, who, not_to=telegram_api.seen_by(call))
+    announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
     show(call, texts.stop_result(server, results), keyboards.back_to_list(server, press))
 
 
@@ -294,7 +293,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     """Run the bot until Ctrl+C, or until the system ends it. Raises TokenRefused."""
     global config, announcer
     config = loaded
-    telegram_api.connect(bot, config.token, config.api_url, config.proxy)
+    telegram.connect(bot, config.token, config.api_url, config.proxy)
     announcer = alerts.Announcer(bot, config.users, config.move_user, watchers.values())
     for position, server in enumerate(config.servers.values()):
         key = key_of(server.name)
@@ -304,7 +303,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
         watcher.start()
 
     commands = [types.BotCommand(name, texts.popup(f"command_{name}")) for name in COMMANDS]
-    polling = telegram_api.Polling(bot, commands)
+    polling = telegram.Polling(bot, commands)
     polling.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
         config.save()
@@ -313,7 +312,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     for watcher in watchers.values():
         watcher.stop()
     if polling.is_token_refused:
-        raise telegram_api.TokenRefused
+        raise telegram.TokenRefused
 
 
 if __name__ == "__main__":

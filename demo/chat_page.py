@@ -14,7 +14,7 @@ import secrets
 import time
 from pathlib import Path
 
-from demo.telegram_server import ConnectionCut, Reply, TelegramServer
+from demo.telegram.server import ConnectionCut, Reply, TelegramServer
 from demo.words import PAGE
 
 HTML_FILE = Path(__file__).with_name("chat.html")

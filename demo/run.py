@@ -18,8 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo import certificates
 from demo.chat_page import VISITOR_ID, ChatPage
+from demo.trueconf import certificates
 from demo.world import World
 
 TELEGRAM_KEYS = ("tg-api-token", "tg-users-id", "tg-api-url", "tg-proxy")

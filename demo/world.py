@@ -13,7 +13,7 @@ import random
 import threading
 from dataclasses import dataclass, field
 
-from demo.trueconf_server import Conference, Person, TrueConfServer, openssl_is_here
+from demo.trueconf.server import Conference, Person, TrueConfServer, openssl_is_here
 from demo.words import WORLD
 
 HOUR_S = 3600

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.telegram_server import TelegramServer
-from demo.trueconf_server import TrueConfServer
+from demo.telegram.server import TelegramServer
+from demo.trueconf.server import TrueConfServer
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30

@@ -10,7 +10,7 @@ import telebot
 from telebot import apihelper
 
 import alerts
-import telegram_api
+import lib.telegram
 import texts
 from status_watcher import StateChange
 from tests.conftest import ANNA, BORIS, TOKEN, open_menu, press, shows_moment, wait_until
@@ -211,8 +211,8 @@ def mailbox(telegram, anna, monkeypatch):
     for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
         monkeypatch.setattr(apihelper, name, None)
     monkeypatch.setattr(texts, "_language", "en")
-    bot = telegram_api.new_bot()
-    telegram_api.connect(bot, TOKEN, telegram.url)
+    bot = lib.telegram.new_bot()
+    lib.telegram.connect(bot, TOKEN, telegram.url)
     telegram.go_down()
     mailbox = WatchedMailbox(bot, ANNA, [], print)
     mailbox.start()
@@ -224,7 +224,7 @@ def mailbox(telegram, anna, monkeypatch):
 
 def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, anna, monkeypatch):
     """Also one that is too long for a press to wait for."""
-    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
     telegram.come_back()
     telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
     mailbox.put(alerts.Alert(texts.several_alerts))
@@ -276,7 +276,7 @@ def test_server_that_fails_long_after_telegram_was_not_cut_off_with_it(
     mailbox, telegram, anna, monkeypatch
 ):
     """Where Telegram is blocked for hours, a server may fail meanwhile all by itself."""
-    with pytest.raises(telegram_api.FAILURES):
+    with pytest.raises(lib.telegram.FAILURES):
         mailbox.bot.get_me()
     blocked_at = time.time() - 600
     monkeypatch.setattr(apihelper.CUSTOM_REQUEST_SENDER.__self__, "failing_since", blocked_at)
@@ -310,7 +310,7 @@ def test_message_that_is_refused_in_the_middle_of_many_repeats_none(
     mailbox, telegram, anna, monkeypatch
 ):
     """What does not fit into one message comes in several, each of them once."""
-    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
     wait_asked = {"retry_after": 1}
     telegram.fail(
         "sendMessage", 429, parameters=wait_asked, when=lambda fields: "#2#" in fields["text"]
@@ -353,7 +353,7 @@ def test_message_whose_answer_cannot_be_read_is_not_sent_again(
 
 @pytest.mark.parametrize("asked", [None, [], {}, {"retry_after": 0}, {"retry_after": "9"}])
 def test_wait_that_telegram_does_not_name_is_a_wait_all_the_same(asked):
-    assert telegram_api.asked_wait_s({"parameters": asked}) == telegram_api.RETRY_S
+    assert lib.telegram.asked_wait_s({"parameters": asked}) == lib.telegram.RETRY_S
 
 
 def test_alert_that_waited_over_midnight_says_of_which_day_it_is(

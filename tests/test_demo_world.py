@@ -6,10 +6,10 @@ import pytest
 import requests
 
 import trueconf_api
-from demo.trueconf_server import openssl_is_here
+from demo.trueconf.server import openssl_is_here
 from demo.words import PAGE, WORLD
 from demo.world import PLAN, World
-from settings import LANGUAGES
+from lib.settings import LANGUAGES
 from trueconf_api import Server
 
 HOUR_S = 3600

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import pytest
 
-import settings
-from demo.telegram_server import TelegramServer
-from demo.trueconf_server import TrueConfServer, openssl_is_here
+from demo.telegram.server import TelegramServer
+from demo.trueconf.server import TrueConfServer, openssl_is_here
 from keyboards import Press, key_of, pack, unpack
+from lib import settings
 from status_watcher import Watcher
 from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, clean_environment
 from tests.conftest import wait_until as wait_for

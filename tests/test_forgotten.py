@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from demo.trueconf_server import FOUR_SCOPES
+from demo.trueconf.server import FOUR_SCOPES
 from keyboards import key_of
 from tests.conftest import ANNA, open_menu, press, wait_until
 

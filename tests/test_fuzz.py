@@ -19,13 +19,13 @@ from hypothesis import settings as tried
 from hypothesis import strategies as some
 
 import keyboards
-import settings
 import texts
 import trueconf_api
-from demo import telegram_checks
-from demo.telegram_html import parse, utf16_length
-from demo.trueconf_server import openssl_is_here
+from demo.telegram import checks
+from demo.telegram.html import parse, utf16_length
+from demo.trueconf.server import openssl_is_here
 from keyboards import Press, key_of, pack, unpack
+from lib import settings
 from tests.conftest import PATIENCE_S, TOKEN, wait_until
 from trueconf_api import Server, TrueConfError
 
@@ -284,7 +284,7 @@ def check_message(text: str, keyboard=None) -> None:
     if keyboard is not None:
         markup = keyboard.to_json()
         markup.encode()
-        telegram_checks.keyboard_rows(telegram_checks.Parameters(reply_markup=markup))
+        checks.keyboard_rows(checks.Parameters(reply_markup=markup))
 
 
 def check_lists(server, running, found) -> None:

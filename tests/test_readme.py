@@ -137,9 +137,9 @@ def test_the_commands_of_the_readme_work_in_a_fresh_copy(tmp_path, telegram, ann
     }
     done = []
     for command in commands("README.md"):
-        if command.startswith(("pipx", "poetry")) or "tests.benchmark" in command:
+        if command.startswith(("pipx", "poetry")) or "tests.laboratory.benchmark" in command:
             continue
-        if "tests.soak" in command:
+        if "tests.laboratory.soak" in command:
             continue
         if command.endswith(("--demo", "main.py")):
             is_demo = command.endswith("--demo")

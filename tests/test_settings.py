@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import settings
 import texts
-from settings import SettingsError
+from lib import settings
+from lib.settings import SettingsError
 from tests.conftest import ROOT, TOKEN, clean_environment
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
@@ -727,7 +727,7 @@ def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
 
 
 def test_every_problem_that_the_code_can_find_was_tried_above():
-    tree = ast.parse((ROOT / "settings.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "lib" / "settings.py").read_text(encoding="utf-8"))
     constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     tried = (
         {code for _, _, code, *_ in WRONG} | set(FILES) | {"unreadable", "no_file", "hidden_ending"}
@@ -1169,7 +1169,7 @@ def test_settings_of_the_environment_are_saved_there(tmp_path, monkeypatch):
 def test_cyrillic_environment_is_read_and_saved_in_any_locale(tmp_path):
     """Without a locale Python decodes the environment as ASCII."""
     code = (
-        "import os, settings\n"
+        "import os\nfrom lib import settings\n"
         "loaded = settings.load()\n"
         "loaded.servers['Сервер 3'].save(('access_token',), 'new')\n"
         "loaded.save()\n"
@@ -1360,7 +1360,7 @@ def test_change_that_comes_during_a_save_is_not_lost(tmp_path, monkeypatch):
 # Forks, as 200 starts of Python would take minutes. Argument: the settings file.
 KILLER = """
 import json, os, pathlib, signal, sys, time
-import settings
+from lib import settings
 
 file = pathlib.Path(sys.argv[1])
 most_litter = 0
@@ -1414,7 +1414,7 @@ def test_killed_at_each_step_of_a_save_the_file_is_whole(tmp_path, name, event):
     (tmp_path / name).write_text(text, encoding="utf-8")
     code = f"""
 import os, pathlib, signal, sys
-import settings
+from lib import settings
 
 def kill_before(event, arguments):
     if event == {event!r} and ".bot-" in str(arguments[0]):

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from telebot import apihelper
 
-import telegram_api
+import lib.telegram
 import texts
-from demo.telegram_server import TelegramServer
+from demo.telegram.server import TelegramServer
 from tests.conftest import (
     ANNA,
     PATIENCE_S,
@@ -38,6 +38,7 @@ CONSOLES = {
     "ascii": {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
 }
 MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
+FOLDERS = ("lib", "texts", "demo", "demo/telegram", "demo/trueconf")
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 
 
@@ -262,12 +263,12 @@ def test_wait_of_any_length_that_telegram_asks_for_at_the_start_is_kept(telegram
     """Also one that is too long for a press to wait for."""
     for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
         monkeypatch.setattr(apihelper, name, None)
-    monkeypatch.setattr(telegram_api, "LONGEST_WAIT_S", 0)
+    monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
     for method in ("getMe", "deleteWebhook"):
         telegram.fail(method, 429, parameters={"retry_after": 4})
-    bot = telegram_api.new_bot()
-    telegram_api.connect(bot, TOKEN, telegram.url)
-    telegram_api.log_in(bot, [])
+    bot = lib.telegram.new_bot()
+    lib.telegram.connect(bot, TOKEN, telegram.url)
+    lib.telegram.log_in(bot, [])
     for method in ("getMe", "deleteWebhook"):
         refused, taken = [call for call in telegram.calls if call.method == method]
         assert (refused.status, taken.status) == (429, 200)
@@ -540,7 +541,8 @@ def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> st
 
 def test_log_file_of_1_mb_is_put_aside_and_three_are_kept(tmp_path):
     code = """
-import logging, pathlib, logs
+import logging, pathlib
+from lib import logs
 logs.start(lambda: [], pathlib.Path("bot.log"))
 log = logging.getLogger("bot")
 for number in range(6000):
@@ -561,7 +563,8 @@ def test_log_file_that_cannot_be_renamed_is_written_on(tmp_path, function):
     """On Windows nobody can rename a file that somebody reads: the log itself (`replace`), or one
     that was put aside (`rename`)."""
     code = """
-import logging, os, pathlib, sys, logs
+import logging, os, pathlib, sys
+from lib import logs
 function = sys.argv[1]
 as_before = getattr(os, function)
 def refuse(source, target):
@@ -590,7 +593,9 @@ SECRETS = {
 }
 SAY_EVERYTHING = """
 import json, logging, pathlib, sys, threading
-import logs, settings, texts
+import texts
+from lib import settings
+from lib import logs
 
 loaded = settings.load(sys.argv[1])
 logs.start(loaded.secrets, pathlib.Path("bot.log"))
@@ -657,7 +662,7 @@ def test_no_secret_is_logged_whatever_holds_it(tmp_path):
 
 
 def test_short_password_does_not_blank_out_the_log():
-    import logs
+    from lib import logs
 
     assert logs.mask("at 12:01 the server a answers", ["", "1", "a"]) == (
         "at 12:01 the server a answers"
@@ -665,7 +670,7 @@ def test_short_password_does_not_blank_out_the_log():
 
 
 def test_secret_that_begins_with_another_is_masked_as_a_whole():
-    import logs
+    from lib import logs
 
     assert logs.mask("secret-and-more", ["secret", "secret-and-more"]) == "***"
 
@@ -673,7 +678,8 @@ def test_secret_that_begins_with_another_is_masked_as_a_whole():
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_full_disk_prints_no_tracebacks(tmp_path):
     code = """
-import logging, pathlib, logs
+import logging, pathlib
+from lib import logs
 logs.start(lambda: [], pathlib.Path("/dev/full"))
 log = logging.getLogger("bot")
 log.info("one line")
@@ -764,8 +770,8 @@ assert threading.active_count() == 1
 def test_importing_a_module_reads_no_file_contacts_nobody_and_starts_no_thread(project):
     for name in ("settings.json", ".env"):
         (project / name).write_text("broken", encoding="utf-8")
-    names = MODULES + [f"texts.{language}" for language in texts.LANGUAGES]
-    names += [f"demo.{path.stem}" for path in (project / "demo").glob("[a-z]*.py")]
+    paths = [path for folder in FOLDERS for path in (project / folder).glob("[a-z]*.py")]
+    names = MODULES + [".".join(path.relative_to(project).with_suffix("").parts) for path in paths]
     command = [sys.executable, "-c", WATCH_IMPORTS, str(project), *names]
     run = subprocess.run(
         command, env=clean_environment(), capture_output=True, text=True, timeout=60
@@ -795,13 +801,15 @@ def source_files(*folders: str) -> list[Path]:
 
 
 MAY_IMPORT = {
-    "trueconf_api.py": {"requests", "urllib3"},
-    "settings.py": {"dotenv", "trueconf_api"},
-    "logs.py": set(),
+    "trueconf_api.py": {"lib.trueconf_client"},
     "keyboards.py": {"telebot.types", "texts"},
     "status_watcher.py": {"trueconf_api"},
     "texts/__init__.py": {"texts", "trueconf_api"},
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
+    "lib/logs.py": set(),
+    "lib/settings.py": {"dotenv", "lib"},
+    "lib/telegram.py": {"requests", "telebot"},
+    "lib/trueconf_client.py": {"requests", "urllib3"},
 }
 
 
@@ -817,12 +825,12 @@ def test_modules_import_only_what_they_may(name):
 
 
 def test_nothing_imports_main():
-    for path in source_files(".", "texts", "demo"):
+    for path in source_files(".", *FOLDERS):
         assert not {one for one in imported(parsed(path)) if one.partition(".")[0] == "main"}, path
 
 
 def test_only_the_demo_needs_the_demo():
-    for path in source_files(".", "texts"):
+    for path in source_files(".", "lib", "texts"):
         tree = parsed(path)
         tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
         assert not {one for one in imported(tree) if one.partition(".")[0] == "demo"}, path
@@ -832,7 +840,7 @@ def test_every_file_is_opened_with_an_encoding():
     """Without one Russian Windows takes cp1251."""
     needing = ("open", "read_text", "write_text", "FileHandler", "RotatingFileHandler", "fdopen")
     found = []
-    for path in source_files(".", "texts", "demo"):
+    for path in source_files(".", *FOLDERS):
         for call in ast.walk(parsed(path)):
             if not isinstance(call, ast.Call):
                 continue
@@ -850,7 +858,7 @@ def test_every_file_is_opened_with_an_encoding():
 
 
 def test_no_cyrillic_outside_the_texts():
-    for path in source_files("."):
+    for path in source_files(".", "lib"):
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [number for number, line in enumerate(lines, 1) if re.search("[а-яё]", line, re.I)]
         assert found == [], path.name

@@ -14,7 +14,7 @@ import telebot
 from telebot import apihelper
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
-from demo.telegram_server import TelegramServer
+from demo.telegram.server import TelegramServer
 
 MENU = {"inline_keyboard": [[{"text": "Moscow", "callback_data": "server|1"}]]}
 

@@ -14,10 +14,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import keyboards
+import lib.trueconf_client
 import texts
 import trueconf_api
-from demo import telegram_html
-from demo.telegram_html import utf16_length
+from demo.telegram import html as telegram_html
+from demo.telegram.html import utf16_length
 from keyboards import Press
 from tests.conftest import ROOT
 from texts import LANGUAGES, Html
@@ -151,7 +152,11 @@ def test_letters_are_put_together_the_usual_way():
 
 # ---------------------------------------------------------------- which words are used
 
-CODE = [*sorted(ROOT.glob("*.py")), ROOT / "texts" / "__init__.py"]
+CODE = [
+    *sorted(ROOT.glob("*.py")),
+    *sorted((ROOT / "lib").glob("*.py")),
+    ROOT / "texts" / "__init__.py",
+]
 # What takes the key of a text: as it is called, and which argument the key is.
 TAKERS = {"t": 0, "count": 0, "popup": 0, "_label": 0, "_heading": 1, "_overview_part": 1}
 TAKERS_OF_AN_OBJECT = {"texts": ("t", "count", "popup"), "report": ("ok", "bad"), "self": ()}
@@ -255,10 +260,11 @@ OTHER_REASONS = {
 
 def raised_reasons() -> set[str]:
     """The reasons that trueconf_api.py gives to its errors."""
-    tree = ast.parse((ROOT / "trueconf_api.py").read_text(encoding="utf-8"))
+    files = [ROOT / "trueconf_api.py", *(ROOT / "lib").glob("trueconf_*.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     errors = {"ServerUnreachable", "AccessRefused", "PermissionMissing", "NotFound", "BadAnswer"}
     found = set()
-    for call in ast.walk(tree):
+    for call in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") in errors:
             found |= {node.value for node in ast.walk(call.args[1]) if is_text(node)}
     return found
@@ -269,8 +275,8 @@ def is_text(node: ast.AST) -> bool:
 
 
 def test_the_lists_of_reasons_here_are_complete():
-    tables = {reason for _, reason in trueconf_api._REASONS}
-    tables |= set(trueconf_api._CERTIFICATE_REASONS.values())
+    tables = {reason for _, reason in lib.trueconf_client._REASONS}
+    tables |= set(lib.trueconf_client._CERTIFICATE_REASONS.values())
     assert {"refused", "timed_out", "no_route", "ca_file", "failed"} <= set(SILENCES)
     assert tables <= set(SILENCES)
     assert raised_reasons() <= {*SILENCES, *OTHER_REASONS}

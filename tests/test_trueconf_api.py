@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 import pytest
 
+import lib.trueconf_client
 import trueconf_api
-from demo.trueconf_server import FOUR_SCOPES, MISSING, Person, TrueConfServer, openssl_is_here
+from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer, openssl_is_here
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
@@ -948,8 +949,8 @@ def test_version_of_the_settings_is_asked_for(simulator, version):
 def test_answer_that_cannot_be_used_is_an_error_and_no_zero(
     simulator, server, monkeypatch, fault, details, expected
 ):
-    monkeypatch.setattr(trueconf_api, "READ_LIMIT_S", 1)
-    monkeypatch.setattr(trueconf_api, "PRESS_LIMIT_S", 2)
+    monkeypatch.setattr(lib.trueconf_client, "READ_LIMIT_S", 1)
+    monkeypatch.setattr(lib.trueconf_client, "PRESS_LIMIT_S", 2)
     get_online(server)
     simulator.break_path("users", fault, **details)
     with pytest.raises(trueconf_api.TrueConfError) as error:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from demo.trueconf_server import (
+from demo.trueconf.server import (
     FOUR_SCOPES,
     MISSING,
     Person,
@@ -505,7 +505,7 @@ def test_plain_http_works_without_certificates():
 
 def test_no_file_is_left_behind():
     program = (
-        "from demo.trueconf_server import TrueConfServer\n"
+        "from demo.trueconf.server import TrueConfServer\n"
         "with TrueConfServer() as server: print(server.ca_file)"
     )
     done = subprocess.run(

@@ -24,9 +24,9 @@ from urllib.parse import unquote, urlsplit
 import dotenv
 from dotenv.parser import parse_stream
 
-from trueconf_api import Server
+from lib.trueconf_client import Server
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent.parent
 LANGUAGES = ("ru", "en", "de", "es")
 REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
 DAY_S = 86400

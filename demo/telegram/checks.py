@@ -1,15 +1,15 @@
 """What the simulated Telegram checks: parameters of a call, texts, keyboards and commands.
 
 Each check raises an ApiError with Telegram's own words. What the methods do with what passed
-stands in `telegram_server`.
+stands in `server`.
 """
 
 import json
 import re
 from urllib.parse import parse_qsl
 
-from demo.telegram_html import CannotParse, FormattedText, checked_link, finished, parse
-from demo.telegram_html import utf16_length as length_of
+from demo.telegram.html import CannotParse, FormattedText, checked_link, finished, parse
+from demo.telegram.html import utf16_length as length_of
 
 MAX_TEXT = 4096
 MAX_MARKUP_BYTES = 10240

@@ -14,11 +14,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from demo import certificates
-from demo.certificates import openssl_is_here
-from demo.trueconf_endpoints import IN_CONFERENCE, MISSING, MODERATOR_ROLE, find_target, respond
-from demo.trueconf_faults import FAULTS, Exchange
-from demo.trueconf_wire import HOST, Connection, Door, Request
+from demo.trueconf import certificates
+from demo.trueconf.certificates import openssl_is_here
+from demo.trueconf.endpoints import IN_CONFERENCE, MISSING, MODERATOR_ROLE, find_target, respond
+from demo.trueconf.faults import FAULTS, Exchange
+from demo.trueconf.wire import HOST, Connection, Door, Request
 
 __all__ = [
     "FOUR_SCOPES",

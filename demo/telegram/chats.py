@@ -14,9 +14,9 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from demo.telegram_checks import ApiError, bad_request
-from demo.telegram_html import FormattedText
-from demo.telegram_html import utf16_length as length_of
+from demo.telegram.checks import ApiError, bad_request
+from demo.telegram.html import FormattedText
+from demo.telegram.html import utf16_length as length_of
 
 BURST, GROUP_MESSAGES_A_MINUTE = 5, 20
 COMMAND_IN_TEXT = re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@\w+)?(?!\w)")

@@ -30,8 +30,8 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
 
-from demo.telegram_chats import Group, Message, Person, Press
-from demo.telegram_checks import (
+from demo.telegram.chats import Group, Message, Person, Press
+from demo.telegram.checks import (
     ApiError,
     Parameters,
     bad_request,
@@ -40,8 +40,8 @@ from demo.telegram_checks import (
     keyboard_rows,
     parameters_from,
 )
-from demo.telegram_html import FormattedText
-from demo.telegram_html import utf16_length as length_of
+from demo.telegram.html import FormattedText
+from demo.telegram.html import utf16_length as length_of
 
 DEFAULT_TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 MAX_URI = 8192

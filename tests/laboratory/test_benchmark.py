@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmark import Screen, lateness, table
+from tests.laboratory.benchmark import Screen, lateness, table
 
 
 def measured(**more) -> Screen:

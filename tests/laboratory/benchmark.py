@@ -1,6 +1,6 @@
 """Measures the bot: what a press costs, and how many servers one bot can watch.
 
-    python -m tests.benchmark [--short] [--round-trip MS] [--only PART]
+    python -m tests.laboratory.benchmark [--short] [--round-trip MS] [--only PART]
 
 The real bot, the simulated TrueConf Servers and a bare client run in processes of their own; this
 one is Telegram and the person who presses. The network is modelled: one round trip for TCP, one
@@ -30,8 +30,8 @@ from urllib.parse import quote, urlencode
 
 import requests
 
-from demo.telegram_server import TelegramServer
-from demo.trueconf_server import Person, TrueConfServer
+from demo.telegram.server import TelegramServer
+from demo.trueconf.server import Person, TrueConfServer
 from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess, wait_until
 
 PARTS = ("start", "presses", "dead", "many")

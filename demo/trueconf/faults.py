@@ -7,7 +7,7 @@ Faults that call `right_answer()` do what was asked (a stop really stops) and sp
 import json
 from dataclasses import dataclass, replace
 
-from demo.trueconf_wire import Answer, Connection, HangUp, Request, error_answer
+from demo.trueconf.wire import Answer, Connection, HangUp, Request, error_answer
 
 REASONS = {
     400: "badRequest",

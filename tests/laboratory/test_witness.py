@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.conftest import ANNA, STRANGER, TOKEN, BotProcess, wait_until
-from tests.witness_front import Front, post
+from tests.laboratory.witness_front import Front, post
 
 PACKAGE = "telegram-test-api@4.2.1"
 INSTALL_LIMIT_S = 120

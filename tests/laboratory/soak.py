@@ -1,4 +1,4 @@
-"""The bot at work for a long time: `python -m tests.soak --minutes 60`.
+"""The bot at work for a long time: `python -m tests.laboratory.soak --minutes 60`.
 
 Fifty simulated servers go up and down at random while people press buttons. Each change of a
 server must be told once and in order, and nothing that did not happen; threads, memory and open
@@ -16,8 +16,8 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from demo.telegram_server import TelegramServer
-from demo.trueconf_server import TrueConfServer
+from demo.telegram.server import TelegramServer
+from demo.trueconf.server import TrueConfServer
 from keyboards import Press, key_of, pack
 from tests.conftest import PATIENCE_S, TOKEN, BotProcess
 

@@ -1,7 +1,7 @@
 """What the simulated TrueConf Server answers: its paths, permissions, parameters and JSON.
 
 Each endpoint is a function (server, request, *parts of the path) that returns the data for JSON or
-a whole Answer; `respond` finds it. The world that they read is in `trueconf_server`.
+a whole Answer; `respond` finds it. The world that they read is in `server`.
 """
 
 import html
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from demo.trueconf_wire import Answer, error_answer
+from demo.trueconf.wire import Answer, error_answer
 
 MISSING = object()  # as a field of a log row: leave the field out
 MODERATOR_ROLE = 2

@@ -1,0 +1,1 @@
+"""What is slow or measures: run by .ci/run, not by `python -m tests`."""
