@@ -22,6 +22,7 @@ import status_watcher
 import texts
 from lib import telegram
 from status_watcher import StateChange, Watcher
+from texts import screens
 from trueconf_api import STOPPED, UP, WEB_ONLY, Forgotten, Server
 
 ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
@@ -92,7 +93,7 @@ class Mailbox(threading.Thread):
             telegram.send(self.bot, self.chat_id, text, keyboard)
             self._is_refused = False
         except ApiTelegramException as error:
-            if not self._is_final(error):
+            if not self._deal_with(error):
                 return waiting
         except telegram.FAILURES:
             self._wait_for_telegram()
@@ -101,7 +102,7 @@ class Mailbox(threading.Thread):
             self._missed_since = None
         return rest
 
-    def _is_final(self, error: ApiTelegramException) -> bool:
+    def _deal_with(self, error: ApiTelegramException) -> bool:
         """Whether Telegram will not take this message later either; waits if it will."""
         new_id = telegram.new_chat_id(error)
         if new_id:
@@ -134,7 +135,7 @@ class Mailbox(threading.Thread):
     ) -> tuple[texts.Html, InlineKeyboardMarkup, list[Alert]]:
         """One message about as many of those that wait as fit into it, and what is left."""
         heading, rest = self._heading(waiting)
-        text, count = texts.pack_message(heading, (alert.write() for alert in rest))
+        text, count = screens.pack_message(heading, (alert.write() for alert in rest))
         told, rest = rest[:count], rest[count:]
         servers = {alert.server.name: alert.server for alert in told if alert.server}
         return text, keyboards.to_menus(list(servers.values())), rest
@@ -142,22 +143,22 @@ class Mailbox(threading.Thread):
     def _heading(self, waiting: list[Alert]) -> tuple[texts.Html, list[Alert]]:
         """What stands above, and which alerts are left to be told below it."""
         if self._missed_since is None:
-            return texts.several_alerts(), waiting
+            return screens.several_alerts(), waiting
         now = time.time()
         changes = [alert.change for alert in waiting if alert.change]
         if self._was_own_network(changes, now - self._missed_since):
             began = min(change.down_since or change.since for change in changes)
             ended = max(change.since for change in changes)
             count = len({change.server.name for change in changes})
-            heading = texts.own_network_alert(began, ended, count)
+            heading = screens.own_network_alert(began, ended, count)
             return heading, [alert for alert in waiting if not alert.change]
-        return texts.missed_alerts(self._missed_since, now), waiting
+        return screens.missed_alerts(self._missed_since, now), waiting
 
     def _was_own_network(self, changes: list[StateChange], outage_s: float) -> bool:
         """Whether every server that was up vanished together with Telegram and is back."""
         began_with_it = all(
             abs((change.down_since or change.since) - self._missed_since)
-            < CONFIRMED_WITHIN_S + change.server.check_interval_s
+            < CONFIRMED_WITHIN_S + change.server.look_interval_s
             for change in changes
         )
         # Where the web part answers, the network is there.
@@ -167,11 +168,11 @@ class Mailbox(threading.Thread):
         unaffected = [
             watcher
             for watcher in self._watchers
-            if watcher.server.is_checked
+            if watcher.server.is_monitored
             and watcher.server.name not in last_state
             and watcher.status is not None
             and watcher.status.state == UP
-            and watcher.server.check_interval_s < outage_s
+            and watcher.server.look_interval_s < outage_s
         ]
         is_over = set(last_state.values()) == {UP}
         was_told = UP in first_state.values()  # that it went down, so Telegram could be reached
@@ -201,25 +202,27 @@ class Announcer:
         """
         stopped = [conference for conference, result in results.items() if result == STOPPED]
         if stopped:
-            write = partial(texts.stopped_by, server, stopped, who)
+            write = partial(screens.stopped_by, server, stopped, who)
             self._tell_all(Alert(write, server=server), not_to)
 
     def tell_state(self, change: StateChange) -> None:
         """A server went down or came back."""
         server = change.server
         if change.down_since is not None:
-            write = partial(texts.recovery_alert, server, change.down_since, change.since)
+            write = partial(screens.recovery_alert, server, change.down_since, change.since)
         else:
-            write = partial(texts.state_alert, server, change.status, change.since, change.is_first)
+            write = partial(
+                screens.state_alert, server, change.status, change.since, change.is_first
+            )
         self._tell_all(Alert(write, keyboards.to_menus([server]), server, change))
 
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""
         if len(found) == 1:
-            write = partial(texts.forgotten_alert, server, found[0])
+            write = partial(screens.forgotten_alert, server, found[0])
             keyboard = keyboards.forgotten_alert(server, found[0].conference)
         else:
-            write = partial(texts.forgotten_list_alert, server, found)
+            write = partial(screens.forgotten_list_alert, server, found)
             keyboard = keyboards.forgotten_list_alert(server)
         self._tell_all(Alert(write, keyboard, server))
 

@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import telebot
 
 import texts
 import trueconf_api
 from lib import logs, settings, telegram
-from texts import popup
+from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
 CLOCK_LIMIT_S = 120
@@ -63,7 +64,7 @@ def _start(bot: telebot.TeleBot, run: Run) -> int:
     try:
         loaded = settings.load(arguments.settings)
     except settings.SettingsError as error:
-        print(texts.settings_error(error), file=sys.stderr)
+        print(settings_error(error), file=sys.stderr)
         return EXIT_SETTINGS
     texts.use(loaded.language)
     if arguments.check:
@@ -80,22 +81,41 @@ def _run(loaded: settings.Settings, run: Run) -> int:
     logs.start(loaded.secrets, loaded.log_file)
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
-        log.warning("%s", texts.problem(warning))
+        log.warning("%s", screens.problem(warning))
     try:
         run(loaded, lambda: bool(ending))
     except telegram.TokenRefused:
-        log.error("%s", texts.popup("token_refused"))
+        log.error("%s", texts.plain_text("token_refused"))
     loaded.save()
     return EXIT_OK if ending else EXIT_FAILED
 
 
 def _read_arguments() -> argparse.Namespace:
     texts.use(texts.system_language())
-    parser = argparse.ArgumentParser(description=texts.popup("command_line"))
-    parser.add_argument("--settings", metavar="PATH", help=texts.popup("option_settings"))
-    parser.add_argument("--check", action="store_true", help=texts.popup("option_check"))
-    parser.add_argument("--demo", action="store_true", help=texts.popup("option_demo"))
+    parser = argparse.ArgumentParser(description=texts.plain_text("command_line"))
+    parser.add_argument("--settings", metavar="PATH", help=texts.plain_text("option_settings"))
+    parser.add_argument("--check", action="store_true", help=texts.plain_text("option_check"))
+    parser.add_argument("--demo", action="store_true", help=texts.plain_text("option_demo"))
     return parser.parse_args()
+
+
+def python() -> str:
+    """The Python that runs this, as people write it in the folder of main.py."""
+    try:
+        return str(Path(sys.executable or "").relative_to(Path(__file__).resolve().parent))
+    except ValueError:  # it is not in that folder, as .venv/bin/python would be
+        return "python"
+
+
+def settings_error(error) -> str:
+    """All that is wrong with the settings, a `settings.SettingsError`, and the way on."""
+    texts.use(error.language or texts.system_language())
+    if not error.source:
+        where = "settings_none_replit" if "REPL_ID" in os.environ else "settings_none"
+        return texts.plain_text(where, python=python())
+    lines = [texts.plain(texts.words("settings_wrong", source=error.source))]
+    lines += [f"- {screens.problem(one)}" for one in error.problems]
+    return "\n".join([*lines, texts.plain(texts.words("settings_help_file"))])
 
 
 def _run_demo(path: str | None, run: Run) -> int:
@@ -106,7 +126,7 @@ def _run_demo(path: str | None, run: Run) -> int:
         own = settings.load(path)
     except settings.SettingsError as error:
         if path:
-            print(texts.settings_error(error), file=sys.stderr)
+            print(settings_error(error), file=sys.stderr)
             return EXIT_SETTINGS
         own = None
     language = own.language if own else texts.system_language()
@@ -114,10 +134,10 @@ def _run_demo(path: str | None, run: Run) -> int:
     played = demo.run.start(language, own.telegram_keys() if own else None)
     try:
         if played.address:
-            print(texts.popup("demo_running", url=played.address), flush=True)
+            print(texts.plain_text("demo_running", url=played.address), flush=True)
             played.open_page()
         else:
-            print(texts.popup("demo_in_telegram"), flush=True)
+            print(texts.plain_text("demo_in_telegram"), flush=True)
         # From its own folder: a .env beside main.py is about the real bot.
         return _run(settings.load(str(played.settings_file), played.folder), run)
     finally:
@@ -134,15 +154,15 @@ class _Report:
         self.is_well = True
 
     def ok(self, key: str, **values: object) -> None:
-        print(f"[OK] {popup(key, **values)}", flush=True)
+        print(f"[OK] {plain_text(key, **values)}", flush=True)
 
     def bad(self, key: str, **values: object) -> None:
         self.is_well = False
-        print(f"[!!] {popup(key, **values)}", flush=True)
+        print(f"[!!] {plain_text(key, **values)}", flush=True)
 
     def failed(self, error: TrueConfError) -> None:
         self.is_well = False
-        print(f"[!!] {texts.plain(texts.error_sentence(error))}", flush=True)
+        print(f"[!!] {texts.plain(screens.error_sentence(error))}", flush=True)
 
 
 def check(bot: telebot.TeleBot, loaded: settings.Settings) -> bool:
@@ -151,16 +171,16 @@ def check(bot: telebot.TeleBot, loaded: settings.Settings) -> bool:
     report = _Report()
     report.ok("check_settings", source=loaded.source.name)
     for warning in loaded.warnings:
-        print(f"[??] {texts.problem(warning)}")
+        print(f"[??] {screens.problem(warning)}")
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
     _check_telegram(report, bot, loaded)
     for server in loaded.servers.values():
-        print(f"\n{texts.cut(server.name, texts.LONGEST_NAME)} ({server.url})")
+        print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
         _check_server(report, server)
     print()
     if report.is_well:
-        report.ok("check_all_well", python=texts.python())
+        report.ok("check_all_well", python=python())
     else:
         report.bad("check_not_well")
     return report.is_well
@@ -178,7 +198,7 @@ def _check_telegram(report: _Report, bot, loaded: settings.Settings) -> None:
         return
     except telegram.FAILURES as error:
         key = "check_telegram_by_proxy" if proxy else "check_telegram_silent"
-        report.bad(key, reason=texts.reason_words(trueconf_api.reason_of(error)))
+        report.bad(key, reason=screens.reason_words(trueconf_api.reason_of(error)))
         return
     report.ok("check_telegram", name=name)
     for user, refusal in refusals.items():
@@ -218,7 +238,7 @@ def _check_service(report: _Report, server: Server) -> None:
         return
     status = trueconf_api.get_status(server)
     if status.reason:
-        reason = texts.reason_words(status.reason)
+        reason = screens.reason_words(status.reason)
         report.bad("check_service_silent", port=server.status_port, reason=reason)
     else:
         report.ok("check_service", port=server.status_port)
@@ -230,7 +250,7 @@ def _check_web(report: _Report, server: Server) -> bool:
     except TrueConfError as error:
         is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
         key = f"check_{error.reason}" if is_certificate else "check_web_silent"
-        report.bad(key, url=server.url, reason=texts.reason_of(error))
+        report.bad(key, url=server.url, reason=screens.reason_of(error))
         return False
     key = "check_web" if server.verify else "check_web_unchecked"
     if server.url.startswith("http://"):

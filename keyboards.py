@@ -15,7 +15,8 @@ from dataclasses import astuple, dataclass, replace
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 import texts
-from texts import LONGEST_LABEL, Page, cut, popup
+from texts import cut, plain_text, screens
+from texts.screens import LONGEST_LABEL, Page
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
@@ -23,7 +24,7 @@ CALLBACK_LIMIT = 64  # bytes, of Telegram
 
 @dataclass(frozen=True)
 class Press:
-    """What a pressed button says. `server` and `item` are keys made by `key_of`."""
+    """What a pressed button says. `server` and `item` are keys made by `short_id`."""
 
     action: str  # which handler of main.py
     server: str = ""
@@ -36,7 +37,7 @@ class Press:
 NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
 
 
-def key_of(name: str) -> str:
+def short_id(name: str) -> str:
     """Eight characters that stand for a name of any length."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return base64.urlsafe_b64encode(digest).decode()
@@ -76,18 +77,18 @@ def _keyboard(*rows: Sequence[InlineKeyboardButton]) -> InlineKeyboardMarkup:
 
 
 def _back(press: Press) -> list[InlineKeyboardButton]:
-    return [_button(popup("button_back"), press)]
+    return [_button(plain_text("button_back"), press)]
 
 
 def _refresh(press: Press) -> list[InlineKeyboardButton]:
-    return [_button(popup("button_refresh"), press)]
+    return [_button(plain_text("button_refresh"), press)]
 
 
 def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
     """◀ and ▶, as far as there are pages on that side."""
     sides = [("button_previous", page.number - 1), ("button_next", page.number + 1)]
     return [
-        _button(popup(key), replace(press, page=number))
+        _button(plain_text(key), replace(press, page=number))
         for key, number in sides
         if 0 <= number < page.total
     ]
@@ -100,12 +101,12 @@ def servers(page: Page) -> InlineKeyboardMarkup:
     """Two servers a row, with the last known state of each. `page.items`: Server objects."""
     buttons = []
     for server in page.items:
-        sign = texts.STATE_SIGNS[server.last_status.state if server.last_status else None]
+        sign = screens.STATE_SIGNS[server.last_status.state if server.last_status else None]
         label = f"{sign} {cut(server.name, LONGEST_LABEL)}".strip()
-        buttons.append(_button(label, Press("menu", key_of(server.name))))
+        buttons.append(_button(label, Press("menu", short_id(server.name))))
     rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
     has_several = page.total > 1 or len(page.items) > 1
-    all_servers = [_button(popup("button_all_servers"), Press("all"))] if has_several else []
+    all_servers = [_button(plain_text("button_all_servers"), Press("all"))] if has_several else []
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
 
 
@@ -115,37 +116,37 @@ def overviews(page: Page) -> InlineKeyboardMarkup:
 
 
 def menu(server) -> InlineKeyboardMarkup:
-    key = key_of(server.name)
+    key = short_id(server.name)
     screens = ("status", "conferences", "online", "forgotten")
-    rows = [[_button(popup(f"button_{screen}"), Press(screen, key))] for screen in screens]
+    rows = [[_button(plain_text(f"button_{screen}"), Press(screen, key))] for screen in screens]
     return _keyboard(*rows, _back(Press("servers", key)))
 
 
 def to_menus(servers: Sequence) -> InlineKeyboardMarkup:
     """Under an alert: on to the servers that it is about."""
     rows = [
-        [_button(cut(server.name, LONGEST_LABEL), Press("menu", key_of(server.name)))]
-        for server in servers[: texts.OVERVIEWS_A_PAGE]
+        [_button(cut(server.name, LONGEST_LABEL), Press("menu", short_id(server.name)))]
+        for server in servers[: screens.OVERVIEWS_A_PAGE]
     ]
     return _keyboard(*rows)
 
 
 def status(server) -> InlineKeyboardMarkup:
-    key = key_of(server.name)
-    action = "check_off" if server.is_checked else "check_on"
-    switch = _button(popup(f"button_{action}"), Press(action, key))
+    key = short_id(server.name)
+    action = "monitoring_off" if server.is_monitored else "monitoring_on"
+    switch = _button(plain_text(f"button_{action}"), Press(action, key))
     return _keyboard([switch], _refresh(Press("status", key)), _back(Press("menu", key)))
 
 
 def refresh_and_back(server, action: str) -> InlineKeyboardMarkup:
     """Enough for a screen that only shows something; `action` is the screen's own."""
-    key = key_of(server.name)
+    key = short_id(server.name)
     return _keyboard(_refresh(Press(action, key)), _back(Press("menu", key)))
 
 
 def conferences(server, page: Page) -> InlineKeyboardMarkup:
     """A Stop button for each conference that has an ID. `page.items`: Conference objects."""
-    key = key_of(server.name)
+    key = short_id(server.name)
     here = Press("conferences", key, page=page.number)
     stops = _stop_buttons(page, page.items, replace(here, action="ask_stop"))
     return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
@@ -156,15 +157,15 @@ def _stop_buttons(page: Page, conferences: Sequence, press: Press) -> list[list]
     rows = []
     for number, conference in enumerate(conferences, page.first):
         if conference.id and conference.session_id:
-            title = cut(texts.title(conference), LONGEST_LABEL)
-            label = popup("button_stop_entry", number=number, title=title)
-            rows.append([_button(label, replace(press, item=key_of(conference.session_id)))])
+            title = cut(screens.title(conference), LONGEST_LABEL)
+            label = plain_text("button_stop_entry", number=number, title=title)
+            rows.append([_button(label, replace(press, item=short_id(conference.session_id)))])
     return rows
 
 
 def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKeyboardMarkup:
     """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts."""
-    key = key_of(server.name)
+    key = short_id(server.name)
     ages = sorted({*AGES_MIN, server.forgotten_age_min})
     choices = [
         _button(_age_label(age, age == minutes), Press("forgotten", key, minutes=age))
@@ -175,15 +176,15 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
     stops = _stop_buttons(page, found, replace(here, action="ask_stop"))
     stop_all = []
     if certain_count > 1:
-        label = texts.plain(texts.count("button_stop_all", certain_count))
+        label = texts.plain(texts.plural("button_stop_all", certain_count))
         stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
-    action = "watch_off" if server.is_forgotten_watched else "watch_on"
+    action = "forgotten_alerts_off" if server.has_forgotten_alerts else "forgotten_alerts_on"
     return _keyboard(
         choices,
         *stops,
         stop_all,
         _turn(page, here),
-        [_button(popup(f"button_{action}"), replace(here, action=action))],
+        [_button(plain_text(f"button_{action}"), replace(here, action=action))],
         _refresh(here),
         _back(Press("menu", key)),
     )
@@ -191,7 +192,7 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
 
 def _age_label(minutes: int, is_chosen: bool) -> str:
     label = texts.age_choice(minutes)
-    return popup("button_chosen", text=label) if is_chosen else label
+    return plain_text("button_chosen", text=label) if is_chosen else label
 
 
 # ---------------------------------------------------------------- stopping
@@ -200,16 +201,16 @@ def _age_label(minutes: int, is_chosen: bool) -> str:
 def _list_of(server, press: Press) -> Press:
     """The list that the confirmation was reached from: Back leads there."""
     screen = "forgotten" if press.minutes else "conferences"
-    return Press(screen, key_of(server.name), page=press.page, minutes=press.minutes)
+    return Press(screen, short_id(server.name), page=press.page, minutes=press.minutes)
 
 
 def confirm(action: str, server, press: Press, item: str) -> InlineKeyboardMarkup:
     """`item` stands for what would be stopped. The confirmation is good for some minutes, so
     the button carries the time."""
     now = int(time.time())
-    yes = Press(action, key_of(server.name), item, press.page, press.minutes, now)
+    yes = Press(action, short_id(server.name), item, press.page, press.minutes, now)
     return _keyboard(
-        [_button(popup("button_confirm_stop"), yes, style="danger")],
+        [_button(plain_text("button_confirm_stop"), yes, style="danger")],
         _back(_list_of(server, press)),
     )
 
@@ -219,26 +220,29 @@ def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
 
 
 def forgotten_alert(server, conference) -> InlineKeyboardMarkup:
-    key, item = key_of(server.name), key_of(conference.session_id)
+    key, item = short_id(server.name), short_id(conference.session_id)
     ask_stop = Press("ask_stop", key, item, minutes=server.forgotten_age_min)
     return _keyboard(
-        [_button(popup("button_stop"), ask_stop)],
+        [_button(plain_text("button_stop"), ask_stop)],
         [
-            _button(popup("button_remind"), Press("remind", key, item)),
-            _button(popup("button_not_forgotten"), Press("not_forgotten", key, item)),
+            _button(plain_text("button_remind"), Press("remind", key, item)),
+            _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item)),
         ],
     )
 
 
 def forgotten_list_alert(server) -> InlineKeyboardMarkup:
-    press = Press("forgotten", key_of(server.name))
-    return _keyboard([_button(popup("button_forgotten"), press)])
+    press = Press("forgotten", short_id(server.name))
+    return _keyboard([_button(plain_text("button_forgotten"), press)])
 
 
 def error(server, press: Press) -> InlineKeyboardMarkup:
     """Under an error: try the same screen again, or go back to the server."""
-    back = _back(Press("menu", key_of(server.name)))
-    if press.action in ("watch_on", "watch_off"):  # that is done, only the list is missing
+    back = _back(Press("menu", short_id(server.name)))
+    if press.action in (
+        "forgotten_alerts_on",
+        "forgotten_alerts_off",
+    ):  # that is done, only the list is missing
         press = replace(press, action="forgotten")
     is_action = press.action in ("stop", "stop_all")
     return _keyboard(back) if is_action else _keyboard(_refresh(press), back)

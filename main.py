@@ -29,9 +29,10 @@ import keyboards
 import stopping
 import texts
 import trueconf_api
-from keyboards import NO_PRESS, Press, key_of
+from keyboards import NO_PRESS, Press, short_id
 from lib import settings, telegram
 from status_watcher import Watcher
+from texts import screens
 from trueconf_api import Server, TrueConfError
 
 STRANGER_PAUSE_S = 60
@@ -44,8 +45,8 @@ bot = telegram.new_bot()
 # Filled by run(), in the order of the settings.
 config: settings.Settings
 announcer: alerts.Announcer
-servers: dict[str, Server] = {}  # key_of(name) -> server
-watchers: dict[str, Watcher] = {}  # key_of(name) -> watcher
+servers: dict[str, Server] = {}  # short_id(name) -> server
+watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 
 
 def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) -> None:
@@ -109,7 +110,7 @@ def refuse(message: types.Message, command: str | None) -> None:
         log.warning("refused a message of %s", texts.person(user))
     if is_private and now - told_strangers.get(user.id, -STRANGER_PAUSE_S) >= STRANGER_PAUSE_S:
         told_strangers[user.id] = now
-        show(message, texts.t("stranger", id=user.id))
+        show(message, texts.words("stranger", id=user.id))
 
 
 @bot.callback_query_handler(func=lambda call: True)
@@ -126,19 +127,19 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     """Find out what was pressed, for which server, and do it. Returns the text of the pop-up."""
     if call.from_user.id not in config.users:
         log.warning("refused a press of %s", texts.person(call.from_user))
-        return texts.popup("stranger_popup", id=call.from_user.id)
+        return texts.plain_text("stranger_popup", id=call.from_user.id)
     press = keyboards.unpack(call.data) or NO_PRESS
     function, of_server = BUTTONS.get(press.action, (None, False))
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
-        return texts.popup("out_of_date")
+        return texts.plain_text("out_of_date")
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:
-        return texts.popup(refusal.key, who=refusal.who)
+        return texts.plain_text(refusal.key, who=refusal.who)
     except TrueConfError as error:
         log.warning("%s for %s: %s", press.action, texts.person(call.from_user), error)
-        show(call, texts.error(error), keyboards.error(error.server, press))
+        show(call, screens.error(error), keyboards.error(error.server, press))
 
 
 # ------------------------------------------------------------ commands and servers
@@ -149,55 +150,55 @@ def handle_press(call: types.CallbackQuery) -> str | None:
 def show_servers(target, server=None, press: Press = NO_PRESS) -> None:
     """One page of them; from a server's menu, the page that this server is on."""
     listed = list(servers.values())
-    number = listed.index(server) // texts.SERVERS_A_PAGE if server else press.page
-    page = texts.page_of(listed, number, texts.SERVERS_A_PAGE)
-    show(target, texts.servers(page), keyboards.servers(page))
+    number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
+    page = screens.page_of(listed, number, screens.SERVERS_A_PAGE)
+    show(target, screens.servers(page), keyboards.servers(page))
 
 
 @on_command("status")
 @on_button("all", of_server=False)
 def show_overviews(target, server=None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
-    page = texts.page_of(list(servers.values()), press.page, texts.OVERVIEWS_A_PAGE)
+    page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
     overviews = trueconf_api.get_overviews(page.items)
-    show(target, texts.overviews(page, overviews), keyboards.overviews(page))
+    show(target, screens.overviews(page, overviews), keyboards.overviews(page))
 
 
 @on_command("id")
 def send_id(message: types.Message) -> None:
-    show(message, texts.ids(message.from_user.id, message.chat.id))
+    show(message, screens.ids(message.from_user.id, message.chat.id))
 
 
 @on_command("help")
 def send_help(message: types.Message) -> None:
-    show(message, texts.t("help"))
+    show(message, texts.words("help"))
 
 
 @on_button("menu")
 def show_menu(call, server: Server, press: Press) -> None:
-    show(call, texts.menu(server), keyboards.menu(server))
+    show(call, screens.menu(server), keyboards.menu(server))
 
 
 @on_button("status")
 def show_status(call, server: Server, press: Press) -> None:
     status = trueconf_api.get_status(server)
     since = watchers[press.server].since_when(status)
-    show(call, texts.status(server, status, since), keyboards.status(server))
+    show(call, screens.status(server, status, since), keyboards.status(server))
 
 
-@on_button("check_on")
-@on_button("check_off")
-def switch_check(call, server: Server, press: Press) -> None:
+@on_button("monitoring_on")
+@on_button("monitoring_off")
+def switch_monitoring(call, server: Server, press: Press) -> None:
     """Turn the constant check on or off, at once and for good."""
-    is_on = press.action == "check_on"
-    watchers[press.server].switch_check(is_on, by=texts.person(call.from_user))
+    is_on = press.action == "monitoring_on"
+    watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
     show_status(call, server, press)
 
 
 @on_button("online")
 def show_online(call, server: Server, press: Press) -> None:
     online = trueconf_api.get_online(server)
-    show(call, texts.online(server, online), keyboards.refresh_and_back(server, "online"))
+    show(call, screens.online(server, online), keyboards.refresh_and_back(server, "online"))
 
 
 # ------------------------------------------------------------ conferences
@@ -206,8 +207,8 @@ def show_online(call, server: Server, press: Press) -> None:
 @on_button("conferences")
 def show_conferences(call, server: Server, press: Press) -> None:
     running = trueconf_api.get_running_conferences(server)
-    page = texts.page_of(running, press.page, texts.CONFERENCES_A_PAGE)
-    text = texts.conferences(server, page, len(running))
+    page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
+    text = screens.conferences(server, page, len(running))
     show(call, text, keyboards.conferences(server, page))
 
 
@@ -215,18 +216,18 @@ def show_conferences(call, server: Server, press: Press) -> None:
 def show_forgotten(call, server: Server, press: Press) -> None:
     minutes = press.minutes or server.forgotten_age_min
     found = trueconf_api.find_forgotten(server, minutes / 60)
-    page = texts.page_of(found, press.page, texts.CONFERENCES_A_PAGE)
-    text = texts.forgotten(server, page, len(found), minutes)
+    page = screens.page_of(found, press.page, screens.CONFERENCES_A_PAGE)
+    text = screens.forgotten(server, page, len(found), minutes)
     stop_count = len(stopping.stoppable(found))
     show(call, text, keyboards.forgotten(server, page, minutes, stop_count))
 
 
-@on_button("watch_on")
-@on_button("watch_off")
-def switch_watch(call, server: Server, press: Press) -> None:
+@on_button("forgotten_alerts_on")
+@on_button("forgotten_alerts_off")
+def switch_forgotten_alerts(call, server: Server, press: Press) -> None:
     """Turn the unasked messages about forgotten conferences on or off."""
-    is_on = press.action == "watch_on"
-    watchers[press.server].switch_search(is_on, by=texts.person(call.from_user))
+    is_on = press.action == "forgotten_alerts_on"
+    watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
     show_forgotten(call, server, press)
 
 
@@ -234,14 +235,14 @@ def switch_watch(call, server: Server, press: Press) -> None:
 @on_button("not_forgotten")
 def keep_quiet(call, server: Server, press: Press) -> str:
     """Say nothing more of a conference: for an hour, or as long as it runs."""
-    session_id = next((one for one in server.reported if key_of(one) == press.item), None)
+    session_id = next((one for one in server.reported if short_id(one) == press.item), None)
     if session_id is None:
-        return texts.popup("out_of_date")
+        return texts.plain_text("out_of_date")
     is_for_good = press.action == "not_forgotten"
     watchers[press.server].keep_quiet(session_id, 0 if is_for_good else time.time() + REMIND_IN_S)
     if is_for_good:
-        return texts.popup("not_forgotten_set")
-    return texts.popup("reminder_set" if server.is_forgotten_watched else "reminder_off")
+        return texts.plain_text("not_forgotten_set")
+    return texts.plain_text("reminder_set" if server.has_forgotten_alerts else "reminder_off")
 
 
 # ------------------------------------------------------------ stopping
@@ -252,10 +253,10 @@ def ask_stop(call, server: Server, press: Press) -> None:
     """The confirmation. Reads the conference again, as the list may be old."""
     found = stopping.find(server, press)
     if not found:
-        show(call, texts.not_running(server), keyboards.back_to_list(server, press))
+        show(call, screens.not_running(server), keyboards.back_to_list(server, press))
         return
     people = trueconf_api.or_error(trueconf_api.count_people, server, found[0])
-    text = texts.confirm_stop(server, found[0], people)
+    text = screens.confirm_stop(server, found[0], people)
     show(call, text, keyboards.confirm("stop", server, press, press.item))
 
 
@@ -268,8 +269,8 @@ def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) 
         if has_changed:
             raise stopping.NotNow("list_changed")
         return
-    text = texts.confirm_stop_all(server, found, press.minutes, has_changed)
-    show(call, text, keyboards.confirm("stop_all", server, press, stopping.key_of_all(found)))
+    text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
+    show(call, text, keyboards.confirm("stop_all", server, press, stopping.short_id_of_runs(found)))
 
 
 @on_button("stop")
@@ -283,7 +284,7 @@ def stop(call, server: Server, press: Press) -> None:
         ask_stop_all(call, server, press, has_changed=True)
         return
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    show(call, texts.stop_result(server, results), keyboards.back_to_list(server, press))
+    show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
 
 
 # ------------------------------------------------------------ starting and ending
@@ -296,13 +297,13 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     telegram.connect(bot, config.token, config.api_url, config.proxy)
     announcer = alerts.Announcer(bot, config.users, config.move_user, watchers.values())
     for position, server in enumerate(config.servers.values()):
-        key = key_of(server.name)
+        key = short_id(server.name)
         servers[key] = server
         watchers[key] = Watcher(server, announcer.tell_state, announcer.tell_forgotten, position)
     for watcher in watchers.values():
         watcher.start()
 
-    commands = [types.BotCommand(name, texts.popup(f"command_{name}")) for name in COMMANDS]
+    commands = [types.BotCommand(name, texts.plain_text(f"command_{name}")) for name in COMMANDS]
     polling = telegram.Polling(bot, commands)
     polling.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():

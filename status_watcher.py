@@ -58,7 +58,7 @@ class Watcher(threading.Thread):
         self._tell_state, self._tell_forgotten = tell_state, tell_forgotten
         self._stopping, self._wake = threading.Event(), threading.Event()
         first_look_at = time.monotonic() + position * FIRST_LOOKS_APART_S
-        self._check_due_at = self._forgotten_due_at = self._token_due_at = first_look_at
+        self._look_due_at = self._forgotten_due_at = self._token_due_at = first_look_at
         self._failures: dict[str, str] = {}  # job -> the reason that was logged last
         self._forgotten_before: set[str] = set()  # session IDs of the look before
         self._forget_state()
@@ -70,7 +70,7 @@ class Watcher(threading.Thread):
         self._looks_at_change, self._change_is_up = 0, False
         self._change_seen_at, self._change_is_first = 0.0, False
         self._looked_at: float | None = None  # self.clock()
-        self.last_check_began_at = 0.0  # time.monotonic()
+        self.last_look_began_at = 0.0  # time.monotonic()
 
     # ------------------------------------------------------------ the thread
 
@@ -90,31 +90,31 @@ class Watcher(threading.Thread):
         self._stopping.set()
         self._wake.set()
 
-    def switch_check(self, is_on: bool, by: str) -> None:
+    def switch_monitoring(self, is_on: bool, by: str) -> None:
         """Turn the constant check on or off, at once and for good. `by`: who did it."""
-        self.server.is_checked = is_on
+        self.server.is_monitored = is_on
         self.server.save(("server_status", "state"), int(is_on))
         log.info("%s: check_%s by %s", self.server.name, "on" if is_on else "off", by)
-        self.check_now()
+        self.look_now()
 
-    def switch_search(self, is_on: bool, by: str) -> None:
+    def switch_forgotten_alerts(self, is_on: bool, by: str) -> None:
         """The same for the search for forgotten conferences."""
-        self.server.is_forgotten_watched = is_on
+        self.server.has_forgotten_alerts = is_on
         self.server.save(("forgotten_conferences", "state"), int(is_on))
         log.info("%s: watch_%s by %s", self.server.name, "on" if is_on else "off", by)
         self._forgotten_due_at = 0.0
         self._wake.set()
 
-    def check_now(self) -> None:
+    def look_now(self) -> None:
         """Look at once, whatever is due when."""
         if not self._looks_at_change:  # else the next look comes soon, and not too soon
-            self._check_due_at = 0.0
+            self._look_due_at = 0.0
         self._wake.set()
 
     def is_settled(self, asked_at: float) -> bool:
         """Whether a look that began after `asked_at` (time.monotonic()) left no doubt."""
-        is_sure = self.last_check_began_at >= asked_at and not self._looks_at_change
-        return is_sure or not self.server.is_checked
+        is_sure = self.last_look_began_at >= asked_at and not self._looks_at_change
+        return is_sure or not self.server.is_monitored
 
     def since_when(self, status: Status) -> float | None:
         """When the server came into this state, time.time(); None where that is not known."""
@@ -123,31 +123,31 @@ class Watcher(threading.Thread):
 
     def _until_next_look_s(self) -> float:
         if self._looks_at_change:
-            return max(0.0, self._check_due_at - time.monotonic())
+            return max(0.0, self._look_due_at - time.monotonic())
         due_at = [max(self._token_due_at, self.server.token_renewal_at)]
-        if self.server.is_checked:
-            due_at.append(self._check_due_at)
-        if self.server.is_forgotten_watched:
+        if self.server.is_monitored:
+            due_at.append(self._look_due_at)
+        if self.server.has_forgotten_alerts:
             due_at.append(self._forgotten_due_at)
         return max(0.0, min(due_at) - time.monotonic())
 
     def look(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        if not self.server.is_checked:
+        if not self.server.is_monitored:
             self._forget_state()
-        elif now >= self._check_due_at:
-            self._check_due_at = now + self.server.check_interval_s
+        elif now >= self._look_due_at:
+            self._look_due_at = now + self.server.look_interval_s
             self.check()
         if self._looks_at_change:
             # Nothing else may delay the next look at a change.
-            self._check_due_at = time.monotonic() + CHANGE_PAUSE_S
+            self._look_due_at = time.monotonic() + CHANGE_PAUSE_S
             return
         is_down = self.status is not None and self.status.state == trueconf_api.DOWN
-        if self.server.is_forgotten_watched and now >= self._forgotten_due_at:
+        if self.server.has_forgotten_alerts and now >= self._forgotten_due_at:
             self._forgotten_due_at = now + self.server.forgotten_interval_s
             if not is_down:
-                self._attempt("the search for forgotten conferences", self.look_for_forgotten)
+                self._attempt("the search for forgotten conferences", self.find_newly_forgotten)
         if now >= max(self._token_due_at, self.server.token_renewal_at):
             self._token_due_at = now + RETRY_TOKEN_S
             if not is_down:
@@ -174,17 +174,17 @@ class Watcher(threading.Thread):
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
         began_at, began_at_clock = time.monotonic(), self.clock()
         status = trueconf_api.get_status(self.server)
-        if not self.server.is_checked:
+        if not self.server.is_monitored:
             return  # it was switched off while we looked
-        longest_gap_s = self.server.check_interval_s + SLEEP_GAP_S
+        longest_gap_s = self.server.look_interval_s + SLEEP_GAP_S
         is_first = self._looked_at is None or began_at_clock - self._looked_at > longest_gap_s
         if is_first:  # what was seen before the sleep proves nothing, and nobody looked meanwhile
             self._looks_at_change, self.since = 0, None
         self._looked_at = self.clock()
-        self._weigh(status, began_at_clock, is_first)
-        self.last_check_began_at = began_at
+        self._count_look(status, began_at_clock, is_first)
+        self.last_look_began_at = began_at
 
-    def _weigh(self, status: Status, seen_at: float, is_first: bool) -> None:
+    def _count_look(self, status: Status, seen_at: float, is_first: bool) -> None:
         if self.status is None and status.state == UP:
             self.status = status  # that is how it should be: nothing to tell
             self._looks_at_change = 0
@@ -198,9 +198,9 @@ class Watcher(threading.Thread):
                 self._change_seen_at, self._change_is_first = seen_at, is_first
             self._looks_at_change += 1
             if self._looks_at_change >= CHANGE_LOOKS:
-                self._accept(status)
+                self._confirm(status)
 
-    def _accept(self, status: Status) -> None:
+    def _confirm(self, status: Status) -> None:
         is_first = self._change_is_first
         change = StateChange(
             server=self.server,
@@ -221,7 +221,7 @@ class Watcher(threading.Thread):
 
     # ------------------------------------------------------------ was one forgotten
 
-    def look_for_forgotten(self) -> None:
+    def find_newly_forgotten(self) -> None:
         """Look once. A conference is told of when it was forgotten in two looks in a row."""
         found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_h)
         now = self.clock()
@@ -254,9 +254,9 @@ class Watcher(threading.Thread):
 def settle(watchers: Iterable[Watcher], limit_s: float) -> None:
     """Make all watchers look now and wait until none of them is in doubt."""
     asked_at = time.monotonic()
-    waiting = [watcher for watcher in watchers if watcher.server.is_checked]
+    waiting = [watcher for watcher in watchers if watcher.server.is_monitored]
     for watcher in waiting:
-        watcher.check_now()
+        watcher.look_now()
     while waiting and time.monotonic() - asked_at < limit_s:
         time.sleep(0.1)
         waiting = [watcher for watcher in waiting if not watcher.is_settled(asked_at)]

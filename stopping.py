@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Iterable
 
-import texts
 import trueconf_api
-from keyboards import Press, key_of
+from keyboards import Press, short_id
+from texts import screens
 from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
 
 CONFIRM_LIMIT_S = 5 * 60
@@ -38,17 +38,17 @@ def find(server: Server, press: Press) -> list[Conference]:
     if press.action.endswith("_all"):
         return stoppable(trueconf_api.find_forgotten(server, press.minutes / 60))
     running = trueconf_api.get_running_conferences(server)
-    return [one for one in running if one.id and key_of_all([one]) == press.item]
+    return [one for one in running if one.id and short_id_of_runs([one]) == press.item]
 
 
 def stoppable(found: list[Forgotten]) -> list[Conference]:
     """What "Stop all" would stop: those that are certain, as many as a confirmation can list."""
-    return [one.conference for one in found if one.is_certain][: texts.MOST_IN_A_LIST]
+    return [one.conference for one in found if one.is_certain][: screens.MOST_IN_A_LIST]
 
 
-def key_of_all(conferences: list[Conference]) -> str:
+def short_id_of_runs(conferences: list[Conference]) -> str:
     """A key that stands for these runs of conferences, in any order."""
-    return key_of("\n".join(sorted(one.session_id for one in conferences)))
+    return short_id("\n".join(sorted(one.session_id for one in conferences)))
 
 
 def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
@@ -62,9 +62,9 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
         raise NotNow("confirm_expired")
     found = find(server, press)
     _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
-    if key_of_all(found) != press.item:
+    if short_id_of_runs(found) != press.item:
         return {}
-    keys = {conference: key_of(conference.session_id) for conference in found}
+    keys = {conference: short_id(conference.session_id) for conference in found}
     with _lock:
         _refuse_claimed(server, keys.values())
         _claims.update({(server.name, key): who for key in (press.item, *keys.values())})
@@ -72,7 +72,7 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     try:
         results = trueconf_api.stop_conferences(server, found)
         for conference, result in results.items():
-            title = texts.title(conference)
+            title = screens.title(conference)
             log.info("%s: %s asked to stop %s: %s", server.name, who, title, result)
         return results
     finally:

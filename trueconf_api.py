@@ -389,7 +389,7 @@ def find_forgotten(server: Server, age_h: float) -> list[Forgotten]:
             for one in running
             if one.id in ids and (one.age_s is None or one.age_s >= age_h * 3600)
         ]
-        judged = pool.map(lambda one: _judge(server, one, deadline), candidates)
+        judged = pool.map(lambda one: _examine(server, one, deadline), candidates)
         return [forgotten for forgotten in judged if forgotten]
 
 
@@ -406,7 +406,7 @@ def _listed_ids(server: Server, deadline: float) -> set[str]:
     return ids - {""}
 
 
-def _judge(server: Server, conference: Conference, deadline: float) -> Forgotten | None:
+def _examine(server: Server, conference: Conference, deadline: float) -> Forgotten | None:
     if conference.age_s is None:
         return Forgotten(conference, "age_unknown", conference.participant_count)
     if not conference.session_id:

@@ -147,9 +147,9 @@ class Server:
     verify: bool | str = True  # True, False or the path of a CA file
     api_version: str = "v3.3"
     status_port: int = 4307  # 0: the server has no vsstatus for us, ask only the web part
-    is_checked: bool = False
-    check_interval_s: float = 15
-    is_forgotten_watched: bool = False
+    is_monitored: bool = False
+    look_interval_s: float = 15
+    has_forgotten_alerts: bool = False
     forgotten_age_h: float = 1
     forgotten_interval_s: float = 300
     reported: dict[str, float] = field(default_factory=dict)  # see status_watcher

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from keyboards import Press, key_of, pack
+from keyboards import Press, pack, short_id
 from tests.conftest import ANNA, BORIS, STRANGER, ask, open_menu, press, wait_until
 
 GROUP, OTHER_GROUP = -5005, -6006
@@ -56,13 +56,18 @@ def untouched(stage, server, anna):
 
 def every_press(moscow):
     """Each button that the bot knows, as a stranger could have copied or made it up."""
-    session = key_of(moscow.conferences[0].session_id)
-    everything = key_of("\n".join(sorted(one.session_id for one in moscow.conferences)))
-    key, now = key_of("Moscow"), int(time.time())
+    session = short_id(moscow.conferences[0].session_id)
+    everything = short_id("\n".join(sorted(one.session_id for one in moscow.conferences)))
+    key, now = short_id("Moscow"), int(time.time())
     yield from (Press("servers"), Press("all"), Press("servers", page=1))
     for action in ("menu", "status", "online", "conferences", "forgotten"):
         yield Press(action, key)
-    for switch in ("check_on", "check_off", "watch_on", "watch_off"):
+    for switch in (
+        "monitoring_on",
+        "monitoring_off",
+        "forgotten_alerts_on",
+        "forgotten_alerts_off",
+    ):
         yield Press(switch, key)
     for action in ("ask_stop", "remind", "not_forgotten"):
         yield Press(action, key, session)

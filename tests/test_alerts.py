@@ -14,6 +14,7 @@ import lib.telegram
 import texts
 from status_watcher import StateChange
 from tests.conftest import ANNA, BORIS, TOKEN, open_menu, press, shows_moment, wait_until
+from texts import screens
 from trueconf_api import DOWN, UP, WEB_ONLY, Server, Status
 
 GROUP = -5005
@@ -227,7 +228,7 @@ def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, a
     monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
     telegram.come_back()
     telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
-    mailbox.put(alerts.Alert(texts.several_alerts))
+    mailbox.put(alerts.Alert(screens.several_alerts))
     anna.chat.wait_for("Several messages")
     sent = [call for call in telegram.calls if call.method == "sendMessage"]
     assert [call.status for call in sent] == [429, 429, 200]
@@ -242,7 +243,7 @@ def outage(state):
     up = StateChange(server, Status(UP), now, now - 9, is_first=False)
     return [
         alerts.Alert(
-            partial(texts.state_alert, server, change.status, change.since, is_first=False),
+            partial(screens.state_alert, server, change.status, change.since, is_first=False),
             None,
             server,
             change,
@@ -327,8 +328,8 @@ def test_message_that_is_refused_in_the_middle_of_many_repeats_none(
 
 def test_alert_that_cannot_be_written_holds_up_no_other(mailbox, telegram, anna, caplog):
     telegram.come_back()
-    mailbox.put(alerts.Alert(lambda: texts.t("no such words")))
-    mailbox.put(alerts.Alert(texts.several_alerts))
+    mailbox.put(alerts.Alert(lambda: texts.words("no such words")))
+    mailbox.put(alerts.Alert(screens.several_alerts))
     anna.chat.wait_for("Several messages")
     assert f"an alert to {ANNA} could not be sent" in caplog.text
 
@@ -379,7 +380,7 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(mailbox, t
     down, up = outage(DOWN)
     announcer.tell_state(down.change)
     announcer.tell_state(up.change)
-    announcer.mailboxes[0].put(alerts.Alert(texts.several_alerts))
+    announcer.mailboxes[0].put(alerts.Alert(screens.several_alerts))
     for last in ("Moscow\n🟢", "Several messages"):
         anna.chat.wait_for(last)
     assert len(anna.chat.bot_messages) == 3

@@ -154,6 +154,6 @@ def test_the_advice_is_in_the_language_of_the_settings(check, telegram, new_serv
     telegram.stop()
     for language in texts.LANGUAGES:
         texts.use(language)
-        expected = texts.popup("check_not_well")
+        expected = texts.plain_text("check_not_well")
         _, said = check(settings_for({"a": new_server().settings()}, language=language))
         assert expected in said

@@ -209,7 +209,7 @@ class Page:
         return False
 
     @property
-    def popup(self):
+    def plain_text(self):
         return self.find("#popup-text").text if self.find_all("#popup[open]") else None
 
     # -- the panel
@@ -264,7 +264,14 @@ def test_a_person_presses_every_button(start_demo, open_page):
     labels = " ".join(label for _, label in pressed)
     for key in (
         *("all_servers", "status", "conferences", "online", "forgotten", "refresh", "next"),
-        *("previous", "check_on", "check_off", "watch_on", "watch_off", "confirm_stop"),
+        *(
+            "previous",
+            "monitoring_on",
+            "monitoring_off",
+            "forgotten_alerts_on",
+            "forgotten_alerts_off",
+            "confirm_stop",
+        ),
     ):
         assert word(f"button_{key}") in labels
     assert len(screens) > 10

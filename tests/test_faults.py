@@ -26,7 +26,7 @@ import pytest
 
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer, openssl_is_here
-from keyboards import Press, key_of, pack, unpack
+from keyboards import Press, pack, short_id, unpack
 from lib import settings
 from status_watcher import Watcher
 from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, clean_environment
@@ -76,7 +76,7 @@ def said(key: str) -> str:
 
 def data(action: str, name: str = "", **more) -> str:
     """What a button of the server carries."""
-    return pack(Press(action, key_of(name) if name else "", **more))
+    return pack(Press(action, short_id(name) if name else "", **more))
 
 
 def open_menu(person, name: str):
@@ -648,7 +648,7 @@ def test_switch_that_is_pressed_a_hundred_times_starts_one_watch(
         person.press_data(messages[person], data(switch, "office"))
         for _ in range(10)
         for person in people
-        for switch in ("check_on", "check_off")
+        for switch in ("monitoring_on", "monitoring_off")
     ]
     for one in presses:
         one.wait(PATIENCE_S)
@@ -658,12 +658,12 @@ def test_switch_that_is_pressed_a_hundred_times_starts_one_watch(
         return bot.read_settings()["servers"]["office"]["server_status"]["state"]
 
     anna, message = people[0], messages[people[0]]
-    anna.press_data(message, data("check_off", "office")).wait()
+    anna.press_data(message, data("monitoring_off", "office")).wait()
     wait_for(lambda: state() == 0)
-    assert said("check_off") in message.text
+    assert said("monitoring_off") in message.text
     office.clear_requests()
-    anna.press_data(message, data("check_on", "office")).wait()
-    assert said("check_on") in message.text
+    anna.press_data(message, data("monitoring_on", "office")).wait()
+    assert said("monitoring_on") in message.text
     wait_for(lambda: state() == 1)
     # One look of the one watcher, one of the screen, and one more of the screen below.
     wait_for(lambda: len(office.requests) == 2)
@@ -764,7 +764,7 @@ def test_edits_by_hand_while_the_bot_saves_are_all_kept(
     press(anna, message, "status")
     for number in range(6):
         edit(bot.settings_file, f"note {number}", number)
-        switch, state = (("check_on", 1), ("check_off", 0))[number % 2]
+        switch, state = (("monitoring_on", 1), ("monitoring_off", 0))[number % 2]
         anna.press_data(message, data(switch, "office")).wait()
 
         def is_saved(state=state):
@@ -828,7 +828,12 @@ def pressing(person, message):
     ending = threading.Event()
 
     def go_on():
-        switches = ("check_on", "check_off", "watch_on", "watch_off")
+        switches = (
+            "monitoring_on",
+            "monitoring_off",
+            "forgotten_alerts_on",
+            "forgotten_alerts_off",
+        )
         for action in (*switches, "online", "conferences") * 10**6:
             if ending.wait(0.01):
                 return
@@ -877,7 +882,7 @@ class Fragile(Watcher):
     """A watcher whose looks fail, one after the other, in each of these ways."""
 
     def __init__(self, errors):
-        server = Server("office", "https://192.0.2.1", is_checked=True)
+        server = Server("office", "https://192.0.2.1", is_monitored=True)
         super().__init__(server, tell_state=print, tell_forgotten=print)
         self.errors, self.survived = list(errors), threading.Event()
 

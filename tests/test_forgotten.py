@@ -5,7 +5,7 @@ import time
 import pytest
 
 from demo.trueconf.server import FOUR_SCOPES
-from keyboards import key_of
+from keyboards import short_id
 from tests.conftest import ANNA, open_menu, press, wait_until
 
 BACK, REFRESH = "← Back", "🔄 Refresh"
@@ -315,8 +315,8 @@ def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
     wait_for_looks(watched, 2)
     assert anna.chat.bot_messages == [alert]
     for action in ("remind", "not_forgotten"):
-        for name, item in (("Moscow", "AAAAAAAA"), ("Berlin", key_of(webinar.session_id))):
-            pressed = anna.press_data(alert, f"{action}:{key_of(name)}:{item}").wait()
+        for name, item in (("Moscow", "AAAAAAAA"), ("Berlin", short_id(webinar.session_id))):
+            pressed = anna.press_data(alert, f"{action}:{short_id(name)}:{item}").wait()
             assert "out of date" in pressed.text
     assert anna.press(alert, "Remind me in 1 h").wait().text.startswith("I will remind you")
     pressed = anna.press(alert, "Not forgotten").wait()

@@ -24,9 +24,10 @@ import trueconf_api
 from demo.telegram import checks
 from demo.telegram.html import parse, utf16_length
 from demo.trueconf.server import openssl_is_here
-from keyboards import Press, key_of, pack, unpack
+from keyboards import Press, pack, short_id, unpack
 from lib import settings
 from tests.conftest import PATIENCE_S, TOKEN, wait_until
+from texts import screens
 from trueconf_api import Server, TrueConfError
 
 LANGUAGES = ("ru", "en", "de", "es")
@@ -103,7 +104,7 @@ def test_press_comes_back_as_it_was_packed(action, server, item, page, minutes, 
 @fuzz(300)
 @given(long_words)
 def test_key_of_any_name_fits_into_a_button(name):
-    assert re.fullmatch(r"[A-Za-z0-9_-]{8}", key_of(name))
+    assert re.fullmatch(r"[A-Za-z0-9_-]{8}", short_id(name))
 
 
 # ---------------------------------------------------------------- settings
@@ -153,7 +154,7 @@ def load_and_save(folder, raw: bytes) -> None:
             assert TOKEN not in told
         return
     for warning in loaded.warnings:
-        texts.problem(warning)
+        screens.problem(warning)
     for server in loaded.servers.values():
         server.save(("access_token",), "new")
     loaded.save()
@@ -289,32 +290,32 @@ def check_message(text: str, keyboard=None) -> None:
 
 def check_lists(server, running, found) -> None:
     """Every page of both lists, and all that can be said of their first entry."""
-    for number in range(texts.page_of(running, 0, texts.CONFERENCES_A_PAGE).total):
-        page = texts.page_of(running, number, texts.CONFERENCES_A_PAGE)
-        text = texts.conferences(server, page, len(running))
+    for number in range(screens.page_of(running, 0, screens.CONFERENCES_A_PAGE).total):
+        page = screens.page_of(running, number, screens.CONFERENCES_A_PAGE)
+        text = screens.conferences(server, page, len(running))
         check_message(text, keyboards.conferences(server, page))
-    for number in range(texts.page_of(found, 0, texts.CONFERENCES_A_PAGE).total):
-        page = texts.page_of(found, number, texts.CONFERENCES_A_PAGE)
-        text = texts.forgotten(server, page, len(found), 60)
+    for number in range(screens.page_of(found, 0, screens.CONFERENCES_A_PAGE).total):
+        page = screens.page_of(found, number, screens.CONFERENCES_A_PAGE)
+        text = screens.forgotten(server, page, len(found), 60)
         check_message(text, keyboards.forgotten(server, page, 60, len(found)))
     if running:
-        check_message(texts.stopped_by(server, running, "Anna"))
+        check_message(screens.stopped_by(server, running, "Anna"))
         people = trueconf_api.People(2, None, None)
-        check_message(texts.confirm_stop(server, running[0], people))
-        check_message(texts.confirm_stop_all(server, running, 60, has_changed=True))
+        check_message(screens.confirm_stop(server, running[0], people))
+        check_message(screens.confirm_stop_all(server, running, 60, has_changed=True))
         for results in (running[:1], running):
-            check_message(texts.stop_result(server, dict.fromkeys(results, trueconf_api.STOPPED)))
+            check_message(screens.stop_result(server, dict.fromkeys(results, trueconf_api.STOPPED)))
     if found:
         keyboard = keyboards.forgotten_alert(server, found[0].conference)
-        check_message(texts.forgotten_alert(server, found[0]), keyboard)
-        check_message(texts.forgotten_list_alert(server, found))
+        check_message(screens.forgotten_alert(server, found[0]), keyboard)
+        check_message(screens.forgotten_list_alert(server, found))
 
 
 def ask(function, *arguments):
     """The answer, or the TrueConfError, which has a sentence for people."""
     answer = trueconf_api.or_error(function, *arguments)
     if isinstance(answer, TrueConfError):
-        check_message(texts.error(answer))
+        check_message(screens.error(answer))
         return []
     return answer
 
@@ -349,7 +350,7 @@ def test_people_of_any_shape_are_counted(answers, users, next_page_id):
     bodies["users"] = json.dumps(body).encode()
     online = ask(trueconf_api.get_online, server)
     if online:
-        check_message(texts.online(server, online))
+        check_message(screens.online(server, online))
         assert online.accounts >= online.online >= online.free + online.busy + online.in_conference
 
 
@@ -422,17 +423,17 @@ def test_messages_and_presses_of_any_content_do_nothing(
     stranger = telegram.person(999, "Stranger").starts_bot()
     anna.send("/start")
     menu = anna.chat.wait_for(lambda message: message.buttons)
-    anna.press_data(menu, pack(Press("online", key_of("office")))).wait(PATIENCE_S)
+    anna.press_data(menu, pack(Press("online", short_id("office")))).wait(PATIENCE_S)
     wait_until(lambda: bot.read_settings()["servers"]["office"]["access_token"])
     before = bot.read_settings()
-    key, now = key_of("office"), int(time.time())
-    items = [key_of(one.session_id) for one in office.conferences]
+    key, now = short_id("office"), int(time.time())
+    items = [short_id(one.session_id) for one in office.conferences]
     real = [
         pack(press)
         for press in (
             *(Press("stop", key, item, at=now) for item in items),
             *(Press("ask_stop", key, item) for item in items),
-            Press("stop_all", key, key_of("\n".join(items)), minutes=60, at=now),
+            Press("stop_all", key, short_id("\n".join(items)), minutes=60, at=now),
             Press("ask_stop_all", key, minutes=60),
             Press("forgotten", key, minutes=60),
         )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import ask, press, wait_until
-from texts import OVERVIEWS_A_PAGE
+from texts.screens import OVERVIEWS_A_PAGE
 
 BACK, REFRESH, NEXT, PREVIOUS = "← Back", "🔄 Refresh", "▶", "◀"
 

@@ -4,7 +4,7 @@ import pytest
 
 import keyboards
 import trueconf_api
-from keyboards import Press, key_of, pack
+from keyboards import Press, pack, short_id
 from tests.conftest import ask, open_menu, press, walk
 
 BACK, REFRESH, NEXT, PREVIOUS = "← Back", "🔄 Refresh", "▶", "◀"
@@ -233,7 +233,7 @@ def test_web_part_alone_is_yellow(anna, moscow):
 
 def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
     menu = open_menu(anna, "Moscow")
-    text, key = menu.text, key_of("Moscow")
+    text, key = menu.text, short_id("Moscow")
     for data in (
         "",
         ":",
@@ -261,7 +261,7 @@ def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
 
 def test_made_up_pages_and_ages_do_no_harm(anna, moscow):
     moscow.add_conference("Planning", age_s=7200, people=())
-    menu, key = open_menu(anna, "Moscow"), key_of("Moscow")
+    menu, key = open_menu(anna, "Moscow"), short_id("Moscow")
     for made_up in (
         Press("conferences", key, page=10**12 - 1),
         Press("forgotten", key, page=7, minutes=1),
@@ -398,7 +398,7 @@ def test_rows_with_half_a_character_and_line_breaks_are_shown(anna, moscow):
 
 
 def test_refresh_under_an_error_shows_the_list_and_turns_no_switch():
-    pressed = keyboards.Press("watch_on", "somewhere", minutes=60)
+    pressed = keyboards.Press("forgotten_alerts_on", "somewhere", minutes=60)
     server = trueconf_api.Server("Moscow", "https://moscow.example.org")
     refresh = keyboards.error(server, pressed).keyboard[0][0].callback_data
     assert keyboards.unpack(refresh) == keyboards.Press("forgotten", "somewhere", minutes=60)

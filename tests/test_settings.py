@@ -22,6 +22,7 @@ import texts
 from lib import settings
 from lib.settings import SettingsError
 from tests.conftest import ROOT, TOKEN, clean_environment
+from texts import screens
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
 GONE = object()
@@ -269,7 +270,7 @@ def test_example_of_the_original_guide_works_unchanged(tmp_path):
         "https://192.168.0.3",
     ]
     second = loaded.servers["server #2"]
-    assert (second.is_checked, second.check_interval_s) == (True, 20)
+    assert (second.is_monitored, second.look_interval_s) == (True, 20)
     assert second.access_token == "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27"
     assert second.verify is True
     assert (second.status_port, second.api_version) == (4307, "v3.3")
@@ -279,8 +280,8 @@ def test_every_other_key_is_optional(tmp_path):
     loaded = load(tmp_path, put(BASE, "language", GONE))
     assert (loaded.language, loaded.proxy, loaded.api_url, loaded.log_file) == ("ru", "", "", None)
     server = loaded.servers["office"]
-    assert (server.is_checked, server.check_interval_s, server.status_port) == (False, 15, 4307)
-    assert (server.is_forgotten_watched, server.forgotten_age_h) == (False, 1)
+    assert (server.is_monitored, server.look_interval_s, server.status_port) == (False, 15, 4307)
+    assert (server.has_forgotten_alerts, server.forgotten_age_h) == (False, 1)
     assert (server.forgotten_interval_s, server.access_token) == (300, "")
 
 
@@ -343,7 +344,7 @@ def test_numbers_written_as_texts_are_understood(tmp_path):
     loaded = load(tmp_path, content)
     assert loaded.users == [111111111, 222222222, -1001234567890]
     server = loaded.servers["office"]
-    assert (server.is_checked, server.check_interval_s, server.status_port) == (True, 20, 0)
+    assert (server.is_monitored, server.look_interval_s, server.status_port) == (True, 20, 0)
 
 
 @pytest.mark.parametrize(("value", "is_on"), [(0, False), (1, True), (False, False), (True, True)])
@@ -351,7 +352,7 @@ def test_switches_understand_numbers_and_true_and_false(tmp_path, value, is_on):
     content = office("server_status", {"state": value})
     content["servers"]["office"]["forgotten_conferences"] = {"state": value}
     server = load(tmp_path, content).servers["office"]
-    assert (server.is_checked, server.is_forgotten_watched) == (is_on, is_on)
+    assert (server.is_monitored, server.has_forgotten_alerts) == (is_on, is_on)
 
 
 @pytest.mark.parametrize("token", [5, None, [], "two words", "Кириллица", {"a": 1}])
@@ -508,7 +509,7 @@ def test_every_form_of_an_address_is_understood(tmp_path, ip):
 def test_nonsense_is_no_address(tmp_path, ip):
     [problem] = error_of(tmp_path, office("ip", ip)).problems
     assert (problem.code, problem.key) == ("ip", "servers.office.ip")
-    assert "hunter2" not in texts.problem(problem)
+    assert "hunter2" not in screens.problem(problem)
 
 
 @pytest.fixture
@@ -686,7 +687,7 @@ def test_each_problem_is_a_sentence_with_key_found_and_expected(
     sentences = set()
     for language in texts.LANGUAGES:
         texts.use(language)
-        said = texts.problem(problems[0])
+        said = screens.problem(problems[0])
         sentences.add(said)
         assert is_sentence(said), said
         for part in (key, shown, expected):
@@ -722,8 +723,8 @@ def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
     problem = next(one for one in caught.value.problems if one.code == code)
     for language in texts.LANGUAGES:
         texts.use(language)
-        assert is_sentence(texts.problem(problem)) or code == "not_object"
-        assert problem.key in texts.problem(problem)
+        assert is_sentence(screens.problem(problem)) or code == "not_object"
+        assert problem.key in screens.problem(problem)
 
 
 def test_every_problem_that_the_code_can_find_was_tried_above():
@@ -850,9 +851,9 @@ def test_unknown_keys_are_warned_of_with_the_nearest_known_one(tmp_path):
     for language in texts.LANGUAGES:
         texts.use(language)
         for warning, (_, key, near) in zip(loaded.warnings, found, strict=True):
-            assert is_sentence(texts.problem(warning))
-            assert key in texts.problem(warning)
-            assert (near or "") in texts.problem(warning)
+            assert is_sentence(screens.problem(warning))
+            assert key in screens.problem(warning)
+            assert (near or "") in screens.problem(warning)
 
 
 def test_missing_key_comes_with_the_misspelt_one(tmp_path):
@@ -921,7 +922,7 @@ def test_switches_are_saved_where_they_belong(tmp_path):
     server.save(("forgotten_conferences", "reported"), {"a@b#c": 0})
     loaded.save()
     again = settings.load(folder=tmp_path).servers["office"]
-    assert again.is_checked
+    assert again.is_monitored
     assert again.reported == {"a@b#c": 0}
 
 

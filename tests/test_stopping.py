@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from keyboards import Press, key_of, pack, unpack
+from keyboards import Press, pack, short_id, unpack
 from tests.conftest import ANNA, BORIS, ask, open_menu, press
 
 BACK, YES = "← Back", "Yes, stop"
@@ -447,12 +447,12 @@ def test_made_up_stops_stop_nothing(anna, server):
     running = server.add_conference("Planning", conference_id="planning", age_s=7200, people=())
     server.add_conference("Review", conference_id="review", age_s=7200, people=())
     message, now = ask(anna, "/start"), int(time.time())
-    moscow, berlin = key_of("Moscow"), key_of("Berlin")
-    session = key_of(running.session_id)
+    moscow, berlin = short_id("Moscow"), short_id("Berlin")
+    session = short_id(running.session_id)
     for made_up in (
         Press("stop", moscow, "", at=now),
         Press("stop", moscow, "AAAAAAAA", at=now),
-        Press("stop", moscow, key_of("planning"), at=now),
+        Press("stop", moscow, short_id("planning"), at=now),
         Press("stop", berlin, session, at=now),
         Press("stop_all", moscow, session, minutes=60, at=now),
         Press("stop_all", moscow, "", minutes=60, at=now),

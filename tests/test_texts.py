@@ -21,7 +21,7 @@ from demo.telegram import html as telegram_html
 from demo.telegram.html import utf16_length
 from keyboards import Press
 from tests.conftest import ROOT
-from texts import LANGUAGES, Html
+from texts import LANGUAGES, Html, screens
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
@@ -155,11 +155,13 @@ def test_letters_are_put_together_the_usual_way():
 CODE = [
     *sorted(ROOT.glob("*.py")),
     *sorted((ROOT / "lib").glob("*.py")),
-    ROOT / "texts" / "__init__.py",
+    *(ROOT / "texts" / name for name in ("__init__.py", "screens.py")),
 ]
 # What takes the key of a text: as it is called, and which argument the key is.
-TAKERS = {"t": 0, "count": 0, "popup": 0, "_label": 0, "_heading": 1, "_overview_part": 1}
-TAKERS_OF_AN_OBJECT = {"texts": ("t", "count", "popup"), "report": ("ok", "bad"), "self": ()}
+TAKERS = {"words": 0, "plural": 0, "plain_text": 0, "has_words": 0}
+TAKERS |= {"_label": 0, "_heading": 1, "_overview_part": 1}
+OF_TEXTS = ("words", "plural", "plain_text")
+TAKERS_OF_AN_OBJECT = {"texts": OF_TEXTS, "report": ("ok", "bad"), "self": ()}
 
 
 def pattern_of(node: ast.expr) -> str | None:
@@ -285,20 +287,20 @@ def test_the_lists_of_reasons_here_are_complete():
 @pytest.mark.parametrize("reason", [*SILENCES, "http_500", "http_502"])
 def test_every_reason_of_a_silence_has_words(language, reason):
     server = Server("office", "https://10.0.0.1")
-    words = texts.reason_words(reason)
+    words = screens.reason_words(reason)
     assert len(words) > 3
     assert "_" not in words.replace("ssl_certificate", "")
-    assert words in texts.state_sentence(server, Status(DOWN, reason, reason))
-    assert words in texts.state_sentence(server, Status(WEB_ONLY, reason))
+    assert words in screens.state_sentence(server, Status(DOWN, reason, reason))
+    assert words in screens.state_sentence(server, Status(WEB_ONLY, reason))
     if reason in SILENCES:
-        assert words in texts.error(ServerUnreachable(server, reason))
+        assert words in screens.error(ServerUnreachable(server, reason))
 
 
 @pytest.mark.parametrize("reason", OTHER_REASONS)
 def test_every_other_error_has_a_sentence_that_names_what_matters(language, reason):
     details = OTHER_REASONS[reason]
     error = trueconf_api.TrueConfError(Server("office", "https://10.0.0.1"), reason, **details)
-    said = texts.plain(texts.error(error))
+    said = texts.plain(screens.error(error))
     assert "office" in said
     for value in details.values():
         assert str(value) in said
@@ -315,8 +317,8 @@ def test_every_command_is_described(language):
     ]
     assert set(names) >= {"start", "status", "id", "help"}
     for name in names:
-        assert 1 <= len(texts.popup(f"command_{name}")) <= 256
-        assert f"/{name}" in texts.t("help")
+        assert 1 <= len(texts.plain_text(f"command_{name}")) <= 256
+        assert f"/{name}" in texts.words("help")
 
 
 # ---------------------------------------------------------------- numbers and times
@@ -345,7 +347,7 @@ RUSSIAN = {
 
 @pytest.mark.parametrize("number", RUSSIAN)
 def test_russian_endings(russian, number):
-    assert texts.count("conferences_number", number) == RUSSIAN[number]
+    assert texts.plural("conferences_number", number) == RUSSIAN[number]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 5, 11, 12, 21, 22, 25, 101, 111, 112])
@@ -412,7 +414,7 @@ def test_moment_has_the_date_unless_it_is_today(monkeypatch, language, date):
     ("number", "words"), [(1, "с сервером"), (21, "21 сервера"), (5, "5 серв")]
 )
 def test_outage_of_the_own_network_names_the_number_of_servers(russian, number, words):
-    assert words in texts.own_network_alert(0, 60, number)
+    assert words in screens.own_network_alert(0, 60, number)
 
 
 # ---------------------------------------------------------------- filling, cleaning, cutting
@@ -447,8 +449,8 @@ def test_whatever_is_filled_in_is_escaped(value):
 
 
 def test_html_that_is_ready_is_not_escaped_twice(english):
-    bold = texts.t("bold", text="<&>")
-    assert texts.t("heading", server=bold, screen="x") == "<b><b>&lt;&amp;&gt;</b></b> · x"
+    bold = texts.words("bold", text="<&>")
+    assert texts.words("heading", server=bold, screen="x") == "<b><b>&lt;&amp;&gt;</b></b> · x"
     assert isinstance(bold, Html)
     assert texts.plain(bold) == "<&>"
 
@@ -493,7 +495,7 @@ def test_cutting(value, limit, said):
 @given(length=st.integers(0, 60), number=st.integers(-5, 100), size=st.integers(1, 20))
 def test_any_page_that_is_asked_for_is_one_that_there_is(length, number, size):
     items = list(range(length))
-    page = texts.page_of(items, number, size)
+    page = screens.page_of(items, number, size)
     assert 0 <= page.number < page.total
     assert page.items == items[page.number * size : page.number * size + size]
     assert page.first == page.number * size + 1
@@ -505,8 +507,8 @@ def test_any_page_that_is_asked_for_is_one_that_there_is(length, number, size):
 @given(length=st.integers(0, 60), size=st.integers(1, 20))
 def test_all_pages_together_are_the_list(length, size):
     items = list(range(length))
-    total = texts.page_of(items, 0, size).total
-    pages = [texts.page_of(items, number, size) for number in range(total)]
+    total = screens.page_of(items, 0, size).total
+    pages = [screens.page_of(items, number, size) for number in range(total)]
     assert [item for page in pages for item in page.items] == items
     assert len({page.number for page in pages}) == total
 
@@ -535,7 +537,7 @@ def a_conference(text: str, number: int = 0) -> Conference:
     )
 
 
-def screens(text: str) -> dict[str, str]:
+def all_screens(text: str) -> dict[str, str]:
     """Every screen and alert, filled with as much as there may be."""
     server = a_server(text)
     servers = [a_server(text, number) for number in range(60)]
@@ -551,47 +553,47 @@ def screens(text: str) -> dict[str, str]:
         conferences[32]: failed,
         conferences[33]: error,
     }
-    page = texts.page_of
+    page = screens.page_of
     made = {
-        "servers": texts.servers(page(servers, 1, texts.SERVERS_A_PAGE)),
-        "menu": texts.menu(server),
-        "online": texts.online(server, Online(10**6, 10**6, 1, 1, 1)),
-        "confirm_stop": texts.confirm_stop(server, conferences[0], People(1000, None, None)),
-        "confirm_stop, unknown": texts.confirm_stop(server, conferences[0], error),
-        "confirm_stop_all": texts.confirm_stop_all(server, conferences, 90, True),
-        "not_running": texts.not_running(server),
-        "stop_result, many": texts.stop_result(server, results),
-        "stopped_by, one": texts.stopped_by(server, conferences[:1], text or "Anna (1)"),
-        "stopped_by, many": texts.stopped_by(server, conferences, text or "Anna (1)"),
-        "error": texts.error(error),
-        "redirect": texts.error(failed),
-        "state_alert": texts.state_alert(server, down, since, True),
-        "recovery": texts.recovery_alert(server, since, time.time()),
-        "own network": texts.own_network_alert(since, time.time(), 60),
-        "missed": texts.missed_alerts(since, time.time()),
-        "several": texts.several_alerts(),
-        "forgotten_alert": texts.forgotten_alert(server, found[0]),
-        "forgotten_list_alert": texts.forgotten_list_alert(server, found),
-        "help": texts.t("help"),
-        "stranger": texts.t("stranger", id=10**15),
-        "empty conferences": texts.conferences(server, page([], 0, 5), 0),
-        "empty forgotten": texts.forgotten(server, page([], 0, 5), 0, 60),
+        "servers": screens.servers(page(servers, 1, screens.SERVERS_A_PAGE)),
+        "menu": screens.menu(server),
+        "online": screens.online(server, Online(10**6, 10**6, 1, 1, 1)),
+        "confirm_stop": screens.confirm_stop(server, conferences[0], People(1000, None, None)),
+        "confirm_stop, unknown": screens.confirm_stop(server, conferences[0], error),
+        "confirm_stop_all": screens.confirm_stop_all(server, conferences, 90, True),
+        "not_running": screens.not_running(server),
+        "stop_result, many": screens.stop_result(server, results),
+        "stopped_by, one": screens.stopped_by(server, conferences[:1], text or "Anna (1)"),
+        "stopped_by, many": screens.stopped_by(server, conferences, text or "Anna (1)"),
+        "error": screens.error(error),
+        "redirect": screens.error(failed),
+        "state_alert": screens.state_alert(server, down, since, True),
+        "recovery": screens.recovery_alert(server, since, time.time()),
+        "own network": screens.own_network_alert(since, time.time(), 60),
+        "missed": screens.missed_alerts(since, time.time()),
+        "several": screens.several_alerts(),
+        "forgotten_alert": screens.forgotten_alert(server, found[0]),
+        "forgotten_list_alert": screens.forgotten_list_alert(server, found),
+        "help": texts.words("help"),
+        "stranger": texts.words("stranger", id=10**15),
+        "empty conferences": screens.conferences(server, page([], 0, 5), 0),
+        "empty forgotten": screens.forgotten(server, page([], 0, 5), 0, 60),
     }
     for number in range(2):
-        shown = page(conferences, number, texts.CONFERENCES_A_PAGE)
-        made[f"conferences {number}"] = texts.conferences(server, shown, len(conferences))
-        shown = page(found, number, texts.CONFERENCES_A_PAGE)
-        made[f"forgotten {number}"] = texts.forgotten(server, shown, len(found), 90)
+        shown = page(conferences, number, screens.CONFERENCES_A_PAGE)
+        made[f"conferences {number}"] = screens.conferences(server, shown, len(conferences))
+        shown = page(found, number, screens.CONFERENCES_A_PAGE)
+        made[f"forgotten {number}"] = screens.forgotten(server, shown, len(found), 90)
     for status in (Status(UP), Status(WEB_ONLY, "http_502"), down):
-        made[f"status {status.state}"] = texts.status(server, status, since)
+        made[f"status {status.state}"] = screens.status(server, status, since)
     for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
-        made[f"stop_result {result}"] = texts.stop_result(server, {conferences[0]: result})
+        made[f"stop_result {result}"] = screens.stop_result(server, {conferences[0]: result})
     return made
 
 
 @pytest.mark.parametrize("kind", ODD_TEXTS)
 def test_every_screen_is_one_that_telegram_takes(language, kind):
-    for name, message in screens(ODD_TEXTS[kind]).items():
+    for name, message in all_screens(ODD_TEXTS[kind]).items():
         assert isinstance(message, str)
         read = telegram_html.finished(telegram_html.parse(message))
         assert 0 < utf16_length(read.text) <= MESSAGE_LIMIT, name
@@ -605,7 +607,7 @@ def test_every_screen_is_one_that_telegram_takes(language, kind):
 @pytest.mark.parametrize("kind", ODD_TEXTS)
 def test_all_servers_in_one_message_fit_whatever_they_say(language, kind):
     servers = [a_server(ODD_TEXTS[kind], number) for number in range(60)]
-    page = texts.page_of(servers, 0, texts.OVERVIEWS_A_PAGE)
+    page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
     overviews = [
         Overview(
             one,
@@ -615,7 +617,7 @@ def test_all_servers_in_one_message_fit_whatever_they_say(language, kind):
         )
         for one in page.items
     ]
-    read = telegram_html.parse(texts.overviews(page, overviews))
+    read = telegram_html.parse(screens.overviews(page, overviews))
     assert utf16_length(read.text) <= MESSAGE_LIMIT
     assert len(read.entities) <= ENTITY_LIMIT
     assert read.text.count("users:read") == len(page.items)
@@ -629,13 +631,13 @@ def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, num
     results = dict.fromkeys(conferences, STILL_RUNNING)
     found = [Forgotten(one, "empty", 0) for one in conferences]
     for message in (
-        texts.confirm_stop_all(server, conferences, 60, True),
-        texts.stop_result(server, results),
-        texts.stopped_by(server, conferences, ODD_TEXTS[kind]),
-        texts.forgotten_list_alert(server, found),
+        screens.confirm_stop_all(server, conferences, 60, True),
+        screens.stop_result(server, results),
+        screens.stopped_by(server, conferences, ODD_TEXTS[kind]),
+        screens.forgotten_list_alert(server, found),
     ):
         assert utf16_length(telegram_html.parse(message).text) <= MESSAGE_LIMIT
-        assert len(message.splitlines()) >= min(number, texts.MOST_IN_A_LIST)
+        assert len(message.splitlines()) >= min(number, screens.MOST_IN_A_LIST)
         assert ("350" in message) == (number == 400)  # how many are left out
 
 
@@ -645,7 +647,7 @@ def test_alerts_that_go_out_together_are_not_cut_and_none_is_left_out(lengths, w
     entries = [Html(f"#{place}# " + letter * (size // 2)) for place, size in enumerate(lengths)]
     joined, waiting = [], entries
     while True:
-        message, held = texts.pack_message(Html("heading"), waiting)
+        message, held = screens.pack_message(Html("heading"), waiting)
         assert message == "\n\n".join(["heading", *waiting[:held]])
         assert utf16_length(message) <= MESSAGE_LIMIT
         joined, waiting = joined + waiting[:held], waiting[held:]
@@ -667,13 +669,13 @@ def test_pop_ups_are_not_longer_than_telegram_takes(language):
         "not_forgotten_set": {},
     }
     for key, values in fits.items():
-        assert 0 < utf16_length(texts.popup(key, **values)) <= POPUP_LIMIT, key
-        assert "<" not in texts.popup(key, **values)
+        assert 0 < utf16_length(texts.plain_text(key, **values)) <= POPUP_LIMIT, key
+        assert "<" not in texts.plain_text(key, **values)
 
 
 def test_pop_up_with_a_name_of_emoji_is_not_longer_than_telegram_takes(language):
     who = f"{texts.cut(WIDE, 60)} ({10**12})"
-    assert utf16_length(texts.popup("already_pressed", who=who)) <= POPUP_LIMIT
+    assert utf16_length(texts.plain_text("already_pressed", who=who)) <= POPUP_LIMIT
 
 
 # ---------------------------------------------------------------- what the screens say
@@ -682,7 +684,7 @@ def test_pop_up_with_a_name_of_emoji_is_not_longer_than_telegram_takes(language)
 def test_what_is_unknown_is_not_shown_as_zero(english):
     server = Server("office", "https://10.0.0.1")
     unknown = Conference("s@x", "", "", "", None, None, "https://10.0.0.1")
-    message = texts.plain(texts.conferences(server, texts.page_of([unknown], 0, 5), 1))
+    message = texts.plain(screens.conferences(server, screens.page_of([unknown], 0, 5), 1))
     assert "Untitled" in message
     assert "an unknown time" in message
     assert "No ID" in message
@@ -693,8 +695,8 @@ def test_what_is_unknown_is_not_shown_as_zero(english):
 def test_error_in_an_overview_takes_the_place_of_the_number(english):
     server = Server("office", "https://10.0.0.1")
     error = PermissionMissing(server, "permission", permission="users:read")
-    page = texts.page_of([server], 0, 8)
-    said = texts.plain(texts.overviews(page, [Overview(server, Status(UP), 0, error)]))
+    page = screens.page_of([server], 0, 8)
+    said = texts.plain(screens.overviews(page, [Overview(server, Status(UP), 0, error)]))
     assert "Running conferences: 0" in said
     assert "users:read" in said
     assert "Users online" not in said
@@ -703,17 +705,17 @@ def test_error_in_an_overview_takes_the_place_of_the_number(english):
 def test_same_error_twice_is_said_once(english):
     server = Server("office", "https://10.0.0.1")
     error = ServerUnreachable(server, "name_not_found")
-    page = texts.page_of([server], 0, 8)
-    said = texts.overviews(page, [Overview(server, Status(UP), error, error)])
-    assert said.count(texts.reason_words("name_not_found")) == 1
+    page = screens.page_of([server], 0, 8)
+    said = screens.overviews(page, [Overview(server, Status(UP), error, error)])
+    assert said.count(screens.reason_words("name_not_found")) == 1
 
 
 def test_two_different_reasons_are_both_told(english):
     server = Server("office", "https://10.0.0.1", status_port=4307)
-    said = texts.plain(texts.state_sentence(server, Status(DOWN, "refused", "timed_out")))
+    said = texts.plain(screens.state_sentence(server, Status(DOWN, "refused", "timed_out")))
     assert "timed out" in said
     assert "port 4307: connection refused" in said
-    same = texts.plain(texts.state_sentence(server, Status(DOWN, "refused", "refused")))
+    same = texts.plain(screens.state_sentence(server, Status(DOWN, "refused", "refused")))
     assert same.count("refused") == 1
 
 
@@ -741,19 +743,19 @@ def test_language_of_the_computer(monkeypatch, variables, spoken):
 
 
 def all_keyboards(text: str) -> list:
-    server = a_server(text, is_checked=True)
-    other = a_server(text, is_forgotten_watched=True)
+    server = a_server(text, is_monitored=True)
+    other = a_server(text, has_forgotten_alerts=True)
     servers = [a_server(text, number) for number in range(60)]
     conferences = [a_conference(text, number) for number in range(60)]
     found = [Forgotten(one, "empty", 0) for one in conferences]
-    press = Press("ask_stop", keyboards.key_of("x"), keyboards.key_of("y"), 11, 1440)
+    press = Press("ask_stop", keyboards.short_id("x"), keyboards.short_id("y"), 11, 1440)
     made = [
-        keyboards.servers(texts.page_of(servers, 1, texts.SERVERS_A_PAGE)),
-        keyboards.servers(texts.page_of(servers[:1], 0, texts.SERVERS_A_PAGE)),
-        keyboards.overviews(texts.page_of(servers, 1, texts.OVERVIEWS_A_PAGE)),
+        keyboards.servers(screens.page_of(servers, 1, screens.SERVERS_A_PAGE)),
+        keyboards.servers(screens.page_of(servers[:1], 0, screens.SERVERS_A_PAGE)),
+        keyboards.overviews(screens.page_of(servers, 1, screens.OVERVIEWS_A_PAGE)),
         keyboards.menu(server),
         keyboards.to_menus(servers),
-        keyboards.confirm("stop_all", server, press, keyboards.key_of("z")),
+        keyboards.confirm("stop_all", server, press, keyboards.short_id("z")),
         keyboards.back_to_list(server, press),
         keyboards.forgotten_alert(server, conferences[0]),
         keyboards.forgotten_list_alert(server),
@@ -762,9 +764,9 @@ def all_keyboards(text: str) -> list:
     for one in (server, other):
         made.append(keyboards.status(one))
         made.append(keyboards.refresh_and_back(one, "online"))
-        page = texts.page_of(conferences, 1, texts.CONFERENCES_A_PAGE)
+        page = screens.page_of(conferences, 1, screens.CONFERENCES_A_PAGE)
         made.append(keyboards.conferences(one, page))
-        page = texts.page_of(found, 1, texts.CONFERENCES_A_PAGE)
+        page = screens.page_of(found, 1, screens.CONFERENCES_A_PAGE)
         made.append(keyboards.forgotten(one, page, 60, 60))
         made.append(keyboards.forgotten(one, page, 90, 1))
     return made
@@ -780,14 +782,14 @@ def test_buttons_have_labels_that_can_be_read(language, kind):
             assert 1 <= len(row) <= 8
             for button in row:
                 assert button.text == texts.clean(button.text) != ""
-                assert len(button.text) <= texts.LONGEST_LABEL + 10
+                assert len(button.text) <= screens.LONGEST_LABEL + 10
                 assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text)
                 assert 1 <= len(button.callback_data.encode()) <= 64
 
 
 def test_title_on_a_button_is_what_it_is(english):
     conference = a_conference("<b>R&D</b> &amp;")
-    page = texts.page_of([conference], 0, 5)
+    page = screens.page_of([conference], 0, 5)
     labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
     assert labels[0] == "⏹ 1. <b>R&D</b> &amp;"
     assert html.unescape(labels[0]) != labels[0]
@@ -795,10 +797,10 @@ def test_title_on_a_button_is_what_it_is(english):
 
 def test_stop_button_has_the_number_of_its_entry(english):
     conferences = [a_conference("Planning", number) for number in range(8)]
-    page = texts.page_of(conferences, 1, 5)
+    page = screens.page_of(conferences, 1, 5)
     labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
     assert labels[:3] == ["⏹ 6. Planning", "⏹ 7. Planning", "⏹ 8. Planning"]
-    said = texts.plain(texts.conferences(a_server("x"), page, 8))
+    said = texts.plain(screens.conferences(a_server("x"), page, 8))
     assert "6. Planning" in said
     assert "8. Planning" in said
     assert "8 conferences are running" in said

@@ -55,7 +55,7 @@ def test_every_button_leads_to_a_screen_with_a_way_back(stage, servers):
         is_first_screen = message.text.startswith("Серверы")
         assert is_first_screen or BACK in message.labels, message
     screens = {"servers", "all", "menu", "status", "conferences", "online", "forgotten"}
-    switches = {"check_on", "check_off", "watch_on", "watch_off"}
+    switches = {"monitoring_on", "monitoring_off", "forgotten_alerts_on", "forgotten_alerts_off"}
     assert actions == screens | switches | {"ask_stop", "ask_stop_all"}
     assert not any(server.stops for server in servers.values())
 

@@ -24,7 +24,7 @@ class Looks:
             simulated.client_secret,
             verify=simulated.ca_file,
             status_port=simulated.status_port,
-            is_checked=True,
+            is_monitored=True,
             save=lambda path, value: self.saved.append((path, value)),
             **settings,
         )
@@ -42,10 +42,10 @@ class Looks:
             self.now += pause_s
             self.watcher.check()
 
-    def look_for_forgotten(self, times=1, pause_s=300):
+    def find_newly_forgotten(self, times=1, pause_s=300):
         for _ in range(times):
             self.now += pause_s
-            self.watcher.look_for_forgotten()
+            self.watcher.find_newly_forgotten()
 
     @property
     def states(self):
@@ -214,7 +214,7 @@ def test_look_that_ends_after_the_check_was_switched_off_tells_nothing(looks, si
     looks.look()
     simulated.go_down()
     looks.look(2)
-    looks.server.is_checked = False
+    looks.server.is_monitored = False
     looks.look()
     assert looks.changes == []
 
@@ -225,7 +225,7 @@ def test_look_that_ends_after_the_check_was_switched_off_tells_nothing(looks, si
 @pytest.fixture
 def thread(looks):
     """The watcher as a thread that checks each second and cannot tell anybody anything."""
-    looks.server.check_interval_s = 1
+    looks.server.look_interval_s = 1
 
     def fail(change):
         looks.changes.append(change)
@@ -242,7 +242,7 @@ def thread(looks):
 def test_watch_with_a_token_that_is_good_for_years_wakes_all_the_same(looks, thread):
     """Windows cannot wait for more than 49 days, no system for 10^11 seconds."""
     looks.server.token_renewal_at = time.monotonic() + 1e11
-    thread.switch_check(False, by="Anna")
+    thread.switch_monitoring(False, by="Anna")
     thread.join(0.5)
     assert thread.is_alive()
 
@@ -270,100 +270,100 @@ def test_token_of_an_earlier_run_is_renewed_once_and_saved(looks, simulated):
 
 def test_conference_is_told_of_when_it_was_forgotten_in_two_looks_in_a_row(looks, simulated):
     webinar = simulated.add_conference("Webinar", people=("anna", "boris"), age_s=OLD_S)
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     for _ in range(3):
         webinar.everybody_leaves()
-        looks.look_for_forgotten()
+        looks.find_newly_forgotten()
         webinar.join("anna")
         webinar.join("boris")
-        looks.look_for_forgotten()
+        looks.find_newly_forgotten()
     assert looks.forgotten == []
     webinar.everybody_leaves()
-    looks.look_for_forgotten(5)
+    looks.find_newly_forgotten(5)
     assert looks.forgotten == [["Webinar"]]
 
 
 def test_look_that_could_not_examine_is_no_look_in_a_row(looks, simulated):
     simulated.add_conference("Webinar", people=(), age_s=OLD_S)
     for _ in range(3):
-        looks.look_for_forgotten()
+        looks.find_newly_forgotten()
         simulated.break_path("participants", "status", times=1, status=500)
-        looks.look_for_forgotten()
+        looks.find_newly_forgotten()
     assert looks.forgotten == []
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     assert looks.forgotten == [["Webinar"]]
 
 
 def test_look_that_failed_leaves_the_one_before_it_standing(looks, simulated):
     simulated.add_conference("Webinar", people=(), age_s=OLD_S)
-    looks.look_for_forgotten()
+    looks.find_newly_forgotten()
     simulated.break_path("logs/calls", "status", times=1, status=500)
     with pytest.raises(trueconf_api.BadAnswer):
-        looks.look_for_forgotten()
-    looks.look_for_forgotten()
+        looks.find_newly_forgotten()
+    looks.find_newly_forgotten()
     assert looks.forgotten == [["Webinar"]]
 
 
 def test_up_to_three_come_one_by_one_and_more_as_a_list(looks, simulated):
     for number in range(1, 4):
         simulated.add_conference(f"Webinar {number}", people=(), age_s=OLD_S - number)
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     assert sorted(looks.forgotten) == [["Webinar 1"], ["Webinar 2"], ["Webinar 3"]]
     for number in range(4, 24):
         simulated.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
-    looks.look_for_forgotten(3)
+    looks.find_newly_forgotten(3)
     assert len(looks.forgotten) == 4
     assert len(looks.forgotten[-1]) == 20
 
 
 def test_reminder_comes_after_its_time_and_once(looks, simulated):
     webinar = simulated.add_conference("Webinar", people=(), age_s=OLD_S)
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     looks.watcher.keep_quiet(webinar.session_id, looks.now + 3600)
-    looks.look_for_forgotten(11)
+    looks.find_newly_forgotten(11)
     assert len(looks.forgotten) == 1
-    looks.look_for_forgotten(1)
+    looks.find_newly_forgotten(1)
     assert len(looks.forgotten) == 2
-    looks.look_for_forgotten(30)
+    looks.find_newly_forgotten(30)
     assert len(looks.forgotten) == 2
 
 
 def test_reminder_of_a_conference_with_people_does_not_come(looks, simulated):
     webinar = simulated.add_conference("Webinar", people=(), age_s=OLD_S)
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     looks.watcher.keep_quiet(webinar.session_id, looks.now + 3600)
     webinar.join("anna")
     webinar.join("boris")
-    looks.look_for_forgotten(20)
+    looks.find_newly_forgotten(20)
     assert len(looks.forgotten) == 1
 
 
 def test_not_forgotten_holds_for_this_run_only(looks, simulated):
     first = simulated.add_conference("Webinar", people=(), age_s=OLD_S, conference_id="webinar")
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     looks.watcher.keep_quiet(first.session_id)
-    looks.look_for_forgotten(50)
+    looks.find_newly_forgotten(50)
     assert len(looks.forgotten) == 1
     first.end()
     simulated.add_conference("Webinar", people=(), age_s=OLD_S, conference_id="webinar")
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     assert len(looks.forgotten) == 2
 
 
 def test_new_watcher_does_not_repeat_what_was_reported(looks, simulated):
     simulated.add_conference("Webinar", people=(), age_s=OLD_S)
-    looks.look_for_forgotten(2)
+    looks.find_newly_forgotten(2)
     path, reported = looks.saved[-1]
     assert path == ("forgotten_conferences", "reported")
     later = Looks(simulated, reported=reported)
-    later.look_for_forgotten(5)
+    later.find_newly_forgotten(5)
     assert later.forgotten == []
 
 
 def test_as_many_forgotten_conferences_as_there_may_be_are_told_once(simulated, looks):
     for number in range(250):
         simulated.add_conference(f"Meeting {number}", people=(), age_s=OLD_S)
-    looks.look_for_forgotten(6)
+    looks.find_newly_forgotten(6)
     assert [len(titles) for titles in looks.forgotten] == [250]
 
 

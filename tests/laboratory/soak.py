@@ -18,7 +18,7 @@ from pathlib import Path
 
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
-from keyboards import Press, key_of, pack
+from keyboards import Press, pack, short_id
 from tests.conftest import PATIENCE_S, TOKEN, BotProcess
 
 SERVERS, LISTENERS, PRESSERS = 50, 2, 4
@@ -128,7 +128,7 @@ class Soak:
         message = person.chat.wait_for(lambda one: one.id > asked.id and one.buttons)
         while not self.ending.wait(random.uniform(0, 0.5)):
             action, name = random.choice(SCREENS), random.choice(list(self.servers))
-            press = person.press_data(message, pack(Press(action, key_of(name))))
+            press = person.press_data(message, pack(Press(action, short_id(name))))
             try:
                 press.wait(PATIENCE_S)
             except AssertionError:

@@ -1,0 +1,445 @@
+"""The screens and alerts, put together from the words of the language in use.
+
+A function is called after its screen. What is filled in is escaped by `texts.words`.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from texts import (
+    MESSAGE_LIMIT,
+    Html,
+    age_choice,
+    cut,
+    duration,
+    has_words,
+    moment,
+    plain,
+    plural,
+    units,
+    words,
+)
+from trueconf_api import (
+    DOWN,
+    UP,
+    Conference,
+    Forgotten,
+    Online,
+    OutcomeUnknown,
+    Overview,
+    People,
+    Server,
+    Status,
+    TrueConfError,
+)
+
+CONFERENCES_A_PAGE = 5
+SERVERS_A_PAGE = 16
+OVERVIEWS_A_PAGE = 6
+MOST_IN_A_LIST = 50
+LONGEST_TITLE, LONGEST_NAME, LONGEST_LABEL = 160, 100, 32
+STATE_SIGNS = {UP: "🟢", "web_only": "🟡", DOWN: "🔴", None: ""}
+
+
+def _lines(*lines: str) -> Html:
+    return Html("\n".join(line for line in lines if line is not None))
+
+
+def _read_at() -> Html:
+    return words("read_at", time=moment(time.time()))
+
+
+# ---------------------------------------------------------------- pages
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a long list: `items`, the first of them being number `first` (from 1)."""
+
+    items: list
+    number: int  # from 0
+    total: int  # pages
+    first: int
+
+
+def page_of(items: Sequence, number: int, size: int) -> Page:
+    """Page `number` (from 0), or the nearest there is."""
+    total = max(1, -(-len(items) // size))
+    number = min(max(number, 0), total - 1)
+    start = number * size
+    return Page(list(items[start : start + size]), number, total, start + 1)
+
+
+def _footer(page: Page | None = None) -> Html:
+    if page is None or page.total == 1:
+        return _read_at()
+    return Html(f"{_footer_place(page)} · {_read_at()}")
+
+
+def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
+    """A message of the heading and as many entries as Telegram's limit allows, none of them cut,
+    and how many those are: at least one, if there are any."""
+    message, held = heading, 0
+    for entry in entries:
+        longer = Html(f"{message}\n\n{entry}")
+        # The tags do not count for Telegram, so this is on the safe side.
+        if units(longer) > MESSAGE_LIMIT and held:
+            break
+        message, held = longer, held + 1
+    return message, held
+
+
+# ---------------------------------------------------------------- the screens
+
+
+def servers(page: Page) -> Html:
+    return words("servers") if page.total == 1 else _lines(words("servers"), _footer_place(page))
+
+
+def _footer_place(page: Page) -> Html:
+    return words("page", number=page.number + 1, total=page.total)
+
+
+def _heading(server: Server, key: str) -> Html:
+    return words("heading", server=cut(server.name, LONGEST_NAME), screen=words(key))
+
+
+def menu(server: Server) -> Html:
+    known = [state_sentence(server, server.last_status)] if server.last_status else []
+    name = words("bold", text=cut(server.name, LONGEST_NAME))
+    return _lines(name, *known, "", words("menu_question"))
+
+
+def state_sentence(server: Server, status: Status) -> Html:
+    """The light and what it means; for a server that is not up also why."""
+    sign = STATE_SIGNS[status.state]
+    if status.state == UP:
+        return words("state_up", sign=sign)
+    if status.state == DOWN:
+        return words("state_down", sign=sign, reason=_both_reasons(server, status))
+    key = "state_service_fails" if status.reason.startswith("http_") else "state_web_only"
+    return words(key, sign=sign, port=server.status_port, reason=reason_words(status.reason))
+
+
+def _both_reasons(server: Server, status: Status) -> Html:
+    web = reason_words(status.web_reason)
+    if not status.reason or status.reason == status.web_reason:
+        return web
+    port = server.status_port
+    return words("reasons", web=web, port=port, reason=reason_words(status.reason))
+
+
+def reason_words(reason: str) -> Html:
+    """What a reason of `trueconf_api` means; http_500 and the like carry their number."""
+    if reason.startswith("http_"):
+        return words("reason_http", status=reason.removeprefix("http_"))
+    return words(f"reason_{reason}")
+
+
+def status(server: Server, status: Status, since: float | None) -> Html:
+    age = None
+    if since is not None:
+        age = words("state_since", time=moment(since), duration=duration(time.time() - since))
+    checking = words("monitoring_off")
+    if server.is_monitored:
+        checking = words("monitoring_on", interval=duration(server.look_interval_s))
+    return _lines(
+        _heading(server, "status"), state_sentence(server, status), age, checking, "", _read_at()
+    )
+
+
+def overviews(page: Page, overviews: Sequence[Overview]) -> Html:
+    """All servers in one message, a page of them at a time."""
+    entries = [_overview(one) for one in overviews]
+    return _lines(words("bold", text=plain(words("all_servers"))), *entries, "", _footer(page))
+
+
+def _overview(one: Overview) -> Html:
+    name = words("bold", text=cut(one.server.name, LONGEST_NAME))
+    lines = [f"\n{STATE_SIGNS[one.status.state]} {name}"]
+    if one.status.state != UP:
+        lines.append(state_sentence(one.server, one.status).partition(" ")[2])
+    if one.status.state != DOWN:
+        lines.append(_overview_part(one.conferences, "overview_conferences"))
+        lines.append(_overview_part(one.online, "overview_online"))
+    same = lines[-1] == lines[-2] and len(lines) > 2
+    return _lines(*(lines[:-1] if same else lines))
+
+
+def _overview_part(value: int | TrueConfError, key: str) -> Html:
+    return error_sentence(value) if isinstance(value, TrueConfError) else words(key, number=value)
+
+
+def conferences(server: Server, page: Page, total: int) -> Html:
+    heading = _heading(server, "conferences")
+    if not page.items:
+        return _lines(heading, "", words("conferences_none"), "", _footer())
+    entries = [_conference(page.first + i, one) for i, one in enumerate(page.items)]
+    number = plural("conferences_number", total)
+    return _lines(heading, number, "", *entries, _footer(page))
+
+
+def _conference(number: int, conference: Conference, reason: Html | None = None) -> Html:
+    """One entry of a list, with an empty line at its end."""
+    people = conference.participant_count
+    knows_age = conference.age_s is not None or not reason  # else the reason says it
+    return _lines(
+        words("entry_title", number=number, title=title(conference)),
+        reason,
+        words("entry_id", id=conference.id, url=conference.page_url)
+        if conference.id
+        else words("entry_no_id"),
+        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
+        if conference.owner
+        else None,
+        words("entry_participants", number=people) if people is not None and not reason else None,
+        words("entry_age", duration=duration(conference.age_s)) if knows_age else None,
+        words("entry_realtime", url=conference.realtime_url) if conference.session_id else None,
+        "",
+    )
+
+
+def title(conference: Conference) -> str:
+    return cut(conference.title, LONGEST_TITLE) or plain(words("untitled"))
+
+
+def online(server: Server, online: Online) -> Html:
+    others = online.online - online.free - online.busy - online.in_conference
+    return _lines(
+        _heading(server, "online"),
+        words("online_of", online=online.online, accounts=plural("accounts", online.accounts)),
+        "",
+        words("online_free", number=online.free),
+        words("online_busy", number=online.busy),
+        words("online_in_conference", number=online.in_conference),
+        words("online_other", number=others) if others else None,
+        "",
+        _read_at(),
+    )
+
+
+def forgotten(server: Server, page: Page, total: int, minutes: int) -> Html:
+    heading = _heading(server, "forgotten")
+    limit = words("forgotten_age", age=age_choice(minutes))
+    watch = words("forgotten_alerts_off")
+    if server.has_forgotten_alerts:
+        watch = words("forgotten_alerts_on", age=age_choice(server.forgotten_age_min))
+    if not page.items:
+        return _lines(heading, limit, "", words("forgotten_none"), "", watch, _footer())
+    entries = [_forgotten(page.first + i, one) for i, one in enumerate(page.items)]
+    number = plural("forgotten_number", total)
+    return _lines(heading, limit, number, "", *entries, watch, _footer(page))
+
+
+def _forgotten(number: int, one: Forgotten) -> Html:
+    return _conference(number, one.conference, forgotten_reason(one))
+
+
+def forgotten_reason(one: Forgotten) -> Html:
+    if one.reason == "no_leader":
+        return plural("forgotten_no_leader", one.people_count or 0)
+    return words(f"forgotten_{one.reason}")
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def confirm_stop(server: Server, conference: Conference, people: People | TrueConfError) -> Html:
+    if isinstance(people, TrueConfError):
+        now = words("people_unknown")
+    else:
+        now = plural("people_now", people.count) if people.count else words("forgotten_empty")
+    return _lines(
+        words("confirm_stop"),
+        "",
+        words("bold", text=title(conference)),
+        words("entry_server", server=cut(server.name, LONGEST_NAME)),
+        words("entry_id", id=conference.id, url=conference.page_url),
+        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
+        if conference.owner
+        else None,
+        now,
+        words("entry_age", duration=duration(conference.age_s)),
+        "",
+        words("confirm_limit"),
+        _read_at(),
+    )
+
+
+def confirm_stop_all(
+    server: Server, found: Sequence[Conference], minutes: int, has_changed: bool
+) -> Html:
+    return _lines(
+        words("list_changed") if has_changed else None,
+        plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
+        words("all_are_older", age=age_choice(minutes)),
+        "",
+        *_short_list(found),
+        "",
+        words("confirm_limit"),
+        _read_at(),
+    )
+
+
+def _short_list(conferences: Sequence[Conference]) -> list[Html]:
+    """A line for each: the more of them, the shorter the titles."""
+    limit = _short_title(min(len(conferences), MOST_IN_A_LIST))
+    lines = [
+        words("short_entry", number=number, title=cut(title(conference), limit))
+        for number, conference in enumerate(conferences, 1)
+    ]
+    return _at_most(lines)
+
+
+def _short_title(lines: int) -> int:
+    return min(LONGEST_TITLE, max(8, 3000 // max(1, lines) - 24))  # 24: the words around it
+
+
+def not_running(server: Server) -> Html:
+    return _lines(_heading(server, "conferences"), "", words("not_running"), "", _read_at())
+
+
+def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) -> Html:
+    """`results`: what `trueconf_api.stop_conferences` returned; {}: there was nothing to stop."""
+    if not results:
+        return not_running(server)
+    errors = {error_sentence(one) for one in results.values() if isinstance(one, TrueConfError)}
+    if len(results) == 1:
+        [(conference, result)] = results.items()
+        name = cut(server.name, LONGEST_NAME)
+        lines = [words(f"result_{_outcome(result)}", title=title(conference), server=name)]
+    else:
+        lines = [_heading(server, "forgotten"), "", *_short_results(results)]
+    return _lines(*lines, *[f"⚠️ {error}" for error in sorted(errors)[:3]], "", _read_at())
+
+
+def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
+    limit = _short_title(min(len(results), MOST_IN_A_LIST))
+    lines = [
+        words(f"stop_all_{_outcome(result)}", title=cut(title(conference), limit))
+        for conference, result in results.items()
+    ]
+    return _at_most(lines)
+
+
+def _outcome(result: str | TrueConfError) -> str:
+    if isinstance(result, OutcomeUnknown):
+        return "unknown"
+    return "failed" if isinstance(result, TrueConfError) else result
+
+
+def _at_most(lines: list[Html]) -> list[Html]:
+    """No more lines than a message holds, and how many were left out."""
+    left = len(lines) - MOST_IN_A_LIST
+    return [*lines[:MOST_IN_A_LIST], plural("and_more", left)] if left > 0 else lines
+
+
+def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> Html:
+    """What the others who are listed get to know."""
+    name, who = cut(server.name, LONGEST_NAME), cut(who, LONGEST_NAME)
+    if len(conferences) == 1:
+        return words("stopped_by", title=title(conferences[0]), server=name, who=who)
+    heading = plural("stopped_all_by", len(conferences), server=name, who=who)
+    return _lines(heading, *_short_list(conferences))
+
+
+# ---------------------------------------------------------------- errors
+
+
+def error_sentence(error: TrueConfError) -> Html:
+    """What went wrong and what to do about it."""
+    if error.reason == "api_version":
+        return words("error_api_version", version=error.server.api_version)
+    if has_words(f"error_{error.reason}"):
+        return words(
+            f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
+        )
+    return words("error_unreachable", reason=reason_words(error.reason))
+
+
+def reason_of(error: TrueConfError) -> Html:
+    """The middle of a sentence that says why nothing useful came back."""
+    if error.reason == "status":
+        return words("reason_http", **error.details)
+    is_known = has_words(f"reason_{error.reason}")
+    return reason_words(error.reason) if is_known else error_sentence(error)
+
+
+def error(error: TrueConfError) -> Html:
+    name = words("bold", text=cut(error.server.name, LONGEST_NAME))
+    return _lines(name, f"⚠️ {error_sentence(error)}", "", _read_at())
+
+
+# ---------------------------------------------------------------- what comes unasked
+
+
+def state_alert(server: Server, status: Status, since: float, is_first: bool) -> Html:
+    """A server went down, or was already down when the bot started."""
+    name = words("bold", text=cut(server.name, LONGEST_NAME))
+    when = words("alert_first" if is_first else "alert_since", time=moment(since))
+    return _lines(name, state_sentence(server, status), when)
+
+
+def recovery_alert(server: Server, since: float, until: float) -> Html:
+    name = words("bold", text=cut(server.name, LONGEST_NAME))
+    outage = words(
+        "alert_outage",
+        duration=duration(until - since),
+        since=moment(since),
+        until=moment(until),
+    )
+    return _lines(name, words("alert_up", sign=STATE_SIGNS[UP]), outage)
+
+
+def own_network_alert(since: float, until: float, server_count: int) -> Html:
+    """Neither Telegram nor any server could be reached: that was the bot's own network."""
+    outage = {"since": moment(since), "until": moment(until), "duration": duration(until - since)}
+    if server_count == 1:
+        return words("alert_own_network_one", **outage)
+    return plural("alert_own_network", server_count, **outage)
+
+
+def missed_alerts(since: float, until: float) -> Html:
+    return words("alert_missed", since=moment(since), until=moment(until))
+
+
+def several_alerts() -> Html:
+    return words("alert_several")
+
+
+def forgotten_alert(server: Server, one: Forgotten) -> Html:
+    conference = one.conference
+    return _lines(
+        words("alert_forgotten", server=cut(server.name, LONGEST_NAME)),
+        words("bold", text=title(conference)),
+        forgotten_reason(one),
+        words("entry_id", id=conference.id, url=conference.page_url),
+        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
+        if conference.owner
+        else None,
+        words("entry_age", duration=duration(conference.age_s)),
+    )
+
+
+def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
+    heading = plural("alert_forgotten_list", len(found), server=cut(server.name, LONGEST_NAME))
+    return _lines(heading, "", *_short_list([one.conference for one in found]))
+
+
+# ---------------------------------------------------------------- people and settings
+
+
+def ids(user_id: int, chat_id: int) -> Html:
+    """The answer to /id. The ID of a group is negative."""
+    return _lines(
+        words("your_id", id=user_id), words("group_id", id=chat_id) if chat_id < 0 else None
+    )
+
+
+def problem(one) -> str:
+    """The sentence for a `settings.Problem`, for the console: without tags."""
+    found = json.dumps(one.found, ensure_ascii=False)
+    values = {"key": one.key, "found": cut(found, 60), **dict(one.details)}
+    return plain(words(f"problem_{one.code}", **values))
