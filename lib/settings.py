@@ -1,4 +1,4 @@
-"""Finds, checks, loads and saves the settings.
+"""Loads, checks and saves the settings.
 
 It speaks to nobody: problems and warnings leave here as `Problem`s, `texts` has the sentences.
 The keys are described in README.md; the servers leave as `trueconf_api.Server` objects.
@@ -6,8 +6,6 @@ The keys are described in README.md; the servers leave as `trueconf_api.Server` 
 
 import contextlib
 import difflib
-import glob
-import io
 import ipaddress
 import json
 import logging
@@ -15,20 +13,15 @@ import os
 import re
 import ssl
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import dotenv
-from dotenv.parser import parse_stream
-
+from lib.settings_files import FOLDER, Source, find_source, read_dotenv
 from lib.trueconf_client import Server
 
-FOLDER = Path(__file__).resolve().parent.parent
 LANGUAGES = ("ru", "en", "de", "es")
-REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
 DAY_S = 86400
 
 TOP_KEYS = (
@@ -62,145 +55,6 @@ class SettingsError(Exception):
     def __init__(self, problems: list[Problem], source: str, language: str):
         super().__init__(", ".join(f"{problem.code} {problem.key}" for problem in problems))
         self.problems, self.source, self.language = problems, source, language
-
-
-# ---------------------------------------------------------------- where they come from
-
-
-class FileSource:
-    """A JSON file, `settings.json` by default."""
-
-    def __init__(self, path: Path):
-        self.path, self.name, self.folder = path, path.name, path.resolve().parent
-
-    def read(self) -> bytes:
-        return self.path.read_bytes()
-
-    def write(self, text: str, old: bytes) -> None:
-        """Replace the file, unless it is no longer `old`. Raises OSError."""
-        newline = "\r\n" if b"\r\n" in old else "\n"
-        _write_file(self.path, text.replace("\n", newline), old)
-
-
-class FileChanged(OSError):
-    """Somebody saved the file while we were about to."""
-
-
-def _write_file(path: Path, text: str, old: bytes) -> None:
-    """Put `text` into the file, unless it is no longer `old`. Whoever reads it, and whenever the
-    process is killed, finds the old text or the new one. Raises OSError."""
-    target = path.resolve()  # a link stays a link
-    for leftover in glob.glob(f"{glob.escape(str(target))}.bot-*.tmp"):
-        _remove(Path(leftover))  # of a process that was killed while it wrote
-    temporary = target.with_name(f"{target.name}.bot-{os.getpid()}.tmp")
-    try:
-        # Half a character (in a name that came as "\ud83d") becomes the same escape again.
-        with open(temporary, "wb", opener=_open_private) as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(target.stat().st_mode)
-        _replace(temporary, target, old)
-    finally:
-        _remove(temporary)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except PermissionError:  # as it has the mode of the settings file: Windows keeps what is so
-        path.chmod(0o600)
-        path.unlink()
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # until it has the mode of the file that it will replace
-
-
-def _replace(temporary: Path, target: Path, old: bytes) -> None:
-    """os.replace, patient with Windows: a virus scanner or an editor may hold the file."""
-    for tries_left in reversed(range(REPLACE_TRIES)):
-        try:
-            if target.read_bytes() != old:
-                raise FileChanged
-            os.replace(temporary, target)
-            return
-        except PermissionError:
-            if not tries_left:
-                raise
-            time.sleep(REPLACE_PAUSE_S)
-
-
-class EnvironmentSource:
-    """The environment variable `settings`: a Secret of Replit. It lives as long as the process."""
-
-    name, folder = "environment variable settings", FOLDER
-
-    def read(self) -> bytes:
-        return os.fsencode(os.environ["settings"])  # as it came, whatever the locale is
-
-    def write(self, text: str, old: bytes) -> None:
-        try:
-            os.environ["settings"] = os.fsdecode(text.encode("utf-8", "backslashreplace"))
-        except ValueError as error:  # Windows: at most 32767 characters
-            raise OSError(str(error)) from error
-
-
-class DotenvSource:
-    """`settings=` in the file `.env`."""
-
-    def __init__(self, path: Path):
-        self.path, self.name, self.folder = path, path.name, path.resolve().parent
-
-    def read(self) -> bytes:
-        return (read_dotenv(self.path).get("settings") or "").encode()
-
-    def write(self, text: str, old: bytes) -> None:
-        """As `dotenv.set_key` does, but safe from being killed. Keeps the other lines."""
-        before = self.path.read_bytes()
-        if self.read() != old:
-            raise FileChanged
-        if b"\n" not in old:
-            text = json.dumps(json.loads(text), ensure_ascii=False)
-        value = text.strip().replace("\\", "\\\\").replace("'", "\\'")
-        lines = []
-        for line in parse_stream(io.StringIO(before.decode("utf-8-sig"), newline="")):
-            original = line.original.string
-            if line.key == "settings":
-                begin = re.match(r"\s*(export\s+)?", original)[0]
-                end = re.search(r"[\r\n]*$", original)[0]
-                original = f"{begin}settings='{value}'{end}"
-            lines.append(original)
-        _write_file(self.path, "".join(lines), before)
-
-
-Source = FileSource | EnvironmentSource | DotenvSource
-
-
-def read_dotenv(path: Path) -> dict[str, str | None]:
-    """The variables of a `.env` file, {} if there is none. Raises OSError, UnicodeDecodeError."""
-    # Without interpolation: a `$` in a secret is a `$`.
-    return dotenv.dotenv_values(path, interpolate=False, encoding="utf-8-sig")
-
-
-def find_source(path: str | None, folder: Path = FOLDER) -> Source | None:
-    """The first source that exists: the file `path`, the environment, `.env`, settings.json."""
-    if path:
-        return FileSource(Path(os.path.expanduser(path)))
-    if "settings" in os.environ:
-        return EnvironmentSource()
-    if "settings" in _dotenv_of(folder):
-        return DotenvSource(folder / ".env")
-    file = folder / "settings.json"
-    return FileSource(file) if file.exists() else None
-
-
-def _dotenv_of(folder: Path) -> dict[str, str | None]:
-    try:
-        return read_dotenv(folder / ".env")
-    except (OSError, UnicodeDecodeError) as error:
-        code = "encoding" if isinstance(error, UnicodeDecodeError) else "unreadable"
-        raise SettingsError([Problem(code, ".env")], ".env", "ru") from error
 
 
 # ---------------------------------------------------------------- loading
@@ -314,14 +168,18 @@ def _move(content: dict, old_id: int, new_id: int) -> None:
 
 def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
     """Find, read and check the settings. Raises SettingsError with every problem at once."""
-    source = find_source(path, folder)
+    try:
+        source = find_source(path, folder)
+        variables = {**read_dotenv(folder / ".env"), **os.environ}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([_not_read(error, ".env")], ".env", "ru") from error
     if source is None:
         hidden = "settings.json.txt"  # what Notepad makes of the name
         problems = [Problem("hidden_ending", hidden)] if (folder / hidden).exists() else []
         raise SettingsError(problems, hidden if problems else "", "")
     text = _read_text(source)
     content, twice = _parse(source, text)
-    reader = _Reader(source, _overrides(folder))
+    reader = _Reader(source, _overrides(variables))
     result = reader.settings(content)
     problems = [Problem("twice", key) for key in twice] + reader.problems
     if problems:
@@ -340,11 +198,14 @@ def _saver(settings: Settings, name: str) -> Callable[[tuple[str, ...], object],
 def _read_text(source: Source) -> str:
     try:
         return source.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError([Problem("encoding", source.name)], source.name, "ru") from error
-    except OSError as error:
-        code = "no_file" if isinstance(error, FileNotFoundError) else "unreadable"
-        raise SettingsError([Problem(code, source.name)], source.name, "ru") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([_not_read(error, source.name)], source.name, "ru") from error
+
+
+def _not_read(error: Exception, name: str) -> Problem:
+    if isinstance(error, UnicodeDecodeError):
+        return Problem("encoding", name)
+    return Problem("no_file" if isinstance(error, FileNotFoundError) else "unreadable", name)
 
 
 def _parse(source: Source, text: str) -> tuple[dict, list[str]]:
@@ -379,10 +240,10 @@ def _int(digits: str) -> int | str:
     return int(digits) if len(digits) < 1000 else digits
 
 
-def _overrides(folder: Path) -> dict[str, str]:
+def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
     """TG_API_TOKEN and TG_PROXY, for those who keep secrets out of JSON."""
-    found = {**_dotenv_of(folder), **os.environ}
-    return {key: found[name] for key, name in VARIABLES.items() if found.get(name)}
+    found = {key: variables.get(name) for key, name in VARIABLES.items()}
+    return {key: value for key, value in found.items() if value}
 
 
 class _Reader:

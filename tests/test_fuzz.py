@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as tried
 from hypothesis import strategies as some
 
+import command_line
 import keyboards
 import texts
 import trueconf_api
@@ -149,7 +150,7 @@ def load_and_save(folder, raw: bytes) -> None:
     except settings.SettingsError as error:
         for language in LANGUAGES:
             error.language = language
-            told = texts.settings_error(error)
+            told = command_line.settings_error(error)
             assert told.strip()
             assert TOKEN not in told
         return

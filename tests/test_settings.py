@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+import command_line
 import texts
-from lib import settings
+from lib import settings, settings_files
 from lib.settings import SettingsError
 from tests.conftest import ROOT, TOKEN, clean_environment
 from texts import screens
@@ -168,7 +169,7 @@ def test_without_any_source_there_are_no_settings(tmp_path):
 
 def test_settings_are_looked_for_beside_the_code():
     assert settings.load.__defaults__ == (None, ROOT)
-    assert settings.find_source.__defaults__ == (ROOT,)
+    assert settings_files.find_source.__defaults__ == (ROOT,)
 
 
 def test_settings_of_the_current_folder_are_not_looked_at(tmp_path, monkeypatch):
@@ -179,7 +180,7 @@ def test_settings_of_the_current_folder_are_not_looked_at(tmp_path, monkeypatch)
     monkeypatch.chdir(elsewhere)
     beside_main = tmp_path / "bot"
     beside_main.mkdir()
-    assert settings.find_source(None, beside_main) is None
+    assert settings_files.find_source(None, beside_main) is None
 
 
 def test_given_file_that_is_not_there_is_no_reason_to_take_another(tmp_path, monkeypatch):
@@ -309,7 +310,7 @@ def test_other_encodings_are_named(tmp_path, encoding):
 def test_trailing_comma_has_its_line_and_column(tmp_path):
     text = '{\n    "language": "en",\n    "tg-users-id": [1],\n}\n'
     error = error_of(tmp_path, text)
-    said = texts.settings_error(error)
+    said = command_line.settings_error(error)
     # Python 3.13 points at the comma, older ones at what follows it.
     assert "settings.json, line 3, column 23:" in said or "settings.json, line 4, column 1:" in said
 
@@ -428,7 +429,7 @@ def test_problem_of_a_server_with_an_odd_name_is_one_line(tmp_path):
     content = put(BASE, "servers", {name: {} for name in ODD_NAMES})
     error = error_of(tmp_path, json.dumps(content))
     assert len(error.problems) == 3 * len(ODD_NAMES)
-    assert len(texts.settings_error(error).splitlines()) == len(error.problems) + 2
+    assert len(command_line.settings_error(error).splitlines()) == len(error.problems) + 2
 
 
 def test_two_hundred_servers_are_loaded_and_saved(tmp_path):
@@ -761,7 +762,7 @@ def test_all_problems_are_told_at_once(tmp_path):
         "servers.second.ip",
         "servers.second.client_id",
     ]
-    lines = texts.settings_error(error).splitlines()
+    lines = command_line.settings_error(error).splitlines()
     assert "settings.json" in lines[0]
     assert sum(line.startswith("- ") for line in lines) == 6
     assert "README" in lines[-1]
@@ -794,7 +795,7 @@ def test_message_of_the_error_itself_holds_no_value(tmp_path):
     ],
 )
 def test_secret_in_the_wrong_place_is_not_shown(tmp_path, path, value):
-    said = texts.settings_error(error_of(tmp_path, put(BASE, path, value)))
+    said = command_line.settings_error(error_of(tmp_path, put(BASE, path, value)))
     for secret in (SECRET, TOKEN, TOKEN.partition(":")[2]):
         assert secret[:12] not in said
 
@@ -896,7 +897,7 @@ def test_any_value_anywhere_is_taken_or_told_and_never_a_traceback(tmp_path, pat
         told = error
     else:
         return
-    assert len(texts.settings_error(told).splitlines()) == len(told.problems) + 2
+    assert len(command_line.settings_error(told).splitlines()) == len(told.problems) + 2
 
 
 # ---------------------------------------------------------------- saving
@@ -1120,7 +1121,7 @@ def test_file_that_is_held_for_a_moment_is_saved_all_the_same(tmp_path, monkeypa
 
 def test_file_that_is_held_for_long_is_saved_when_it_is_free(tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(settings, "REPLACE_PAUSE_S", 0)
+    monkeypatch.setattr(settings_files, "REPLACE_PAUSE_S", 0)
     holder = Holder(tries=10**9)
     monkeypatch.setattr(os, "replace", holder)
     loaded = load(tmp_path)

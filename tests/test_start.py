@@ -808,7 +808,8 @@ MAY_IMPORT = {
     "texts/screens.py": {"texts", "trueconf_api"},
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
     "lib/logs.py": set(),
-    "lib/settings.py": {"dotenv", "lib"},
+    "lib/settings.py": {"lib"},
+    "lib/settings_files.py": {"dotenv"},
     "lib/telegram.py": {"requests", "telebot"},
     "lib/trueconf_client.py": {"requests", "urllib3"},
 }
