@@ -63,6 +63,7 @@ class BotProcess:
         self.folder = folder
         self.settings_file = folder / "settings.json"
         self.output_file = folder / "output.txt"
+        self.python = [sys.executable]  # the laboratory runs it inside other programs
         self.process: subprocess.Popen | None = None
         if settings is not None:
             self.write_settings(settings)
@@ -78,7 +79,7 @@ class BotProcess:
         given = arguments or ("--settings", str(self.settings_file))
         with open(self.output_file, "ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(main), *given],
+                [*self.python, str(main), *given],
                 cwd=self.folder,
                 env=clean_environment(**variables),
                 stdin=subprocess.DEVNULL,

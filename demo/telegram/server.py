@@ -344,8 +344,16 @@ class TelegramServer(BotApi):
     long a pressed button can be answered. To serve a chat page, override page() and page_action().
     """
 
-    def __init__(self, token=DEFAULT_TOKEN, port=0, round_trip_s=0.0, strict_pacing=False):
+    def __init__(
+        self,
+        token=DEFAULT_TOKEN,
+        port=0,
+        round_trip_s=0.0,
+        strict_pacing=False,
+        host="127.0.0.1",
+    ):
         self.token = token
+        self.host = host
         self.port = port
         self.round_trip_s = round_trip_s
         self.strict_pacing = strict_pacing
@@ -384,7 +392,7 @@ class TelegramServer(BotApi):
             if os.name == "posix":  # on Windows the same option would share the port with others
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                _bind(listener, self.port)
+                _bind(listener, self.host, self.port)
                 listener.listen(128)
             except OSError:
                 listener.close()
@@ -401,7 +409,7 @@ class TelegramServer(BotApi):
         if listener is None:
             return
         with suppress(OSError):  # wakes accept(), which closing the socket would not do everywhere
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            socket.create_connection((self.host, self.port), timeout=1).close()
         self._accepting.join(timeout=5)
         listener.close()
         with self.changed:
@@ -429,7 +437,7 @@ class TelegramServer(BotApi):
     @property
     def url(self):
         """The address for the setting `tg-api-url`."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def _accept(self, listener):
         while True:
@@ -741,13 +749,13 @@ class TelegramServer(BotApi):
         return [f"{call.method}: {call.status}" for call in self.calls if call.at >= at]
 
 
-def _bind(listener, port):
+def _bind(listener, host, port):
     """Bind to `port`; for 0 to any free one that the system gives to no outgoing connection,
     so that it is still free when Telegram comes back."""
     tries = [port] if port else random.sample(range(12000, 32000), 50)
     for number in tries:
         try:
-            listener.bind(("127.0.0.1", number))
+            listener.bind((host, number))
             return
         except OSError:
             if number == tries[-1]:

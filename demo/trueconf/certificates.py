@@ -76,10 +76,10 @@ def ca_file():
         return str(_authority("ca"))
 
 
-def server_context(kind="good"):
-    """Return an ssl context for a server with one of the certificates in KINDS."""
+def server_context(kind="good", host="127.0.0.1"):
+    """Return an ssl context for a server at `host` with one of the certificates in KINDS."""
     with _making:
-        return _server_context(kind)
+        return _server_context(kind, host)
 
 
 def remove():
@@ -91,9 +91,9 @@ def remove():
 
 
 @functools.cache
-def _server_context(kind):
+def _server_context(kind, host):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_leaf(kind), _key("leaf"))
+    context.load_cert_chain(_leaf(kind, host), _key("leaf"))
     return context
 
 
@@ -124,21 +124,23 @@ def _authority(name):
     return _folder() / f"{name}.crt"
 
 
-def _leaf(kind):
+def _leaf(kind, host):
     """Return the path of a new server certificate, signed by the authority of its kind."""
     authority, alternative_names, (first_day, last_day) = KINDS[kind]
+    alternative_names = alternative_names.replace("127.0.0.1", host)
+    name = f"{kind}-{host}"
     authority_file = _authority(authority)
     config = _config(authority, "Simulated TrueConf Server", alternative_names)
-    _openssl("req", "-new", "-key", _key("leaf"), "-out", f"{kind}.csr", "-config", config)
+    _openssl("req", "-new", "-key", _key("leaf"), "-out", f"{name}.csr", "-config", config)
     # `openssl x509` cannot make an expired certificate in every version, `openssl ca` can.
     _openssl(
         *("ca", "-batch", "-notext", "-config", config),
         *("-extensions", "plain" if kind == "plain" else "leaf"),
         *("-cert", authority_file, "-keyfile", _key(authority)),
         *("-startdate", _asn1_time(first_day), "-enddate", _asn1_time(last_day)),
-        *("-in", f"{kind}.csr", "-out", f"{kind}.crt"),
+        *("-in", f"{name}.csr", "-out", f"{name}.crt"),
     )
-    return _folder() / f"{kind}.crt"
+    return _folder() / f"{name}.crt"
 
 
 def _config(name, common_name, alternative_names=LOCAL_NAMES):

@@ -1,6 +1,6 @@
 """A simulated TrueConf Server: people and conferences that live, its HTTP API, and its failures.
 
-It stands on this machine only (127.0.0.1) and needs the standard library alone, and the `openssl`
+It stands on one address (127.0.0.1) and needs the standard library alone, and the `openssl`
 program for HTTPS. It simulates API v3.x as far as the bot uses it, not the conferences themselves.
 
     with TrueConfServer() as server:
@@ -190,7 +190,7 @@ class Fault:
 
 
 class TrueConfServer:
-    """A simulated server on two ports of 127.0.0.1: web (HTTPS) and status (plain HTTP)."""
+    """A simulated server on two ports of `host`: web (HTTPS) and status (plain HTTP)."""
 
     def __init__(
         self,
@@ -201,6 +201,7 @@ class TrueConfServer:
         token_lifetime_s=3600,
         scopes=FOUR_SCOPES,
         certificate="good",
+        host=HOST,
     ):
         self.name = name
         self.people = believable_people() if people is None else list(people)
@@ -209,6 +210,7 @@ class TrueConfServer:
         self.token_lifetime_s = token_lifetime_s
         self.scopes = tuple(scopes)
         self.certificate = certificate
+        self.host = host
         self.client_id = secrets.token_hex(20)
         self.client_secret = secrets.token_hex(20)
         self.version = "5.5.3.10021"
@@ -229,7 +231,7 @@ class TrueConfServer:
         self._is_started = False
         self._tls_context = None
         self._switching = threading.RLock()  # guards the doors: one change at a time
-        self._doors = {kind: Door(self._welcomer(kind)) for kind in ("web", "status")}
+        self._doors = {kind: Door(self._welcomer(kind), host) for kind in ("web", "status")}
 
     def _set_readings(self):
         """Choose one reading of everything that is not known for certain; tests try the others."""
@@ -263,7 +265,7 @@ class TrueConfServer:
         with self._switching:
             if not self._is_started:
                 if self.tls:
-                    self._tls_context = certificates.server_context(self.certificate)
+                    self._tls_context = certificates.server_context(self.certificate, self.host)
                 self._is_started = True
                 self.come_back()
         return self
@@ -290,7 +292,7 @@ class TrueConfServer:
     @property
     def address(self):
         """The address of the web part, as the setting `ip` wants it."""
-        return f"{'' if self.tls else 'http://'}{HOST}:{self.web_port}"
+        return f"{'' if self.tls else 'http://'}{self.host}:{self.web_port}"
 
     @property
     def ca_file(self):

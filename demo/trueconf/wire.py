@@ -97,7 +97,8 @@ def error_answer(status, reason, location=None, location_type="path"):
 class Door:
     """A port that is open, shut (refuses, but keeps its number), bricked up, or released."""
 
-    def __init__(self, welcome):
+    def __init__(self, welcome, host=HOST):
+        self.host = host
         self.port = 0  # 0 until the system has given us one; the same for ever after
         self._welcome = welcome
         self._socket = None
@@ -124,7 +125,7 @@ class Door:
         for _ in range(3):
             filler = socket.socket()
             filler.setblocking(False)
-            filler.connect_ex((HOST, self.port))
+            filler.connect_ex((self.host, self.port))
             self._fillers.append(filler)
 
     def release(self):
@@ -155,7 +156,7 @@ class Door:
         try:
             if os.name == "posix":  # on Windows this option would let two servers share a port
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((HOST, self.port))
+            sock.bind((self.host, self.port))
         except OSError:
             sock.close()
             raise
@@ -167,7 +168,7 @@ class Door:
             listener.shutdown(socket.SHUT_RDWR)  # enough on Linux
         except OSError:
             with contextlib.suppress(OSError):
-                socket.create_connection((HOST, self.port), 1).close()
+                socket.create_connection((self.host, self.port), 1).close()
 
     def _accept(self, listener):
         while True:
