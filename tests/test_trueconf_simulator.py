@@ -1,10 +1,12 @@
 """The simulated TrueConf Server behaves as the real one is known to, and fails as it is told to."""
 
+import functools
 import re
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ import requests
 from demo.trueconf.server import (
     FOUR_SCOPES,
     MISSING,
+    V4_SCOPES,
     Person,
     TrueConfServer,
     openssl_is_here,
@@ -94,6 +97,15 @@ def reason(response):
     error = response.json()["error"]
     assert error["code"] == response.status_code
     return error["errors"][0]["reason"]
+
+
+def version_client(version):
+    """Return a function that asks GET paths of another version than v3.3."""
+
+    def get(client, path, **query):
+        return client.ask(f"api/{version}/{path}", params=query)
+
+    return get
 
 
 def log_path(conference, rest=""):
@@ -229,6 +241,28 @@ def test_descending_on_end_time_puts_running_calls_first_on_the_first_pages(serv
     assert ends == sorted(ends, reverse=True)
 
 
+def test_rows_of_the_log_can_come_in_any_order_and_lack_what_the_list_has(server, client):
+    server.add_conference("Running")
+    server.add_conference("Over", age_s=7200).end()
+    server.add_conference("Listed alone", logged=False)
+    server.add_conference("Logged alone", listed=False)
+
+    def topics(path, rows, **query):
+        return [row["topic"] for row in client.get(path, **query).json()[rows]]
+
+    query = {"sort_field": "end_time", "sort_order": 1}
+    for order, place in (("nulls_first", 2), ("nulls_last", 0), ("unsorted", 1)):
+        server.rows_order = order
+        assert topics("logs/calls", "list", **query).index("Over") == place
+    listed = topics("conferences", "conferences", state="running")
+    assert listed == ["Running", "Listed alone"]
+    assert "session_id" not in client.get("conferences").json()["conferences"][0]
+    server.names_sessions = True
+    rows = client.get("conferences").json()["conferences"]
+    session = quote(rows[2]["session_id"], safe="")
+    assert client.get(f"logs/calls/{session}/participants").status_code == 404
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -311,6 +345,134 @@ def test_many_rows_with_titles_of_any_characters_arrive_unchanged(server, client
     assert {row["topic"] for row in rows} == {title}
     assert client.post(f"conferences/{quote(ids[7], safe='')}/stop").status_code == 200
     assert server.stops == [ids[7]]
+
+
+# --- API v4 ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def v4():
+    """A server that speaks v4 and v4.1 alone, and a client that asks v4."""
+    with running(scopes=V4_SCOPES) as (server, client):
+        server.api_versions = {"v4", "v4.1"}
+        client.get = functools.partial(version_client("v4"), client)
+        yield server, client
+
+
+def test_v4_lists_what_runs_in_pages_with_the_true_starts_elsewhere(v4):
+    server, client = v4
+    for number in range(3):
+        server.add_conference(f"Talk {number}", age_s=600)
+    ad_hoc = server.add_conference(None, owner=None, age_s=60)
+    server.add_conference("Over").end()
+    query = {"state": "running", "page_size": 3, "page_id": 2}
+    pages = [client.get("conferences", page=page, **query).json() for page in (1, 2, 3)]
+    assert [page["results"] for page in pages] == [4, 4, 4]
+    assert [len(page["conferences"]) for page in pages] == [3, 1, 0]
+    row = pages[1]["conferences"][0]
+    assert (row["id"], row["topic"], row["owner"]) == (ad_hoc.id, None, None)
+    assert (row["state"], row["session_id"]) == ("running", ad_hoc.session_id)
+    assert row["schedule"]["type"] == "none"
+    starts = client.get("sessions").json()["conference_sessions"]
+    assert [each["conference_id"] for each in starts][3] == ad_hoc.id
+    assert starts[3]["start_time"] == int(ad_hoc.started_at)
+    server.v4_times = "iso"
+    start = client.get("sessions").json()["conference_sessions"][3]["start_time"]
+    assert datetime.fromisoformat(start).timestamp() == int(ad_hoc.started_at)
+    server.results_count = "page"
+    assert client.get("conferences", page=2, **query).json()["results"] == 1
+
+
+def test_v4_tells_who_is_in_a_conference_and_who_owns_it(v4):
+    server, client = v4
+    guest = Person("#guest:1", "A guest")
+    conference = server.add_conference("Talk", owner="boris", people=("anna", "boris", guest))
+    conference.leave("anna")
+    path = f"conferences/{conference.id}"
+    everybody = client.get(f"{path}/participants").json()
+    assert [each["leave_time"] is None for each in everybody["list"]] == [False, True, True]
+    query = {"is_in_conf": "true", "page_size": 1}
+    first, second = (
+        client.get(f"{path}/participants", page=page, **query).json() for page in (1, 2)
+    )
+    assert (everybody["cnt"], first["cnt"], second["cnt"]) == (3, 2, 2)
+    assert (first["list"][0]["call_id"], first["list"][0]["flag"]) == ("boris@video.example.org", 2)
+    assert (second["list"][0]["id"], second["list"][0]["flag"]) == ("#guest:1", 1)
+    assert client.get(f"{path}/owner").json()["owner"] == {
+        "id": "boris",
+        "uid": "boris@video.example.org",
+        "display_name": "Boris Ivanov",
+        "is_active": True,
+        "status": 5,
+    }
+
+
+def test_v4_stops_a_conference_with_200_or_204(v4):
+    server, client = v4
+    first, second = server.add_conference("One"), server.add_conference("Two")
+    path = "api/v4.1/conferences/{}/stop"
+    assert client.ask(path.format(first.id), "POST").json() == {"state": "stopped"}
+    server.stop_answer = "empty"
+    response = client.ask(path.format(second.id), "POST")
+    assert (response.status_code, response.content) == (204, b"")
+    assert server.stops == [first.id, second.id]
+    assert client.get(f"conferences/{first.id}").json()["conference"]["state"] == "stopped"
+
+
+def test_v4_pages_its_users_in_either_way(v4):
+    server, client = v4
+    server.people = [Person(f"user{number}") for number in range(45)]
+    pages = [client.get("users", page=page).json()["users"] for page in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [20, 20, 5, 0]
+    assert pages[0][0]["is_active"] is True
+    server.v4_users_paging = "next_page_id"
+    for name in ("page", "page_id"):
+        answers = [client.get("users", **{name: number}).json() for number in (1, 2, 3)]
+        assert [each["next_page_id"] for each in answers] == [2, 3, -1]
+    assert "results" not in answers[0]
+
+
+def test_v4_refuses_in_its_own_way(v4):
+    server, client = v4
+    missing = client.get("conferences/1")
+    assert (missing.status_code, reason(missing)) == (404, "conferenceNotFound")
+    assert re.fullmatch("[0-9a-f]{32}", missing.json()["error"]["trace_id"])
+    server.expire_tokens()
+    assert client.get("users").status_code == 401
+    for scope, path in (
+        ("conferences:read", "conferences"),
+        ("conferences.participants:read", "conferences/1/participants"),
+        ("conferences.sessions:read", "sessions"),
+        ("users:read", "users"),
+    ):
+        server.scopes = tuple(set(V4_SCOPES) - {scope})
+        client.session.headers["Authorization"] = f"Bearer {client.new_token()}"
+        assert reason(client.get(path)) == "forbidden"
+
+
+def test_each_version_and_each_way_to_a_token_can_be_missing(server, client):
+    server.api_versions = {"v3.2"}
+    for path in ("api/v3.3/users", "api/v4/users", "api/v4.1/users", "api/v4/server"):
+        response = client.ask(path)
+        assert (response.status_code, reason(response)) == (404, "routeNotFound")
+        assert ("trace_id" in response.json()["error"]) == ("v4" in path)
+    assert client.ask("api/v3.2/users").status_code == 200
+    server.tells_of_itself_anyway = server.hides_version = True
+    assert client.ask("api/v4/server").json()["product"]["version"] is None
+    connects = client.ask("api/v4/endpoints/connects").json()["connects"]
+    assert connects == [f"127.0.0.1:{server.status_port}"]
+    assert client.ask("api/v4/users").status_code == 404
+    server.api_versions = {"v4"}
+    server.missing_paths = {"oauth2/v1/token"}
+    fields = {"grant_type": "client_credentials", "client_id": server.client_id}
+    fields["client_secret"] = server.client_secret
+    assert client.log_in().status_code == 404
+    assert client.ask("api/v4/oauth2/token", "POST", data=fields).status_code == 400
+    token = client.ask("api/v4/oauth2/token", "POST", json=fields).json()["access_token"]
+    server.missing_paths = {"api/v4/oauth2/token"}
+    assert client.ask("api/v4/oauth2/token", "POST", json=fields).status_code == 404
+    client.session.headers["Authorization"] = f"Bearer {token}"
+    assert client.ask("api/v4/users").status_code == 200
 
 
 # --- Conferences -------------------------------------------------------------------------------

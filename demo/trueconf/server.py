@@ -1,7 +1,8 @@
 """A simulated TrueConf Server: people and conferences that live, its HTTP API, and its failures.
 
 It stands on one address (127.0.0.1) and needs the standard library alone, and the `openssl`
-program for HTTPS. It simulates API v3.x as far as the bot uses it, not the conferences themselves.
+program for HTTPS. It simulates API v3.1 to v3.11, v4 and v4.1 as far as the bot uses them, not the
+conferences themselves.
 
     with TrueConfServer() as server:
         server.add_conference("Weekly planning", owner="anna", people=("anna", "boris"))
@@ -15,14 +16,16 @@ import time
 from dataclasses import dataclass, field
 
 from demo.trueconf import certificates
+from demo.trueconf.api_v3 import IN_CONFERENCE, MISSING, MODERATOR_ROLE
 from demo.trueconf.certificates import openssl_is_here
-from demo.trueconf.endpoints import IN_CONFERENCE, MISSING, MODERATOR_ROLE, find_target, respond
+from demo.trueconf.endpoints import find_target, respond
 from demo.trueconf.faults import FAULTS, Exchange
 from demo.trueconf.wire import HOST, Connection, Door, Request
 
 __all__ = [
     "FOUR_SCOPES",
     "MISSING",
+    "V4_SCOPES",
     "Conference",
     "Person",
     "Request",
@@ -31,6 +34,14 @@ __all__ = [
 ]
 
 FOUR_SCOPES = ("conferences", "users:read", "logs.calls:read", "logs.calls.participants:read")
+V4_SCOPES = (
+    "conferences:read",
+    "conferences:write",
+    "conferences.participants:read",
+    "conferences.sessions:read",
+    "users:read",
+)
+V3_VERSIONS = tuple(f"v3.{number}" for number in range(1, 12))
 
 # What a permission includes besides itself.
 UMBRELLAS = {
@@ -38,7 +49,7 @@ UMBRELLAS = {
     "users": {"users:read", "users:write"},
 }
 FAULT_PARTS = {"", "token", "logs/calls", "participants", "users", "conferences", "stop", "run"}
-FAULT_PARTS |= {"conference-sessions", "v4/server", "vsstatus"}
+FAULT_PARTS |= {"conference-sessions", "sessions", "v4/server", "v4/connects", "vsstatus"}
 
 ONLINE, OFFLINE = 1, 0
 
@@ -90,13 +101,14 @@ class Conference:
     """One session of a conference, made by `TrueConfServer.add_conference`."""
 
     server: "TrueConfServer"
-    title: str
+    title: str | None  # None: an ad-hoc conference has no topic
     id: str | None  # None: a call without a conference ID
     session_id: str
     owner: str | None
     started_at: float
     conference_class: int = 10
     listed: bool = True  # False: only the log knows it
+    logged: bool = True  # False: only the list of conferences knows it
     fields: dict = field(default_factory=dict)  # stand in its log row instead of the true ones
     replaced_row: object = MISSING  # stands in the log instead of its whole row
     is_ad_hoc: bool = False  # True: vanishes when it ends
@@ -213,7 +225,7 @@ class TrueConfServer:
         self.host = host
         self.client_id = secrets.token_hex(20)
         self.client_secret = secrets.token_hex(20)
-        self.version = "5.5.3.10021"
+        self.version = "5.5.6.10021"
         self.conferences = []
         self.stops = []
         self.handshakes = 0
@@ -235,6 +247,7 @@ class TrueConfServer:
 
     def _set_readings(self):
         """Choose one reading of everything that is not known for certain; tests try the others."""
+        self.make_token = lambda: secrets.token_hex(20)
         self.secret_error = "rfc6749"  # or "envelope", "flat"
         self.accepts_header = True  # is `Authorization: Bearer` understood
         self.accepts_query = True  # is `?access_token=` understood
@@ -250,7 +263,15 @@ class TrueConfServer:
         self.sessions_endpoint = True  # does /conference-sessions/{id}/participants exist
         self.session_list_size = None  # or a number: it lists no more people than that
         self.users_end = -1  # or None, "missing": next_page_id of the last page
-        self.api_versions = {f"v3.{number}" for number in range(1, 12)}
+        self.api_versions = {*V3_VERSIONS, "v4", "v4.1"}  # what is missing here answers 404
+        self.tells_of_itself_anyway = False  # does /api/v4/server answer where v4 does not
+        self.hides_version = False  # is its product.version null without a token
+        self.missing_paths = set()  # whole paths that answer 404, as "oauth2/v1/token"
+        self.rows_order = "nulls_first"  # of the log, descending; or "nulls_last", "unsorted"
+        self.v4_times = "unix"  # or "iso"
+        self.results_count = "all"  # or "page": `results` of v4 counts the rows of the page
+        self.v4_users_paging = "page"  # or "next_page_id"
+        self.names_sessions = False  # does the list of conferences of v3 name the running session
         self.timezone = "UTC"  # or "Europe/Moscow", "+03:00", "MSK", "Nowhere/Unknown"
         self.clock_skew_s = 0  # how far the server's clock is ahead of ours
         self.device_suffix = False  # "anna@video.example.org/0A1B" in the log
@@ -357,12 +378,14 @@ class TrueConfServer:
         session_id=None,
         listed=True,
         conference_class=10,
+        logged=True,
         **fields,
     ):
         """Start a conference, that began `age_s` seconds ago, and return it.
 
-        conference_id: None for a random one, "" for a call without one. listed=False: only the
-        call log has it, as after a crash. `fields` stand in its log row (MISSING: left out).
+        title: None for an ad-hoc one. conference_id: None for a random one, "" for a call without
+        one. listed=False: only the call log has it, as after a crash; logged=False: only the list
+        of conferences. `fields` stand in its log row (MISSING: left out).
         """
         owner = owner.id if isinstance(owner, Person) else owner
         with self.lock:
@@ -375,7 +398,9 @@ class TrueConfServer:
                 self.now() - age_s,
                 conference_class,
                 listed,
+                logged,
                 fields,
+                is_ad_hoc=title is None,
             )
             for person in people:
                 conference.join(person)
@@ -422,7 +447,7 @@ class TrueConfServer:
     def new_token(self):
         """Hand out one more access token; those before it stay valid."""
         with self.lock:
-            token = secrets.token_hex(20)
+            token = self.make_token()
             self._tokens[token] = (self.now() + self.token_lifetime_s, self.scopes)
             return token
 

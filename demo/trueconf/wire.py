@@ -7,6 +7,7 @@ on plain sockets because faults need them: an answer that hangs, is cut or is re
 import contextlib
 import json
 import os
+import secrets
 import socket
 import struct
 import threading
@@ -85,12 +86,14 @@ def _phrase(status):
         return "Unknown"
 
 
-def error_answer(status, reason, location=None, location_type="path"):
-    """Return an error in the envelope that all API calls share."""
+def error_answer(status, reason, location=None, location_type="path", has_trace=False):
+    """Return an error in the envelope that all API calls share; v4 adds a trace ID."""
     detail = {"reason": reason, "message": f"{_phrase(status)}: {reason}"}
     if location:
         detail |= {"locationType": location_type, "location": location}
     error = {"code": status, "message": _phrase(status), "errors": [detail]}
+    if has_trace:
+        error["trace_id"] = secrets.token_hex(16)
     return Answer.json({"error": error}, status)
 
 
