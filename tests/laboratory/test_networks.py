@@ -1,0 +1,276 @@
+"""Outages of the bot's own network and connections that the way forgot, with real packets."""
+
+import contextlib
+import re
+import time
+
+import pytest
+
+from demo.telegram.server import TelegramServer
+from demo.trueconf.server import TrueConfServer
+from tests.conftest import ANNA, TOKEN, BotProcess, open_menu, press, settings_of, wait_until
+from tests.laboratory.conftest import need_programs
+from tests.laboratory.networks import (
+    FACTORY,
+    IPV6_NOWHERE,
+    OFFICE,
+    PROGRAMS,
+    TELEGRAM,
+    Network,
+)
+
+INTERVAL_S = 15
+LOOKS_AFTERWARDS = 4  # so many looks later, all that is to be told was told
+ANSWER_LIMIT_S = 15
+MONITORED = {"state": 1, "timeout": INTERVAL_S}
+LIGHTS = re.compile("[🟢🟡🟠🔴]")
+
+
+class Site:
+    """A bot behind a router; Telegram and two TrueConf Servers beyond it."""
+
+    def __init__(self, network: Network, folder):
+        self.network = network
+        with network.among_servers():
+            self.telegram = TelegramServer(token=TOKEN, host=TELEGRAM).start()
+            self.office = TrueConfServer(host=OFFICE).start()
+            self.factory = TrueConfServer(host=FACTORY).start()
+        self.anna = self.telegram.person(ANNA, first_name="Anna").starts_bot()
+        self.bot = BotProcess(folder)
+        self.bot.python = network.python
+
+    def start_bot(self, telegram_name: str = TELEGRAM, office_name: str = OFFICE, **status) -> None:
+        status = {"server_status": status}
+        office = self.office.settings(**status)
+        if office_name != OFFICE:  # its certificate is for the address
+            address = office["ip"].replace(OFFICE, office_name)
+            office |= {"ip": address, "ssl_certificate": False}
+        servers = {"office": office, "factory": self.factory.settings(**status)}
+        settings = settings_of(self.telegram, servers, users=[ANNA])
+        settings["tg-api-url"] = self.telegram.url.replace(TELEGRAM, telegram_name)
+        self.bot.write_settings(settings)
+        self.bot.start()
+        self.bot.wait_for_output("Bot is running...")
+        self.telegram.wait_for_poll(60)
+
+    def looks(self) -> int:
+        """How often the bot has looked at the server that it has looked at less often."""
+        return min(
+            sum(request.port_kind == "status" for request in server.requests)
+            for server in (self.office, self.factory)
+        )
+
+    def wait_for_looks(self, count: int) -> None:
+        """Wait for that many looks, with what Telegram was told meanwhile."""
+        wanted = self.looks() + count
+        wait_until(lambda: self.looks() >= wanted, 600, f"{count} looks")
+
+    @property
+    def told(self) -> list[str]:
+        return [message.text for message in self.anna.chat.bot_messages]
+
+    def close(self) -> None:
+        self.bot.kill()
+        with self.network.among_servers():
+            for simulator in (self.telegram, self.office, self.factory):
+                simulator.stop()
+
+
+@pytest.fixture
+def new_site(tmp_path):
+    """A function that builds a Site; the options are those of Network."""
+    need_programs(*PROGRAMS, root=True)
+    with contextlib.ExitStack() as stack:
+
+        def build(**options) -> Site:
+            network = stack.enter_context(Network(**options))
+            site = Site(network, tmp_path)
+            stack.callback(site.close)
+            return site
+
+        yield build
+        [log] = [file.read_text() for file in tmp_path.glob("output.txt")]
+        assert "Traceback" not in log, log
+
+
+# ---------------------------------------------------------------- outages of the own network
+
+
+def test_outage_of_the_own_network_is_no_news_of_a_server(new_site, outage_s):
+    """B12, B13: all packets are dropped, both servers are up all the while."""
+    site = new_site()
+    site.start_bot(**MONITORED)
+    site.wait_for_looks(1)
+
+    site.network.lose()
+    time.sleep(outage_s)
+    site.network.mend()
+
+    site.telegram.wait_for_poll(90)
+    site.wait_for_looks(LOOKS_AFTERWARDS)
+    assert [text for text in site.told if LIGHTS.search(text)] == [], site.bot.output
+    assert len(site.told) <= 1, site.told
+    assert all(text.startswith("📡") for text in site.told), site.told
+    assert site.network.unsent() == []
+
+
+@pytest.mark.parametrize("away_s", [30, 75])
+def test_server_that_goes_down_in_an_outage_is_told_once_with_true_times(new_site, away_s):
+    site = new_site()
+    site.start_bot(**MONITORED)
+    site.wait_for_looks(1)
+
+    site.network.lose()
+    vanished_at = time.time()
+    time.sleep(away_s / 2)
+    with site.network.among_servers():
+        site.office.go_down()
+    time.sleep(away_s / 2)
+    site.network.mend()
+    mended_at = time.time()
+
+    site.anna.chat.wait_for("🔴", 120)
+    with site.network.among_servers():
+        site.office.come_back()
+    back_at = time.time()
+    site.anna.chat.wait_for("🟢", 120)
+    site.wait_for_looks(LOOKS_AFTERWARDS)
+
+    told = [text for text in site.told if LIGHTS.search(text)]
+    assert [LIGHTS.search(text)[0] for text in told] == ["🔴", "🟢"], site.told
+    assert all("office" in text for text in told), told
+    began, ended = moments(told[1])
+    # It vanished with the network, so nobody can know more than that.
+    assert vanished_at - 1 <= began <= mended_at + 2 * INTERVAL_S, told
+    assert back_at - 1 <= ended <= back_at + 2 * INTERVAL_S, told
+
+
+def moments(text: str) -> list[float]:
+    """The clock times in a text of today, as time.time()."""
+    now = time.localtime()
+    found = re.findall(r"(\d\d):(\d\d):(\d\d)", text)
+    return [time.mktime((*now[:3], *map(int, clock), 0, 0, -1)) for clock in found]
+
+
+def test_what_was_given_up_is_never_delivered_later(new_site):
+    """B12: neither an alert nor a stop; the kernel would go on sending what was written."""
+    site = new_site()
+    planning = site.office.add_conference("Weekly planning")
+    site.start_bot()
+    menu = press(site.anna, open_menu(site.anna, "office"), "Running", "Weekly planning")
+
+    site.network.lose(f"ip daddr {OFFICE}")
+    pressed = site.anna.press(menu, "Yes, stop").wait(60)
+    assert pressed.answered
+    assert "is stopped" not in menu.text, menu.text
+    assert site.network.unsent() == []
+
+    site.network.lose(f"ip daddr {TELEGRAM}")
+    site.anna.send("/id")
+    wait_until(lambda: not site.network.open_ports(TELEGRAM), 90, "the end of the connections")
+    assert site.network.unsent() == []
+    site.network.mend()
+    site.telegram.wait_for_poll(60)
+    assert planning.is_running
+
+
+# ---------------------------------------------------------------- connections that were forgotten
+
+
+def nat_forgets(network: Network) -> None:
+    network.forget_connections()
+
+
+def nat_translates_anew(network: Network) -> None:
+    network.translate_anew()
+
+
+def firewall_drops_them(network: Network) -> None:
+    network.lose_open_connections()
+
+
+def servers_forget(network: Network) -> None:
+    network.kill_at_the_servers()
+
+
+def address_changes(network: Network) -> None:
+    network.change_address()
+
+
+FORGETTING = [
+    nat_forgets,
+    nat_translates_anew,
+    firewall_drops_them,
+    servers_forget,
+    address_changes,
+]
+
+
+@pytest.mark.parametrize("forget", FORGETTING, ids=lambda function: function.__name__)
+def test_first_press_after_the_connections_were_forgotten_is_answered(new_site, forget):
+    """B5, B17: of the poll, of the edit and answer, and of the questions to the server."""
+    site = new_site()
+    site.start_bot()
+    menu = press(site.anna, open_menu(site.anna, "office"), "Status", "Back")
+
+    forget(site.network)
+
+    for label in ("Status", "Back", "Running", "Back"):
+        pressed = site.anna.press(menu, label).wait(120)
+        assert pressed.text is None
+        print(f"{forget.__name__}: {label} answered in {pressed.answer_seconds:.1f} s")
+        assert pressed.answer_seconds < ANSWER_LIMIT_S
+        assert "🔴" not in menu.text, menu.text
+
+
+def test_press_is_answered_where_only_the_poll_still_lives(new_site):
+    """B5: the edit and the answer take another dead connection than the poll."""
+    site = new_site()
+    site.start_bot()
+    menu = press(site.anna, open_menu(site.anna, "office"), "Status", "Back")
+    poll = frozenset({site.telegram._waiting_poll.getpeername()[1]})
+
+    site.network.lose_open_connections(except_of=poll)
+
+    pressed = site.anna.press(menu, "Status").wait(120)
+    print(f"answered in {pressed.answer_seconds:.1f} s")
+    assert pressed.answer_seconds < ANSWER_LIMIT_S
+    assert "🟢" in menu.text
+
+
+# ---------------------------------------------------------------- names and families
+
+
+@pytest.mark.parametrize("away_s", [70])
+def test_silent_resolver_is_no_news_of_a_server_and_holds_up_no_press(new_site, away_s):
+    """B13, B14: after a restart the router forgets the connections and resolves no names yet."""
+    names = {"telegram.test": TELEGRAM, "office.test": OFFICE}
+    site = new_site(names=names)
+    site.start_bot(office_name="office.test", **MONITORED)
+    menu = open_menu(site.anna, "office")
+    site.wait_for_looks(1)
+
+    site.network.lose("udp dport 53")
+    with site.network.among_servers():
+        site.office.go_down()
+        site.office.come_back()
+    pressed = site.anna.press(menu, "Status").wait(60)
+    print(f"Status answered in {pressed.answer_seconds:.1f} s")
+    assert pressed.answer_seconds < ANSWER_LIMIT_S
+    time.sleep(away_s - pressed.answer_seconds)
+    site.network.mend()
+    site.wait_for_looks(LOOKS_AFTERWARDS)
+
+
+def test_broken_ipv6_route_costs_a_press_little(new_site):
+    """B4, B15: the name has an address to which packets go and never arrive."""
+    name = {"telegram.test": [IPV6_NOWHERE, TELEGRAM], "office.test": [IPV6_NOWHERE, OFFICE]}
+    site = new_site(hosts=name)
+    site.start_bot("telegram.test", "office.test")
+    site.anna.send("/start")
+    menu = site.anna.chat.wait_for("Choose a server", 60)
+    for label in ("office", "Status", "Refresh"):
+        pressed = site.anna.press(menu, label).wait(60)
+        print(f"{label} answered in {pressed.answer_seconds:.1f} s")
+        assert pressed.answer_seconds < ANSWER_LIMIT_S
+    assert "🟢" in menu.text
