@@ -93,14 +93,12 @@ class Watcher(threading.Thread):
     def switch_monitoring(self, is_on: bool, by: str) -> None:
         """Turn the constant check on or off, at once and for good. `by`: who did it."""
         self.server.is_monitored = is_on
-        self.server.save(("server_status", "state"), int(is_on))
         log.info("%s: check_%s by %s", self.server.name, "on" if is_on else "off", by)
         self.look_now()
 
     def switch_forgotten_alerts(self, is_on: bool, by: str) -> None:
         """The same for the search for forgotten conferences."""
         self.server.has_forgotten_alerts = is_on
-        self.server.save(("forgotten_conferences", "state"), int(is_on))
         log.info("%s: watch_%s by %s", self.server.name, "on" if is_on else "off", by)
         self._forgotten_due_at = 0.0
         self._wake.set()
@@ -223,7 +221,7 @@ class Watcher(threading.Thread):
 
     def find_newly_forgotten(self) -> None:
         """Look once. A conference is told of when it was forgotten in two looks in a row."""
-        found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_h)
+        found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_min / 60)
         now = self.clock()
         certain = {one.conference.session_id: one for one in found if one.is_certain}
         news = [
@@ -248,7 +246,6 @@ class Watcher(threading.Thread):
             reported = {**self.server.reported, session_id: until}
             kept = {*list(reported)[-MOST_REPORTED:], *self._forgotten_before}
             self.server.reported = {key: at for key, at in reported.items() if key in kept}
-        self.server.save(("forgotten_conferences", "reported"), self.server.reported)
 
 
 def settle(watchers: Iterable[Watcher], limit_s: float) -> None:

@@ -13,27 +13,30 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lib.settings_files import FOLDER, Source, find_source, read_dotenv
 from lib.trueconf_client import Server
 
 LANGUAGES = ("ru", "en", "de", "es")
+VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
 DAY_S = 86400
 
-TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "language", "tg-proxy", "tg-api-url", "log-file", "servers",
-)  # fmt: skip
-SERVER_KEYS = (
-    "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
-    "server_status", "forgotten_conferences",
-)  # fmt: skip
-VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
-STATUS_KEYS = ("state", "timeout", "port")
-FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
+# What the bot itself changes: a field of `Server` -> where it is kept in the server's section.
+# A field is given a new value; one that is changed in place is not noticed.
+SAVED = {
+    "access_token": ("access_token",),
+    "is_monitored": ("server_status", "state"),
+    "down_since": ("server_status", "down_since"),
+    "paused_until": ("server_status", "paused_until"),
+    "has_forgotten_alerts": ("forgotten_conferences", "state"),
+    "forgotten_age_min": ("forgotten_conferences", "hours"),
+    "reported": ("forgotten_conferences", "reported"),
+}
 
 log = logging.getLogger("bot.settings")
 
@@ -73,10 +76,13 @@ class Settings:
     log_file: Path | None
     servers: dict[str, Server]
     warnings: list[Problem]
-    _unsaved: dict[tuple[str, ...], object] = field(default_factory=dict)
-    _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved too
+    _saved: dict[tuple[str, ...], object] = field(init=False)  # place in the file -> value
+    _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved
     _is_failing: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards these and the source
+
+    def __post_init__(self) -> None:
+        self._saved = self._now()
 
     def secrets(self) -> list[str]:
         """What no log may show."""
@@ -91,11 +97,6 @@ class Settings:
         keys = {"tg-api-token": self.token, "tg-users-id": self.users}
         return {**keys, "tg-api-url": self.api_url, "tg-proxy": self.proxy}
 
-    def change(self, path: tuple[str, ...], value: object) -> None:
-        """Note that the key at `path` has a new value. `save()` writes it."""
-        with self._lock:
-            self._unsaved[path] = value
-
     def move_user(self, old_id: int, new_id: int) -> None:
         """A group became a supergroup and has a new ID."""
         with self._lock:
@@ -107,10 +108,11 @@ class Settings:
     def save(self) -> None:
         """Write what has changed. What cannot be written now is kept for the next time."""
         with self._lock:
-            if not (self._unsaved or self._moved):
+            now = self._now()
+            if now == self._saved and not self._moved:
                 return
             try:
-                self._write()
+                self._write(now)
             except (OSError, ValueError, RecursionError) as error:
                 if not self._is_failing:
                     log.warning(
@@ -121,21 +123,36 @@ class Settings:
             if self._is_failing:
                 log.info("%s: saved", self.source.name)
             self._is_failing = False
-            self._unsaved.clear()
+            self._saved = now
             self._moved.clear()
 
-    def _write(self) -> None:
+    def _now(self) -> dict[tuple[str, ...], object]:
+        return {
+            ("servers", server.name, *path): _as_saved(name, getattr(server, name))
+            for server in self.servers.values()
+            for name, path in SAVED.items()
+        }
+
+    def _write(self, now: dict[tuple[str, ...], object]) -> None:
         raw = self.source.read()
         content = json.loads(raw.decode("utf-8-sig"))
         if not isinstance(content, dict):
             raise ValueError("no settings")
         before = json.dumps(content)
-        for path, value in self._unsaved.items():
-            _put(content, path, value)
+        for path, value in now.items():
+            if value != self._saved[path]:
+                _put(content, path, value)
         for old_id, new_id in self._moved.items():
             _move(content, old_id, new_id)
         if json.dumps(content) != before:
             self.source.write(json.dumps(content, ensure_ascii=False, indent=4) + "\n", raw)
+
+
+def _as_saved(name: str, value: object) -> object:
+    """A field of `Server` as the settings write it: a switch as 0 or 1, an age in hours."""
+    if name == "forgotten_age_min" and isinstance(value, int):
+        return value // 60 if value % 60 == 0 else round(value / 60, 4)
+    return int(value) if isinstance(value, bool) else value
 
 
 def _brief(error: Exception) -> str:
@@ -145,23 +162,29 @@ def _brief(error: Exception) -> str:
     )
 
 
-def _put(content: dict, path: tuple[str, ...], value: object) -> None:
-    """Set one value. A server that was taken out of the file meanwhile is not put back."""
+def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    """Set one value, or take it out if it is None. A server that was taken out of the file
+    meanwhile is not put back."""
     *sections, key = path
     for depth, section in enumerate(sections):
-        inner = content.get(section) if isinstance(content, dict) else None
+        inner = content.get(section)
         if inner is None and depth >= 2:  # e.g. "forgotten_conferences", which is optional
             inner = content[section] = {}
         if not isinstance(inner, dict):
             return
         content = inner
-    content[key] = value
+    if value is None:
+        content.pop(key, None)
+    else:
+        content[key] = value
 
 
-def _move(content: dict, old_id: int, new_id: int) -> None:
+def _move(content: dict[str, Any], old_id: int, new_id: int) -> None:
     """Replace an ID where it stands. IDs that were added to the file meanwhile stay."""
     users = content.get("tg-users-id")
-    for place, user in enumerate(users if isinstance(users, list) else ()):
+    if not isinstance(users, list):
+        return
+    for place, user in enumerate(users):
         if str(user).strip() == str(old_id):
             users[place] = new_id
 
@@ -179,20 +202,15 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
         raise SettingsError(problems, hidden if problems else "", "")
     text = _read_text(source)
     content, twice = _parse(source, text)
-    reader = _Reader(source, _overrides(variables))
-    result = reader.settings(content)
-    problems = [Problem("twice", key) for key in twice] + reader.problems
+    overrides = _overrides(variables)
+    notes = _Notes(source.folder, {key: VARIABLES[key] for key in overrides})
+    result = _read(_Section({**content, **overrides}, "", notes), source)
+    problems = [Problem("twice", key) for key in twice] + notes.problems
     if problems:
         # A needed key that is missing is often there under a slightly wrong name.
-        problems += [one for one in reader.warnings if one.code == "unknown_near"]
+        problems += [warning for warning in notes.warnings if warning.code == "unknown_near"]
         raise SettingsError(problems, source.name, result.language)
-    for server in result.servers.values():
-        server.save = _saver(result, server.name)
     return result
-
-
-def _saver(settings: Settings, name: str) -> Callable[[tuple[str, ...], object], None]:
-    return lambda path, value: settings.change(("servers", name, *path), value)
 
 
 def _read_text(source: Source) -> str:
@@ -208,13 +226,13 @@ def _not_read(error: Exception, name: str) -> Problem:
     return Problem("no_file" if isinstance(error, FileNotFoundError) else "unreadable", name)
 
 
-def _parse(source: Source, text: str) -> tuple[dict, list[str]]:
+def _parse(source: Source, text: str) -> tuple[dict[str, Any], list[str]]:
     """The JSON object, and the keys that appear twice in it. Raises SettingsError."""
-    asked = re.search(r'"language"\s*:\s*"(ru|en|de|es)"', text)
+    asked = re.search(rf'"language"\s*:\s*"({"|".join(LANGUAGES)})"', text)
     language = asked[1] if asked else "ru"
     twice: list[str] = []
 
-    def without_twins(pairs: list[tuple[str, object]]) -> dict:
+    def without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
         keys = [key for key, _ in pairs]
         twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
         return dict(pairs)
@@ -246,118 +264,104 @@ def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-class _Reader:
-    """Reads one value after the other and collects what is wrong with them."""
+# ---------------------------------------------------------------- reading
 
-    def __init__(self, source: Source, overrides: dict[str, str]):
-        self.source, self.overrides = source, overrides
-        self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
 
-    def settings(self, content: dict) -> Settings:
-        content = {**content, **self.overrides}
-        self.warn_of_unknown(content, TOP_KEYS, "")
-        return Settings(
-            source=self.source,
-            token=self.token(content),
-            users=self.users(content),
-            language=self.choice(content, "language", LANGUAGES),
-            proxy=self.address(
-                content, "tg-proxy", ("http", "https", "socks5", "socks5h", "socks4")
-            ),
-            api_url=self.address(content, "tg-api-url", ("http", "https")).rstrip("/"),
-            log_file=self.path(content, "log-file"),
-            servers=self.servers(content),
-            warnings=self.warnings,
-        )
+@dataclass
+class _Notes:
+    """What is found while the settings are read. `folder`: paths in them start there; `names`:
+    keys whose value came from a variable, and the variable's name."""
+
+    folder: Path
+    names: dict[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+class _Section:
+    """One section of the settings. It reads its values, knows where it stands itself, and
+    notes what is wrong. Whatever was never asked for is an unknown key."""
+
+    def __init__(self, content: dict[str, Any], place: str, notes: _Notes):
+        self.content, self.place, self.notes = content, place, notes
+        self.known: list[str] = []
+
+    def get(self, key: str, default: object = None) -> Any:
+        self.known.append(key)
+        return self.content.get(key, default)
 
     def complain(self, code: str, key: str, found: object = "", **details: object) -> None:
-        if key in self.overrides:
-            key = VARIABLES[key]
-        self.problems.append(Problem(code, key, _shown(found), tuple(details.items())))
+        place = self.notes.names.get(self.place + key, self.place + key)
+        self.notes.problems.append(Problem(code, place, _shown(found), tuple(details.items())))
 
-    def warn_of_unknown(self, section: dict, known: tuple[str, ...], prefix: str) -> None:
-        for key in section:
-            if key not in known:
-                near = difflib.get_close_matches(key.lower(), known, 1)
-                code = "unknown_near" if near else "unknown"
-                details = (("near", near[0]),) if near else ()
-                self.warnings.append(Problem(code, prefix + key, "", details))
+    def warn(self, code: str, key: str, **details: object) -> None:
+        self.notes.warnings.append(Problem(code, self.place + key, "", tuple(details.items())))
 
-    def text(self, section: dict, key: str, prefix: str = "", needed: bool = True) -> str:
+    def warn_of_unknown(self) -> None:
+        """To be called when everything was read."""
+        for key in self.content:
+            if key in self.known:
+                continue
+            near = difflib.get_close_matches(key.lower(), self.known, 1)
+            if near:
+                self.warn("unknown_near", key, near=near[0])
+            else:
+                self.warn("unknown", key)
+
+    def section(self, key: str) -> "_Section":
+        """The section at `key`, an empty one if there is none."""
+        value = self.get(key, {})
+        if not isinstance(value, dict):
+            self.complain("section", key, value)
+            value = {}
+        return _Section(value, f"{self.place}{key}.", self.notes)
+
+    def text(self, key: str, needed: bool = True) -> str:
         """A text without the spaces that pasting leaves; "" where it is missing."""
-        value = section.get(key)
+        value = self.get(key)
         if value is None or value == "":
             if needed:
-                self.complain("missing" if key not in section else "blank", prefix + key)
+                self.complain("missing" if key not in self.content else "blank", key)
             return ""
         if not isinstance(value, str):
-            self.complain("not_text", prefix + key)  # not what was found: it may be a secret
+            self.complain("not_text", key)  # not what was found: it may be a secret
             return ""
-        value = value.strip()
-        if re.fullmatch(r"<.*>", value):
+        text = value.strip()
+        if re.fullmatch(r"<.*>", text):
             # Whoever kept the brackets may have put a secret between them.
-            is_hint = re.fullmatch(r"<[a-z_0-9.]+>", value)
-            self.complain("placeholder", prefix + key, value if is_hint else "<…>")
+            is_hint = re.fullmatch(r"<[a-z_0-9.]+>", text)
+            self.complain("placeholder", key, text if is_hint else "<…>")
             return ""
-        if not value and needed:
-            self.complain("blank", prefix + key)
-        return value
+        if not text and needed:
+            self.complain("blank", key)
+        return text
 
-    def number(
-        self, section: dict, key: str, prefix: str, default: float, least: float, most: float
-    ) -> float:
-        value = section.get(key, default)
+    def number(self, key: str, default: float, least: float, most: float) -> float:
+        value = self.get(key, default)
         if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value):
             value = int(value)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not least <= value <= most:
-            self.complain("number", prefix + key, value, least=least, most=most)
+            self.complain("number", key, value, least=least, most=most)
             return default
-        return value
+        return float(value) if isinstance(value, float) else int(value)
 
-    def switch(self, section: dict, prefix: str) -> bool:
-        value = section.get("state", 0)
+    def switch(self, key: str, default: bool) -> bool:
+        value = self.get(key, default)
         if isinstance(value, (list, dict, float)) or value not in (0, 1, "0", "1"):
-            self.complain("switch", f"{prefix}state", value)
-            return False
+            self.complain("switch", key, value)
+            return default
         return value in (1, "1")
 
-    def choice(self, section: dict, key: str, choices: tuple[str, ...]) -> str:
-        value = section.get(key, choices[0])
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self.get(key, choices[0])
         if value not in choices:
             self.complain("choice", key, value, choices=", ".join(choices))
             return choices[0]
-        return value
+        return str(value)
 
-    def token(self, content: dict) -> str:
-        token = self.text(content, "tg-api-token")
-        if token and not re.fullmatch(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}", token):
-            self.complain("token", "tg-api-token")
-        return token
-
-    def users(self, content: dict) -> list[int]:
-        value = content.get("tg-users-id")
-        if value is None or value == []:
-            self.complain("blank" if value == [] else "missing", "tg-users-id")
-            return []
-        if not isinstance(value, list):
-            self.complain("users", "tg-users-id", value)
-            return []
-        users = []
-        for position, one in enumerate(value):
-            if isinstance(one, str) and re.fullmatch(r"\s*-?\d{1,20}\s*", one):
-                one = int(one)
-            if isinstance(one, bool) or not isinstance(one, int) or not 0 < abs(one) < 2**52:
-                self.complain("user", f"tg-users-id[{position}]", one)
-            elif one not in users:
-                users.append(one)
-        if users and max(users) < 0:
-            self.complain("only_groups", "tg-users-id")
-        return users
-
-    def address(self, content: dict, key: str, schemes: tuple[str, ...]) -> str:
-        value = self.text(content, key, needed=False)
+    def address(self, key: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(key, needed=False)
         if not value:
             return ""
         try:
@@ -371,110 +375,175 @@ class _Reader:
             return ""
         return value
 
-    def path(self, content: dict, key: str) -> Path | None:
-        value = self.text(content, key, needed=False)
-        if self.is_mangled(content.get(key), key):
+    def path(self, key: str) -> Path | None:
+        value = self.text(key, needed=False)
+        if self.is_mangled(key):
             return None
-        return self.source.folder / value if value else None
+        return self.notes.folder / value if value else None
 
-    def is_mangled(self, path: object, key: str) -> bool:
+    def is_mangled(self, key: str) -> bool:
         """Whether a path was written with single backslashes: JSON reads \\t as a tab."""
-        is_certificate = "-----" in str(path)  # the text itself was pasted instead of its path
-        if not is_certificate and re.search(r"[\b\t\n\f\r]", str(path).rstrip()):
+        path = str(self.content.get(key)).rstrip()
+        is_certificate = "-----" in path  # the text itself was pasted instead of its path
+        if not is_certificate and re.search(r"[\b\t\n\f\r]", path):
             self.complain("backslash", key)
             return True
         return False
 
-    def servers(self, content: dict) -> dict[str, Server]:
-        section = content.get("servers")
-        if section is None or section == {}:
-            self.complain("missing" if section is None else "blank", "servers")
-            return {}
-        if not isinstance(section, dict):
-            self.complain("section", "servers", section)
-            return {}
-        return {name: self.server(name, value) for name, value in section.items()}
 
-    def server(self, name: str, section: object) -> Server:
-        prefix = f"servers.{name}."
-        if not name.strip():
-            self.complain("server_name", "servers")
-        if not isinstance(section, dict):
-            self.complain("section", prefix[:-1], section)
-            return Server(name, "")
-        self.warn_of_unknown(section, SERVER_KEYS, prefix)
-        status = self.section(section, "server_status", STATUS_KEYS, prefix)
-        forgotten = self.section(section, "forgotten_conferences", FORGOTTEN_KEYS, prefix)
-        in_status, in_forgotten = f"{prefix}server_status.", f"{prefix}forgotten_conferences."
-        return Server(
-            name=name,
-            url=self.url(section, prefix),
-            client_id=self.text(section, "client_id", prefix),
-            client_secret=self.text(section, "client_secret", prefix),
-            access_token=self.access_token(section),
-            verify=self.certificate(section, prefix),
-            api_version=self.version(section, prefix),
-            status_port=int(self.number(status, "port", in_status, 4307, 0, 65535)),
-            is_monitored=self.switch(status, in_status),
-            look_interval_s=self.number(status, "timeout", in_status, 15, 1, DAY_S),
-            has_forgotten_alerts=self.switch(forgotten, in_forgotten),
-            forgotten_age_h=self.number(forgotten, "hours", in_forgotten, 1, 0.01, 720),
-            forgotten_interval_s=self.number(forgotten, "timeout", in_forgotten, 300, 1, DAY_S),
-            reported=_reported(forgotten.get("reported")),
-        )
+def _read(top: _Section, source: Source) -> Settings:
+    result = Settings(
+        source=source,
+        token=_token(top),
+        users=_users(top),
+        language=top.choice("language", LANGUAGES),
+        proxy=top.address("tg-proxy", ("http", "https", "socks5", "socks5h", "socks4")),
+        api_url=top.address("tg-api-url", ("http", "https")).rstrip("/"),
+        log_file=top.path("log-file"),
+        servers=_servers(top),
+        warnings=top.notes.warnings,
+    )
+    top.warn_of_unknown()
+    return result
 
-    def section(self, section: dict, key: str, known: tuple[str, ...], prefix: str) -> dict:
-        value = section.get(key, {})
-        if not isinstance(value, dict):
-            self.complain("section", prefix + key, value)
-            return {}
-        self.warn_of_unknown(value, known, f"{prefix}{key}.")
+
+def _token(top: _Section) -> str:
+    token = top.text("tg-api-token")
+    if token and not re.fullmatch(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}", token):
+        top.complain("token", "tg-api-token")
+    return token
+
+
+def _users(top: _Section) -> list[int]:
+    value = top.get("tg-users-id")
+    if value is None or value == []:
+        top.complain("blank" if value == [] else "missing", "tg-users-id")
+        return []
+    if not isinstance(value, list):
+        top.complain("users", "tg-users-id", value)
+        return []
+    users: list[int] = []
+    for position, user in enumerate(value):
+        if isinstance(user, str) and re.fullmatch(r"\s*-?\d{1,20}\s*", user):
+            user = int(user)
+        if isinstance(user, bool) or not isinstance(user, int) or not 0 < abs(user) < 2**52:
+            top.complain("user", f"tg-users-id[{position}]", user)
+        elif user not in users:
+            users.append(user)
+    if users and max(users) < 0:
+        top.complain("only_groups", "tg-users-id")
+    return users
+
+
+# ---------------------------------------------------------------- reading a server
+
+
+def _servers(top: _Section) -> dict[str, Server]:
+    value = top.get("servers")
+    if value is None or value == {}:
+        top.complain("missing" if value is None else "blank", "servers")
+        return {}
+    section = top.section("servers")
+    return {name: _server(name, section) for name in section.content}
+
+
+def _server(name: str, servers: _Section) -> Server:
+    if not name.strip():
+        servers.notes.problems.append(Problem("server_name", "servers"))
+    section = servers.section(name)
+    if not isinstance(servers.content[name], dict):
+        return Server(name, "")
+    status = section.section("server_status")
+    forgotten = section.section("forgotten_conferences")
+    age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, 720)
+    server = Server(
+        name=name,
+        url=_url(section),
+        client_id=section.text("client_id"),
+        client_secret=section.text("client_secret"),
+        access_token=_access_token(section),
+        verify=_certificate(section),
+        api_version=_version(section),
+        status_port=int(status.number("port", Server.status_port, 0, 65535)),
+        is_monitored=status.switch("state", Server.is_monitored),
+        look_interval_s=status.number("timeout", Server.look_interval_s, 1, DAY_S),
+        down_since=_moment(status.get("down_since")),
+        paused_until=_moment(status.get("paused_until")),
+        has_forgotten_alerts=forgotten.switch("state", Server.has_forgotten_alerts),
+        forgotten_age_min=max(1, round(age_h * 60)),
+        forgotten_interval_s=forgotten.number("timeout", Server.forgotten_interval_s, 1, DAY_S),
+        reported=_reported(forgotten.get("reported")),
+    )
+    for one in (section, status, forgotten):
+        one.warn_of_unknown()
+    return server
+
+
+def _url(section: _Section) -> str:
+    value = section.text("ip")
+    url = _server_url(value) if value else ""
+    if value and not url:
+        section.complain("ip", "ip", value)
+    if url.startswith("http://"):
+        section.warn("unencrypted", "ip")
+    return url
+
+
+def _certificate(section: _Section) -> bool | str:
+    key = "ssl_certificate"
+    value = section.get(key, Server.verify)
+    if isinstance(value, bool):
+        if not value:
+            section.warn("unchecked", key)
         return value
+    if not isinstance(value, str) or not value.strip():
+        section.complain("certificate", key, value)
+        return True
+    if section.is_mangled(key):
+        return True
+    # A path pasted on Windows and used on Linux still finds its file.
+    folder = section.notes.folder
+    candidates = [folder / value, folder / value.replace("\\", "/")]
+    path = next((one for one in candidates if os.path.exists(one)), None)
+    if path is None:
+        section.complain("no_certificate", key, value)
+        return True
+    try:
+        if path.is_file():
+            ssl.create_default_context(cafile=path)
+    except (ssl.SSLError, OSError):
+        section.complain("bad_certificate", key, value)
+    return str(path)
 
-    def access_token(self, section: dict) -> str:
-        # Written by the bot: whatever else stands here is replaced at the first request.
-        value = section.get("access_token")
-        return value if isinstance(value, str) and re.fullmatch(r"[!-~]+", value) else ""
 
-    def url(self, section: dict, prefix: str) -> str:
-        value = self.text(section, "ip", prefix)
-        url = _server_url(value) if value else ""
-        if value and not url:
-            self.complain("ip", f"{prefix}ip", value)
-        if url.startswith("http://"):
-            self.warnings.append(Problem("unencrypted", f"{prefix}ip"))
-        return url
+def _version(section: _Section) -> str:
+    value = section.get("api_version", Server.api_version)
+    if not isinstance(value, str) or not re.fullmatch(r"v3(\.\d{1,2})?", value.strip()):
+        section.complain("version", "api_version", value)
+        return Server.api_version
+    return value.strip()
 
-    def certificate(self, section: dict, prefix: str) -> bool | str:
-        value = section.get("ssl_certificate", True)
-        if isinstance(value, bool):
-            if not value:
-                self.warnings.append(Problem("unchecked", f"{prefix}ssl_certificate"))
-            return value
-        if not isinstance(value, str) or not value.strip():
-            self.complain("certificate", f"{prefix}ssl_certificate", value)
-            return True
-        if self.is_mangled(value, f"{prefix}ssl_certificate"):
-            return True
-        # A path pasted on Windows and used on Linux still finds its file.
-        candidates = [self.source.folder / value, self.source.folder / value.replace("\\", "/")]
-        path = next((one for one in candidates if os.path.exists(one)), None)
-        if path is None:
-            self.complain("no_certificate", f"{prefix}ssl_certificate", value)
-            return True
-        try:
-            if path.is_file():
-                ssl.create_default_context(cafile=path)
-        except (ssl.SSLError, OSError):
-            self.complain("bad_certificate", f"{prefix}ssl_certificate", value)
-        return str(path)
 
-    def version(self, section: dict, prefix: str) -> str:
-        value = section.get("api_version", "v3.3")
-        if not isinstance(value, str) or not re.fullmatch(r"v3(\.\d{1,2})?", value.strip()):
-            self.complain("version", f"{prefix}api_version", value)
-            return "v3.3"
-        return value.strip()
+# What the bot has written itself: an odd value is as good as none.
+
+
+def _access_token(section: _Section) -> str:
+    value = section.get("access_token")
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]+", value) else ""
+
+
+def _moment(value: Any) -> float | None:
+    """A time.time(); None for anything else."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < 1e12 else None
+
+
+def _reported(value: object) -> dict[str, float]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {key: at for key, at in pairs if isinstance(at, (int, float))}
+
+
+# ---------------------------------------------------------------- small helpers
 
 
 def _shown(found: object) -> object:
@@ -514,9 +583,3 @@ def _is_host(host: str) -> bool:
         except ValueError:
             return False
     return bool(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", host)) and len(host) < 254
-
-
-def _reported(value: object) -> dict[str, float]:
-    # Written by the bot, so an odd entry is no problem of anybody's.
-    pairs = value.items() if isinstance(value, dict) else ()
-    return {key: at for key, at in pairs if isinstance(at, (int, float))}

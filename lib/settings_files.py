@@ -7,7 +7,6 @@ import glob
 import io
 import json
 import os
-import re
 import time
 from pathlib import Path
 
@@ -118,8 +117,8 @@ class DotenvSource:
         for line in parse_stream(io.StringIO(before.decode("utf-8-sig"), newline="")):
             original = line.original.string
             if line.key == "settings":
-                begin = re.match(r"\s*(export\s+)?", original)[0]
-                end = re.search(r"[\r\n]*$", original)[0]
+                begin = original.partition("settings")[0].rstrip("'")
+                end = original[len(original.rstrip()) :]
                 original = f"{begin}settings='{value}'{end}"
             lines.append(original)
         _write_file(self.path, "".join(lines), before)

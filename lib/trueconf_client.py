@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -131,13 +131,13 @@ def _new_session() -> requests.Session:
     return session
 
 
-def _save_nothing(path: tuple[str, ...], value: object) -> None:
-    """What `Server.save` does until the settings hand in something better."""
-
-
 @dataclass(eq=False)
 class Server:
-    """A TrueConf Server as the settings name it, and what the bot has learnt of it since."""
+    """A TrueConf Server as the settings name it, and what the bot has learnt of it since.
+
+    A setting's default is the one that stands here. What the bot changes itself is a plain
+    field; `lib.settings` compares and saves.
+    """
 
     name: str
     url: str  # "https://192.168.0.1", without a slash at the end
@@ -150,10 +150,11 @@ class Server:
     is_monitored: bool = False
     look_interval_s: float = 15
     has_forgotten_alerts: bool = False
-    forgotten_age_h: float = 1
+    forgotten_age_min: int = 60
     forgotten_interval_s: float = 300
-    reported: dict[str, float] = field(default_factory=dict)  # see status_watcher
-    save: Callable[[tuple[str, ...], object], None] = _save_nothing
+    down_since: float | None = None  # time.time(), as are the next two; see status_watcher
+    paused_until: float | None = None
+    reported: dict[str, float] = field(default_factory=dict)
 
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
@@ -168,10 +169,6 @@ class Server:
     def host(self) -> str:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
-
-    @property
-    def forgotten_age_min(self) -> int:
-        return max(1, round(self.forgotten_age_h * 60))
 
 
 # ---------------------------------------------------------------- one request
@@ -350,7 +347,6 @@ def _fetch_token(server: Server, deadline: float) -> str:
         server.access_token = token
         server.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
         server.scopes = frozenset(str(body.get("scope") or "").split())
-    server.save(("access_token",), token)
     return token
 
 

@@ -722,7 +722,7 @@ def edit(file: Path, key: str, value: object) -> None:
 def test_edit_in_the_middle_of_a_save_is_not_lost(tmp_path, monkeypatch):
     file = written_settings(tmp_path)
     loaded = settings.load(str(file))
-    loaded.servers["Офис"].save(("server_status", "state"), 1)
+    loaded.servers["Офис"].is_monitored = True
     fsync = os.fsync
 
     def edit_meanwhile(descriptor):
@@ -745,7 +745,7 @@ def test_half_written_file_is_left_alone_and_saved_to_later(tmp_path):
     file = written_settings(tmp_path)
     whole = file.read_text(encoding="utf-8")
     loaded = settings.load(str(file))
-    loaded.servers["Офис"].save(("server_status", "state"), 1)
+    loaded.servers["Офис"].is_monitored = True
     for half in (whole[: len(whole) // 2], "", "[", "\ufeff", "nonsense"):
         file.write_text(half, encoding="utf-8")
         loaded.save()
@@ -779,7 +779,7 @@ def save_for_ever(file: Path) -> None:
     """What is killed: nothing but loading, changing and saving, as fast as it goes."""
     loaded = settings.load(str(file))
     for number in range(10**9):
-        loaded.servers["Офис"].save(("access_token",), f"token{number}" * random.randint(1, 50))
+        loaded.servers["Офис"].access_token = f"token{number}" * random.randint(1, 50)
         loaded.save()
 
 

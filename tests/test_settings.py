@@ -22,6 +22,7 @@ import command_line
 import texts
 from lib import settings, settings_files
 from lib.settings import SettingsError
+from lib.trueconf_client import Server
 from tests.conftest import ROOT, TOKEN, clean_environment
 from texts import screens
 
@@ -35,6 +36,15 @@ BASE = {
         "office": {"ip": "192.168.0.1", "client_id": "e2633da5", "client_secret": SECRET},
     },
 }
+TOP_KEYS = (
+    "tg-api-token", "tg-users-id", "language", "tg-proxy", "tg-api-url", "log-file", "servers",
+)  # fmt: skip
+SERVER_KEYS = (
+    "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
+    "server_status", "forgotten_conferences",
+)  # fmt: skip
+STATUS_KEYS = ("state", "timeout", "port", "down_since", "paused_until")
+FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
 ORIGINAL_GUIDE = """{
     "tg-api-token": "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE",
     "tg-users-id": [123456789,123456789,123456789],
@@ -121,7 +131,7 @@ def read(folder: Path, name: str = "settings.json") -> dict:
 
 
 def set_token(loaded: settings.Settings, token: str, name: str = "office") -> None:
-    loaded.servers[name].save(("access_token",), token)
+    loaded.servers[name].access_token = token
 
 
 def token_of(content: dict, name: str = "office") -> str:
@@ -277,12 +287,26 @@ def test_example_of_the_original_guide_works_unchanged(tmp_path):
     assert (second.status_port, second.api_version) == (4307, "v3.3")
 
 
+def test_default_stands_once_in_the_server(tmp_path, monkeypatch):
+    """Whoever wants another default changes it there and nowhere else."""
+    changed = {"forgotten_age_min": 120, "status_port": 5000, "look_interval_s": 30}
+    changed |= {"forgotten_interval_s": 600, "is_monitored": True, "has_forgotten_alerts": True}
+    for name, value in changed.items():
+        monkeypatch.setattr(Server, name, value)
+    server = load(tmp_path).servers["office"]
+    assert {name: getattr(server, name) for name in changed} == changed
+
+
+def test_languages_of_the_settings_are_those_of_the_texts():
+    assert tuple(texts.LANGUAGES) == settings.LANGUAGES
+
+
 def test_every_other_key_is_optional(tmp_path):
     loaded = load(tmp_path, put(BASE, "language", GONE))
     assert (loaded.language, loaded.proxy, loaded.api_url, loaded.log_file) == ("ru", "", "", None)
     server = loaded.servers["office"]
     assert (server.is_monitored, server.look_interval_s, server.status_port) == (False, 15, 4307)
-    assert (server.has_forgotten_alerts, server.forgotten_age_h) == (False, 1)
+    assert (server.has_forgotten_alerts, server.forgotten_age_min) == (False, 60)
     assert (server.forgotten_interval_s, server.access_token) == (300, "")
 
 
@@ -367,6 +391,10 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
         loaded = load(tmp_path, content)
         assert loaded.servers["office"].reported == kept
         assert loaded.warnings == []
+    for value in (None, "x", True, -1, 0, 1e300, [5]):
+        content = office("server_status", {"down_since": value, "paused_until": value})
+        server = load(tmp_path, content).servers["office"]
+        assert (server.down_since, server.paused_until) == (None, None)
 
 
 def test_log_file_is_beside_the_settings(tmp_path):
@@ -836,6 +864,14 @@ def test_key_that_appears_twice_is_named_beside_the_other_problems(tmp_path):
     assert found == [("twice", "language"), ("ip", "servers.office.ip")]
 
 
+def test_every_known_key_is_known(tmp_path):
+    content = put(BASE, "servers/office", dict.fromkeys(SERVER_KEYS))
+    content["servers"]["office"]["server_status"] = dict.fromkeys(STATUS_KEYS)
+    content["servers"]["office"]["forgotten_conferences"] = dict.fromkeys(FORGOTTEN_KEYS)
+    error = error_of(tmp_path, {**dict.fromkeys(TOP_KEYS), **content})
+    assert [one.key for one in error.problems if one.code.startswith("unknown")] == []
+
+
 def test_unknown_keys_are_warned_of_with_the_nearest_known_one(tmp_path):
     content = put(BASE, "tg-user-id", [1])
     content = put(content, "comment", "mine")
@@ -844,10 +880,10 @@ def test_unknown_keys_are_warned_of_with_the_nearest_known_one(tmp_path):
     loaded = load(tmp_path, content)
     found = [(one.code, one.key, dict(one.details).get("near")) for one in loaded.warnings]
     assert found == [
-        ("unknown_near", "tg-user-id", "tg-users-id"),
-        ("unknown", "comment", None),
         ("unknown_near", "servers.office.Access_Token", "access_token"),
         ("unknown_near", "servers.office.server_status.time_out", "timeout"),
+        ("unknown_near", "tg-user-id", "tg-users-id"),
+        ("unknown", "comment", None),
     ]
     for language in texts.LANGUAGES:
         texts.use(language)
@@ -878,10 +914,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=5,
 )
-PATHS = [*settings.TOP_KEYS, "servers/office"]
-PATHS += [f"servers/office/{key}" for key in settings.SERVER_KEYS]
-PATHS += [f"{STATUS}/{key}" for key in settings.STATUS_KEYS]
-PATHS += [f"{FORGOTTEN}/{key}" for key in settings.FORGOTTEN_KEYS]
+PATHS = [*TOP_KEYS, "servers/office"]
+PATHS += [f"servers/office/{key}" for key in SERVER_KEYS]
+PATHS += [f"{STATUS}/{key}" for key in STATUS_KEYS]
+PATHS += [f"{FORGOTTEN}/{key}" for key in FORGOTTEN_KEYS]
 
 
 @hypothesis_settings(
@@ -916,15 +952,44 @@ def test_saving_changes_the_one_value_and_nothing_else(tmp_path):
     assert '\n    "zone": "Москва 🟢"\n}' in after
 
 
-def test_switches_are_saved_where_they_belong(tmp_path):
+def test_whatever_the_bot_changes_is_saved_where_it_belongs(tmp_path):
     loaded = load(tmp_path)
     server = loaded.servers["office"]
-    server.save(("server_status", "state"), 1)
-    server.save(("forgotten_conferences", "reported"), {"a@b#c": 0})
+    changed = {
+        "access_token": "a-token-of-the-server",
+        "is_monitored": True,
+        "down_since": 1764212345.25,
+        "paused_until": 1764215945,
+        "has_forgotten_alerts": True,
+        "forgotten_age_min": 90,
+        "reported": {"a@b#c": 0},
+    }
+    assert set(changed) == set(settings.SAVED)
+    for name, value in changed.items():
+        setattr(server, name, value)
     loaded.save()
+    saved = read(tmp_path)["servers"]["office"]
+    assert saved == {
+        **BASE["servers"]["office"],
+        "access_token": "a-token-of-the-server",
+        "server_status": {"state": 1, "down_since": 1764212345.25, "paused_until": 1764215945},
+        "forgotten_conferences": {"state": 1, "hours": 1.5, "reported": {"a@b#c": 0}},
+    }
     again = settings.load(folder=tmp_path).servers["office"]
-    assert again.is_monitored
-    assert again.reported == {"a@b#c": 0}
+    assert {name: getattr(again, name) for name in changed} == changed
+
+    server.down_since = server.paused_until = None
+    server.is_monitored = False
+    loaded.save()
+    assert read(tmp_path)["servers"]["office"]["server_status"] == {"state": 0}
+
+
+def test_every_age_comes_back_as_it_was_chosen(tmp_path):
+    loaded = load(tmp_path)
+    for minutes in (1, 7, 50, 59, 60, 61, 119, 24 * 60, 720 * 60):
+        loaded.servers["office"].forgotten_age_min = minutes
+        loaded.save()
+        assert settings.load(folder=tmp_path).servers["office"].forgotten_age_min == minutes
 
 
 def test_windows_line_ends_stay(tmp_path):
@@ -1077,8 +1142,8 @@ def test_server_that_was_taken_out_of_the_file_is_not_put_back(tmp_path, path):
     without = put(BASE, path, GONE)
     (tmp_path / "settings.json").write_text(dumped(without), encoding="utf-8")
     set_token(loaded, "new")
-    loaded.servers["office"].save(("server_status", "state"), 1)
-    loaded.servers["office"].save(("forgotten_conferences", "reported"), {"x": 0})
+    loaded.servers["office"].is_monitored = True
+    loaded.servers["office"].reported = {"x": 0}
     loaded.save()
     assert read(tmp_path) == without
 
@@ -1173,7 +1238,7 @@ def test_cyrillic_environment_is_read_and_saved_in_any_locale(tmp_path):
     code = (
         "import os\nfrom lib import settings\n"
         "loaded = settings.load()\n"
-        "loaded.servers['Сервер 3'].save(('access_token',), 'new')\n"
+        "loaded.servers['Сервер 3'].access_token = 'new'\n"
         "loaded.save()\n"
         "print(os.fsencode(os.environ['settings']) == os.environb[b'settings'])\n"
         "print(ascii(settings.load().servers['Сервер 3'].access_token))\n"
@@ -1306,7 +1371,7 @@ def test_many_threads_change_at_once_and_nothing_is_lost(tmp_path):
         began.wait()
         for number in range(20):
             set_token(loaded, f"{name[7:]}-{number}", name)
-            loaded.servers[name].save(("server_status", "state"), number % 2)
+            loaded.servers[name].is_monitored = bool(number % 2)
             loaded.save()
 
     threads = [threading.Thread(target=work, args=(name,)) for name in names]
@@ -1372,7 +1437,7 @@ for number in range(200):
     if not child:
         loaded = settings.load(str(file))
         for round in range(10**6):
-            loaded.servers["office"].save(("access_token",), f"{number}-{round}-" + "x" * 500)
+            loaded.servers["office"].access_token = f"{number}-{round}-" + "x" * 500
             loaded.save()
             os.write(writer, b"saved")
     os.read(reader, 5)
@@ -1423,7 +1488,7 @@ def kill_before(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 loaded = settings.load(folder=pathlib.Path(sys.argv[1]))
-loaded.servers["office"].save(("access_token",), "new")
+loaded.servers["office"].access_token = "new"
 sys.addaudithook(kill_before)
 loaded.save()
 """

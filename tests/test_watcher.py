@@ -13,7 +13,7 @@ OLD_S = 3 * 3600
 
 class Looks:
     """A watcher of a simulated server. Each look comes `pause_s` after the one before; what it
-    told is in `changes` and `forgotten`, what it saved in `saved`."""
+    told is in `changes` and `forgotten`."""
 
     def __init__(self, simulated, **settings):
         self.simulated = simulated
@@ -25,11 +25,10 @@ class Looks:
             verify=simulated.ca_file,
             status_port=simulated.status_port,
             is_monitored=True,
-            save=lambda path, value: self.saved.append((path, value)),
             **settings,
         )
         self.now = 1_700_000_000.0
-        self.changes, self.forgotten, self.saved = [], [], []
+        self.changes, self.forgotten = [], []
         self.watcher = Watcher(
             self.server,
             self.changes.append,
@@ -255,13 +254,12 @@ def test_watch_goes_on_whatever_happens(looks, simulated, thread):
     wait_until(lambda: len(simulated.requests) >= 2, what="the next looks")
 
 
-def test_token_of_an_earlier_run_is_renewed_once_and_saved(looks, simulated):
+def test_token_of_an_earlier_run_is_renewed_once(looks, simulated):
     looks.server.access_token = "of an earlier run"
     for _ in range(3):
         looks.watcher.look()
     tokens = [one for one in simulated.requests if one.path == "/oauth2/v1/token"]
     assert len(tokens) == 1
-    assert looks.saved == [(("access_token",), looks.server.access_token)]
     assert simulated.scopes_of_token(looks.server.access_token)
 
 
@@ -353,9 +351,7 @@ def test_not_forgotten_holds_for_this_run_only(looks, simulated):
 def test_new_watcher_does_not_repeat_what_was_reported(looks, simulated):
     simulated.add_conference("Webinar", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(2)
-    path, reported = looks.saved[-1]
-    assert path == ("forgotten_conferences", "reported")
-    later = Looks(simulated, reported=reported)
+    later = Looks(simulated, reported=looks.server.reported)
     later.find_newly_forgotten(5)
     assert later.forgotten == []
 

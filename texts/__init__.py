@@ -35,9 +35,8 @@ def system_language() -> str:
     """The language of this computer, English if the bot does not speak it."""
     variables = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     name = next(filter(None, variables), locale.getlocale()[0] or "").lower()
-    # Windows has long names: Russian_Russia.
-    names = {"russian": "ru", "german": "de", "spanish": "es"}
-    language = names.get(name.partition("_")[0], name[:2])
+    # Windows has long names, as in Russian_Russia; Python knows what they mean.
+    language = locale.normalize(name.partition("_")[0])[:2]
     return language if language in LANGUAGES else "en"
 
 
