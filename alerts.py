@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-import telebot
 from telebot.apihelper import ApiTelegramException
 from telebot.types import InlineKeyboardMarkup
 
@@ -49,7 +48,7 @@ class Mailbox(threading.Thread):
 
     def __init__(
         self,
-        bot: telebot.TeleBot,
+        bot: telegram.Bot,
         chat_id: int,
         watchers: Iterable[Watcher],
         moved: Callable[[int, int], None],
@@ -120,7 +119,7 @@ class Mailbox(threading.Thread):
 
     def _wait_for_telegram(self) -> None:
         """Wait until Telegram answers, then until it is clear how the servers are."""
-        self._missed_since = self._missed_since or telegram.silent_since() or time.time()
+        self._missed_since = self._missed_since or self.bot.sender.failing_since or time.time()
         while True:
             time.sleep(PROBE_S)
             try:
@@ -184,7 +183,7 @@ class Announcer:
 
     def __init__(
         self,
-        bot: telebot.TeleBot,
+        bot: telegram.Bot,
         users: Iterable[int],
         moved: Callable[[int, int], None],
         watchers: Iterable[Watcher],

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import telebot
+from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
@@ -26,7 +26,7 @@ Run = Callable[[settings.Settings, Callable[[], bool]], None]
 log = logging.getLogger("bot")
 
 
-def main(bot: telebot.TeleBot, run: Run) -> None:
+def main(run: Run) -> None:
     """Do what the command line asks for and end the process with the exit code of that.
 
     `run(settings, is_ending)` is the bot itself: it returns soon after `is_ending()` is true, or
@@ -35,7 +35,7 @@ def main(bot: telebot.TeleBot, run: Run) -> None:
     logs.use_any_console()
     _allow_many_connections()
     try:
-        code = _start(bot, run)
+        code = _start(run)
     except KeyboardInterrupt:  # during --check; the bot itself ends by its own handler
         code = EXIT_OK
     except BrokenPipeError:  # nobody reads on: `--check | head`
@@ -57,7 +57,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _start(bot: telebot.TeleBot, run: Run) -> int:
+def _start(run: Run) -> int:
     arguments = _read_arguments()
     if arguments.demo:
         return _run_demo(arguments.settings, run)
@@ -68,7 +68,7 @@ def _start(bot: telebot.TeleBot, run: Run) -> int:
         return EXIT_SETTINGS
     texts.use(loaded.language)
     if arguments.check:
-        return EXIT_OK if check(bot, loaded) else EXIT_FAILED
+        return EXIT_OK if check(loaded) else EXIT_FAILED
     return _run(loaded, run)
 
 
@@ -165,7 +165,7 @@ class _Report:
         print(f"[!!] {texts.plain(screens.error_sentence(error))}", flush=True)
 
 
-def check(bot: telebot.TeleBot, loaded: settings.Settings) -> bool:
+def check(loaded: settings.Settings) -> bool:
     """Check the settings, Telegram and each server. Returns whether all is well."""
     logging.disable()  # what fails is said here
     report = _Report()
@@ -174,7 +174,7 @@ def check(bot: telebot.TeleBot, loaded: settings.Settings) -> bool:
         print(f"[??] {screens.problem(warning)}")
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
-    _check_telegram(report, bot, loaded)
+    _check_telegram(report, loaded)
     for server in loaded.servers.values():
         print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
         _check_server(report, server)
@@ -186,27 +186,32 @@ def check(bot: telebot.TeleBot, loaded: settings.Settings) -> bool:
     return report.is_well
 
 
-def _check_telegram(report: _Report, bot, loaded: settings.Settings) -> None:
-    telegram.connect(bot, loaded.token, loaded.api_url, loaded.proxy)
-    proxy = telegram.proxy_in_use()
+def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
+    bot = telegram.Bot(loaded.token, loaded.api_url, loaded.proxy)
+    proxy = bot.sender.proxy_in_use()
     if proxy:
         report.ok("check_proxy", host=proxy.rpartition("@")[2].rpartition("//")[2])
     try:
-        name, refusals = telegram.check(bot, loaded.users)
+        name = telegram.ask_name(bot)
+        report.ok("check_telegram", name=name)
+        for user in loaded.users:
+            _check_user(report, bot, user, name)
     except telegram.TokenRefused:
         report.bad("token_refused")
-        return
     except telegram.FAILURES as error:
         key = "check_telegram_by_proxy" if proxy else "check_telegram_silent"
         report.bad(key, reason=screens.reason_words(trueconf_api.reason_of(error)))
-        return
-    report.ok("check_telegram", name=name)
-    for user, refusal in refusals.items():
-        key = "check_group" if user < 0 else "check_user"
-        if refusal:
-            report.bad(f"{key}_silent", id=user, name=name)
-        else:
-            report.ok(key, id=user)
+
+
+def _check_user(report: _Report, bot: telegram.Bot, user: int, name: str) -> None:
+    key = "check_group" if user < 0 else "check_user"
+    try:
+        # "typing..." needs the same right as a message, and leaves nothing behind.
+        bot.send_chat_action(user, "typing")
+    except ApiTelegramException:
+        report.bad(f"{key}_silent", id=user, name=name)
+    else:
+        report.ok(key, id=user)
 
 
 def _check_server(report: _Report, server: Server) -> None:

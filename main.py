@@ -40,9 +40,9 @@ SAVE_EVERY_S = 0.5
 REMIND_IN_S = 3600
 
 log = logging.getLogger("bot")
-bot = telegram.new_bot()
 
-# Filled by run(), in the order of the settings.
+# Filled by run(); the servers in the order of the settings.
+bot: telegram.Bot
 config: settings.Settings
 announcer: alerts.Announcer
 servers: dict[str, Server] = {}  # short_id(name) -> server
@@ -57,11 +57,10 @@ def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) 
         telegram.reply(bot, target, text, keyboard)
 
 
-# ------------------------------------------------------------ the gate
-
-COMMANDS = {}  # "start" -> function(message)
-BUTTONS = {}  # action of a Press -> (function(call, server, press), is it about a server)
-told_strangers: dict[int, float] = {}  # user ID -> when, time.monotonic()
+# "start" -> function(message)
+COMMANDS: dict[str, Callable] = {}
+# The action of a Press -> (function(call, server, press), is it about a server)
+BUTTONS: dict[str, tuple[Callable, bool]] = {}
 
 
 def on_command(name: str):
@@ -88,7 +87,168 @@ def on_button(action: str, of_server: bool = True):
     return attach
 
 
-@bot.message_handler(func=lambda message: True, content_types=["text"])
+# ------------------------------------------------------------ commands and servers
+
+
+# /start: a button for each server, each with its light, and "All servers" below them.
+@on_command("start")
+@on_button("servers", of_server=False)
+def show_servers(target, server=None, press: Press = NO_PRESS) -> None:
+    """One page of them; from a server's menu, the page that this server is on."""
+    listed = list(servers.values())
+    number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
+    page = screens.page_of(listed, number, screens.SERVERS_A_PAGE)
+    show(target, screens.servers(page), keyboards.servers(page))
+
+
+# /status and the button "All servers": one message with the state of each.
+@on_command("status")
+@on_button("all", of_server=False)
+def show_overviews(target, server=None, press: Press = NO_PRESS) -> None:
+    """One page of all servers, asked at the same time."""
+    page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
+    overviews = trueconf_api.get_overviews(page.items)
+    show(target, screens.overviews(page, overviews), keyboards.overviews(page))
+
+
+# /id: the numbers that belong into tg-users-id, of the person and of the group.
+@on_command("id")
+def send_id(message: types.Message) -> None:
+    show(message, screens.ids(message.from_user.id, message.chat.id))
+
+
+# /help, and whatever the bot does not understand in a private chat: what it can do.
+@on_command("help")
+def send_help(message: types.Message) -> None:
+    show(message, texts.words("help"))
+
+
+# The menu of one server: Status, Running conferences, Online users, Forgotten conferences.
+@on_button("menu")
+def show_menu(call, server: Server, press: Press) -> None:
+    show(call, screens.menu(server), keyboards.menu(server))
+
+
+# "Status": the light and the reason, since when, and the switch of the monitoring.
+@on_button("status")
+def show_status(call, server: Server, press: Press) -> None:
+    status = trueconf_api.get_status(server)
+    since = watchers[press.server].since_when(status)
+    show(call, screens.status(server, status, since), keyboards.status(server))
+
+
+# The switch below it. The person sees the same screen, with the switch the other way round.
+@on_button("monitoring_on")
+@on_button("monitoring_off")
+def switch_monitoring(call, server: Server, press: Press) -> None:
+    is_on = press.action == "monitoring_on"
+    watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
+    show_status(call, server, press)
+
+
+# "Online users": how many, how many of them are free, how many in a call.
+@on_button("online")
+def show_online(call, server: Server, press: Press) -> None:
+    online = trueconf_api.get_online(server)
+    show(call, screens.online(server, online), keyboards.refresh_and_back(server, "online"))
+
+
+# ------------------------------------------------------------ conferences
+
+
+# "Running conferences": a page of them, with a ⏹ button for each.
+@on_button("conferences")
+def show_conferences(call, server: Server, press: Press) -> None:
+    running = trueconf_api.get_running_conferences(server)
+    page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
+    text = screens.conferences(server, page, len(running))
+    show(call, text, keyboards.conferences(server, page))
+
+
+# "Forgotten conferences": those older than the chosen age, each with the reason why it is here.
+@on_button("forgotten")
+def show_forgotten(call, server: Server, press: Press) -> None:
+    minutes = press.minutes or server.forgotten_age_min
+    found = trueconf_api.find_forgotten(server, minutes / 60)
+    page = screens.page_of(found, press.page, screens.CONFERENCES_A_PAGE)
+    text = screens.forgotten(server, page, len(found), minutes)
+    stop_count = len(stopping.stoppable(found))
+    show(call, text, keyboards.forgotten(server, page, minutes, stop_count))
+
+
+# The switch below them: whether the bot tells of forgotten conferences unasked.
+@on_button("forgotten_alerts_on")
+@on_button("forgotten_alerts_off")
+def switch_forgotten_alerts(call, server: Server, press: Press) -> None:
+    is_on = press.action == "forgotten_alerts_on"
+    watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
+    show_forgotten(call, server, press)
+
+
+# Under an alert, "Remind in 1 h" and "Not forgotten". The answer is a pop-up window.
+@on_button("remind")
+@on_button("not_forgotten")
+def keep_quiet(call, server: Server, press: Press) -> str:
+    """Say nothing more of a conference: for an hour, or as long as it runs."""
+    session_id = next((one for one in server.reported if short_id(one) == press.item), None)
+    if session_id is None:
+        return texts.plain_text("out_of_date")
+    is_for_good = press.action == "not_forgotten"
+    watchers[press.server].keep_quiet(session_id, 0 if is_for_good else time.time() + REMIND_IN_S)
+    if is_for_good:
+        return texts.plain_text("not_forgotten_set")
+    return texts.plain_text("reminder_set" if server.has_forgotten_alerts else "reminder_off")
+
+
+# ------------------------------------------------------------ stopping
+
+
+# ⏹: the question before a stop, with who is in the conference and a red "Yes, stop".
+@on_button("ask_stop")
+def ask_stop(call, server: Server, press: Press) -> None:
+    """Reads the conference again, as the list may be old."""
+    found = stopping.find(server, press)
+    if not found:
+        show(call, screens.not_running(server), keyboards.back_to_list(server, press))
+        return
+    people = trueconf_api.or_error(trueconf_api.count_people, server, found[0])
+    text = screens.confirm_stop(server, found[0], people)
+    show(call, text, keyboards.confirm("stop", server, press, press.item))
+
+
+# "Stop all": the same question about every forgotten conference in the list.
+@on_button("ask_stop_all")
+def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) -> None:
+    found = stopping.find(server, press)
+    if not found:
+        show_forgotten(call, server, press)
+        if has_changed:
+            raise stopping.NotNow("list_changed")
+        return
+    text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
+    show(call, text, keyboards.confirm("stop_all", server, press, stopping.short_id_of_runs(found)))
+
+
+# "Yes, stop": what became of it. The others who are listed get a line about who stopped what.
+@on_button("stop")
+@on_button("stop_all")
+def stop(call, server: Server, press: Press) -> None:
+    """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
+    who = texts.person(call.from_user)
+    results = stopping.stop_once(server, press, who)
+    if press.action == "stop_all" and not results:
+        ask_stop_all(call, server, press, has_changed=True)
+        return
+    announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
+    show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
+
+
+# ------------------------------------------------------------ the gate, and who is called
+
+told_strangers: dict[int, float] = {}  # user ID -> when, time.monotonic()
+
+
+@telegram.logged
 def receive_message(message: types.Message) -> None:
     """Everything that people write. What a channel writes has no sender."""
     if message.from_user is None:
@@ -113,7 +273,7 @@ def refuse(message: types.Message, command: str | None) -> None:
         show(message, texts.words("stranger", id=user.id))
 
 
-@bot.callback_query_handler(func=lambda call: True)
+@telegram.logged
 def receive_press(call: types.CallbackQuery) -> None:
     """Every press of a button. The answer, which ends the spinner, is sent last and always."""
     popup = None
@@ -142,159 +302,16 @@ def handle_press(call: types.CallbackQuery) -> str | None:
         show(call, screens.error(error), keyboards.error(error.server, press))
 
 
-# ------------------------------------------------------------ commands and servers
-
-
-@on_command("start")
-@on_button("servers", of_server=False)
-def show_servers(target, server=None, press: Press = NO_PRESS) -> None:
-    """One page of them; from a server's menu, the page that this server is on."""
-    listed = list(servers.values())
-    number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
-    page = screens.page_of(listed, number, screens.SERVERS_A_PAGE)
-    show(target, screens.servers(page), keyboards.servers(page))
-
-
-@on_command("status")
-@on_button("all", of_server=False)
-def show_overviews(target, server=None, press: Press = NO_PRESS) -> None:
-    """One page of all servers, asked at the same time."""
-    page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
-    overviews = trueconf_api.get_overviews(page.items)
-    show(target, screens.overviews(page, overviews), keyboards.overviews(page))
-
-
-@on_command("id")
-def send_id(message: types.Message) -> None:
-    show(message, screens.ids(message.from_user.id, message.chat.id))
-
-
-@on_command("help")
-def send_help(message: types.Message) -> None:
-    show(message, texts.words("help"))
-
-
-@on_button("menu")
-def show_menu(call, server: Server, press: Press) -> None:
-    show(call, screens.menu(server), keyboards.menu(server))
-
-
-@on_button("status")
-def show_status(call, server: Server, press: Press) -> None:
-    status = trueconf_api.get_status(server)
-    since = watchers[press.server].since_when(status)
-    show(call, screens.status(server, status, since), keyboards.status(server))
-
-
-@on_button("monitoring_on")
-@on_button("monitoring_off")
-def switch_monitoring(call, server: Server, press: Press) -> None:
-    """Turn the constant check on or off, at once and for good."""
-    is_on = press.action == "monitoring_on"
-    watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
-    show_status(call, server, press)
-
-
-@on_button("online")
-def show_online(call, server: Server, press: Press) -> None:
-    online = trueconf_api.get_online(server)
-    show(call, screens.online(server, online), keyboards.refresh_and_back(server, "online"))
-
-
-# ------------------------------------------------------------ conferences
-
-
-@on_button("conferences")
-def show_conferences(call, server: Server, press: Press) -> None:
-    running = trueconf_api.get_running_conferences(server)
-    page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
-    text = screens.conferences(server, page, len(running))
-    show(call, text, keyboards.conferences(server, page))
-
-
-@on_button("forgotten")
-def show_forgotten(call, server: Server, press: Press) -> None:
-    minutes = press.minutes or server.forgotten_age_min
-    found = trueconf_api.find_forgotten(server, minutes / 60)
-    page = screens.page_of(found, press.page, screens.CONFERENCES_A_PAGE)
-    text = screens.forgotten(server, page, len(found), minutes)
-    stop_count = len(stopping.stoppable(found))
-    show(call, text, keyboards.forgotten(server, page, minutes, stop_count))
-
-
-@on_button("forgotten_alerts_on")
-@on_button("forgotten_alerts_off")
-def switch_forgotten_alerts(call, server: Server, press: Press) -> None:
-    """Turn the unasked messages about forgotten conferences on or off."""
-    is_on = press.action == "forgotten_alerts_on"
-    watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
-    show_forgotten(call, server, press)
-
-
-@on_button("remind")
-@on_button("not_forgotten")
-def keep_quiet(call, server: Server, press: Press) -> str:
-    """Say nothing more of a conference: for an hour, or as long as it runs."""
-    session_id = next((one for one in server.reported if short_id(one) == press.item), None)
-    if session_id is None:
-        return texts.plain_text("out_of_date")
-    is_for_good = press.action == "not_forgotten"
-    watchers[press.server].keep_quiet(session_id, 0 if is_for_good else time.time() + REMIND_IN_S)
-    if is_for_good:
-        return texts.plain_text("not_forgotten_set")
-    return texts.plain_text("reminder_set" if server.has_forgotten_alerts else "reminder_off")
-
-
-# ------------------------------------------------------------ stopping
-
-
-@on_button("ask_stop")
-def ask_stop(call, server: Server, press: Press) -> None:
-    """The confirmation. Reads the conference again, as the list may be old."""
-    found = stopping.find(server, press)
-    if not found:
-        show(call, screens.not_running(server), keyboards.back_to_list(server, press))
-        return
-    people = trueconf_api.or_error(trueconf_api.count_people, server, found[0])
-    text = screens.confirm_stop(server, found[0], people)
-    show(call, text, keyboards.confirm("stop", server, press, press.item))
-
-
-@on_button("ask_stop_all")
-def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) -> None:
-    """The confirmation for all that is forgotten. Lists what would be stopped."""
-    found = stopping.find(server, press)
-    if not found:
-        show_forgotten(call, server, press)
-        if has_changed:
-            raise stopping.NotNow("list_changed")
-        return
-    text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
-    show(call, text, keyboards.confirm("stop_all", server, press, stopping.short_id_of_runs(found)))
-
-
-@on_button("stop")
-@on_button("stop_all")
-def stop(call, server: Server, press: Press) -> None:
-    """Stop what the confirmation showed, and say what is true afterwards: to who pressed and to
-    the others who are listed. A list that has changed is shown anew, to be confirmed again."""
-    who = texts.person(call.from_user)
-    results = stopping.stop_once(server, press, who)
-    if press.action == "stop_all" and not results:
-        ask_stop_all(call, server, press, has_changed=True)
-        return
-    announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
-
-
 # ------------------------------------------------------------ starting and ending
 
 
 def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     """Run the bot until Ctrl+C, or until the system ends it. Raises TokenRefused."""
-    global config, announcer
+    global bot, config, announcer
     config = loaded
-    telegram.connect(bot, config.token, config.api_url, config.proxy)
+    bot = telegram.Bot(config.token, config.api_url, config.proxy)
+    bot.register_message_handler(receive_message, content_types=["text"])
+    bot.register_callback_query_handler(receive_press, func=lambda call: True)
     announcer = alerts.Announcer(bot, config.users, config.move_user, watchers.values())
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
@@ -317,4 +334,4 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
-    command_line.main(bot, run)
+    command_line.main(run)

@@ -6,18 +6,20 @@ reached and one when it answers again. It decides nothing: what is said stands i
 """
 
 import contextlib
+import functools
 import logging
 import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import telebot
 from requests.adapters import HTTPAdapter
-from telebot import apihelper, types, util
+from telebot import apihelper, types
 from telebot.apihelper import ApiTelegramException
 
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
@@ -54,21 +56,20 @@ class NotTelegram(requests.RequestException):
     """Somebody on the way answered in Telegram's place. One of FAILURES."""
 
 
-class LogHandlerErrors(telebot.ExceptionHandler):
-    """One of the places that catch everything: a handler that fails must not stop the bot."""
+class Bot(telebot.TeleBot):
+    """A TeleBot that knows its way to Telegram. Sends nothing until it is asked to.
 
-    def handle(self, exception: Exception) -> bool:
-        # telebot also shows its polling errors here; those it has to deal with itself.
-        if not isinstance(threading.current_thread(), util.WorkerThread):
-            return False
-        if isinstance(exception, FAILURES):
-            log.warning("an answer did not reach Telegram: %s", describe(exception))
-        else:
-            log.error("a handler failed", exc_info=exception)
-        return True
+    `api_url`: address of another Bot API server, "" for Telegram's own; `proxy`: "" for none.
+    """
 
+    def __init__(self, token: str, api_url: str = "", proxy: str = ""):
+        super().__init__(token, parse_mode="HTML", num_threads=WORKERS)
+        self.sender = _Sender(api_url, proxy)
+        # pyTelegramBotAPI has these settings for the whole process and not for each bot.
+        apihelper.API_URL = f"{api_url}/bot{{0}}/{{1}}" if api_url else None
+        apihelper.CUSTOM_REQUEST_SENDER = self.sender.send
+        telebot.logger.setLevel(logging.CRITICAL)  # the sender says it better, and once
 
-class _Bot(telebot.TeleBot):
     def get_updates(self, offset=None, limit=None, timeout=20, *args, **options):
         """As pyTelegramBotAPI does, but an update that it cannot read costs that update alone;
         by default nothing after it would ever be read."""
@@ -84,40 +85,19 @@ def _read_update(fields: dict) -> types.Update:
         return types.Update.de_json({"update_id": fields["update_id"]})
 
 
-def new_bot() -> telebot.TeleBot:
-    """A TeleBot without a token and without threads, for handlers to be attached to."""
-    return _Bot(
-        "",
-        parse_mode="HTML",
-        threaded=False,
-        validate_token=False,
-        exception_handler=LogHandlerErrors(),
-    )
+def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Let a handler that fails cost nothing but a line in the log; else telebot stops polling."""
 
+    @functools.wraps(handler)
+    def handle(update: Any) -> None:
+        try:
+            handler(update)
+        except FAILURES as error:
+            log.warning("an answer did not reach Telegram: %s", describe(error))
+        except Exception:  # a defect of ours, or of the handler that somebody has added
+            log.exception("a handler failed")
 
-def connect(bot: telebot.TeleBot, token: str, api_url: str = "", proxy: str = "") -> None:
-    """Give the bot its token, its worker threads and its way to Telegram. Sends nothing yet."""
-    bot.token = token
-    bot.bot_id = util.extract_bot_id(token)
-    bot.threaded = True
-    bot.worker_pool = util.ThreadPool(bot, num_threads=WORKERS)
-    telebot.logger.setLevel(logging.CRITICAL)  # the sender says it better, and once
-    apihelper.API_URL = f"{api_url}/bot{{0}}/{{1}}" if api_url else None
-    global _sender
-    _sender = _Sender(api_url, proxy)
-    apihelper.CUSTOM_REQUEST_SENDER = _sender.send
-
-
-def silent_since() -> float | None:
-    """Since when Telegram cannot be reached, time.time(); None while it answers."""
-    return _sender.failing_since if _sender else None
-
-
-def proxy_in_use() -> str:
-    """The proxy on the way to Telegram, of the settings or of the system; "" if there is none."""
-    url = _sender.api_url or "https://api.telegram.org"
-    options = _sender.session.merge_environment_settings(url, {}, None, None, None)
-    return requests.utils.select_proxy(url, options["proxies"]) or ""
+    return handle
 
 
 @dataclass
@@ -140,6 +120,12 @@ class _Sender:
             self.session.proxies = {"http": self.proxy, "https": self.proxy}
         is_local = urlsplit(self.api_url).hostname in ("127.0.0.1", "localhost", "::1")
         self.session.trust_env = not (self.proxy or is_local)
+
+    def proxy_in_use(self) -> str:
+        """The proxy on the way to Telegram, of the settings or of the system; "" for none."""
+        url = self.api_url or "https://api.telegram.org"
+        options = self.session.merge_environment_settings(url, {}, None, None, None)
+        return requests.utils.select_proxy(url, options["proxies"]) or ""
 
     def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
         """Called by telebot for each request. `getUpdates` is repeated until it succeeds; for
@@ -239,7 +225,17 @@ def describe(error: Exception) -> str:
     return type(error).__name__
 
 
-def log_in(bot: telebot.TeleBot, commands: list[types.BotCommand]) -> None:
+def ask_name(bot: Bot) -> str:
+    """The bot's name in Telegram. Raises TokenRefused, or one of FAILURES."""
+    try:
+        return bot.get_me().username
+    except ApiTelegramException as error:
+        if error.error_code in (401, 404):
+            raise TokenRefused from error
+        raise
+
+
+def log_in(bot: Bot, commands: list[types.BotCommand]) -> None:
     """Find out who the bot is; ask until Telegram answers.
 
     What was sent or pressed while the bot was off is dropped: a press carries no time, and
@@ -270,7 +266,7 @@ def _ask_until_it_works(ask: Callable[[], object]) -> None:
         time.sleep(wait_s)
 
 
-def command_of(bot: telebot.TeleBot, message: types.Message) -> str | None:
+def command_of(bot: Bot, message: types.Message) -> str | None:
     """`start` for "/start" and, in a group, for "/start@this_bot", not for another bot's."""
     words = re.match(r"/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?:\s|$)", message.text or "")
     if not words or (words[2] and words[2].lower() != bot.user.username.lower()):
@@ -286,7 +282,7 @@ def _say_that_it_runs() -> None:
 class Polling(threading.Thread):
     """Logs in and receives messages and presses, for ever."""
 
-    def __init__(self, bot: telebot.TeleBot, commands: list[types.BotCommand]):
+    def __init__(self, bot: Bot, commands: list[types.BotCommand]):
         super().__init__(name="polling", daemon=True)
         self.bot, self.commands = bot, commands
         self._is_refused = False
@@ -294,7 +290,7 @@ class Polling(threading.Thread):
     @property
     def is_token_refused(self) -> bool:
         """Whether Telegram does not know the token, at the start or any more."""
-        return self._is_refused or _sender.unauthorized_polls >= REFUSED_POLLS
+        return self._is_refused or self.bot.sender.unauthorized_polls >= REFUSED_POLLS
 
     def run(self) -> None:
         try:
@@ -312,7 +308,7 @@ class Polling(threading.Thread):
 
 
 def send(
-    bot: telebot.TeleBot,
+    bot: Bot,
     chat_id: int,
     text: str,
     keyboard: types.InlineKeyboardMarkup | None = None,
@@ -331,7 +327,7 @@ def send(
         log.warning("an answer of Telegram cannot be read: %r", error)
 
 
-def reply(bot: telebot.TeleBot, message: types.Message, text: str, keyboard=None) -> None:
+def reply(bot: Bot, message: types.Message, text: str, keyboard=None) -> None:
     """Send a message where `message` came from, in its topic if the group has topics."""
     is_known = isinstance(message, types.Message)  # else it is too old for Telegram to show
     topic = message.message_thread_id if is_known and message.is_topic_message else None
@@ -347,7 +343,7 @@ def seen_by(call: types.CallbackQuery) -> tuple[int, int]:
     return call.from_user.id, chat_of(call)
 
 
-def edit(bot: telebot.TeleBot, call: types.CallbackQuery, text: str, keyboard) -> None:
+def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard) -> None:
     """Put a new screen where the pressed button is; where that cannot be, send it anew."""
     message = call.message
     if message is None:
@@ -368,35 +364,13 @@ def edit(bot: telebot.TeleBot, call: types.CallbackQuery, text: str, keyboard) -
             raise
 
 
-def answer(bot: telebot.TeleBot, call: types.CallbackQuery, popup: str | None) -> None:
+def answer(bot: Bot, call: types.CallbackQuery, popup: str | None) -> None:
     """End the spinner of the pressed button, with a pop-up window if there is something to say."""
     try:
         bot.answer_callback_query(call.id, popup, show_alert=bool(popup))
     except ApiTelegramException as error:
         if _TOO_OLD not in error.description:
             raise
-
-
-def check(bot: telebot.TeleBot, users: list[int]) -> tuple[str, dict[int, str]]:
-    """Return the bot's name and, for each of the users, "" or why it cannot write to them.
-
-    Raises TokenRefused, or one of FAILURES.
-    """
-    try:
-        name = bot.get_me().username
-    except ApiTelegramException as error:
-        if error.error_code in (401, 404):
-            raise TokenRefused from error
-        raise
-    refusals = {}
-    for user in users:
-        try:
-            # "typing..." needs the same right as a message, and leaves nothing behind.
-            bot.send_chat_action(user, "typing")
-            refusals[user] = ""
-        except ApiTelegramException as error:
-            refusals[user] = error.description
-    return name, refusals
 
 
 def new_chat_id(error: ApiTelegramException) -> int | None:

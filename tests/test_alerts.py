@@ -212,8 +212,7 @@ def mailbox(telegram, anna, monkeypatch):
     for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
         monkeypatch.setattr(apihelper, name, None)
     monkeypatch.setattr(texts, "_language", "en")
-    bot = lib.telegram.new_bot()
-    lib.telegram.connect(bot, TOKEN, telegram.url)
+    bot = lib.telegram.Bot(TOKEN, telegram.url)
     telegram.go_down()
     mailbox = WatchedMailbox(bot, ANNA, [], print)
     mailbox.start()

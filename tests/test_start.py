@@ -266,8 +266,7 @@ def test_wait_of_any_length_that_telegram_asks_for_at_the_start_is_kept(telegram
     monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
     for method in ("getMe", "deleteWebhook"):
         telegram.fail(method, 429, parameters={"retry_after": 4})
-    bot = lib.telegram.new_bot()
-    lib.telegram.connect(bot, TOKEN, telegram.url)
+    bot = lib.telegram.Bot(TOKEN, telegram.url)
     lib.telegram.log_in(bot, [])
     for method in ("getMe", "deleteWebhook"):
         refused, taken = [call for call in telegram.calls if call.method == method]
