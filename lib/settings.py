@@ -13,6 +13,7 @@ import os
 import re
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +24,15 @@ from lib.settings_files import FOLDER, Source, find_source, read_dotenv
 from lib.trueconf_client import Server
 
 LANGUAGES = ("ru", "en", "de", "es")
+API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")
+# Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.
+NOBODYS_IDS = (1087968824, 136817688, 777000)
 VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
 DAY_S = 86400
+LONGEST_H, SHORTEST_REPEAT_H = 720, 0.001
+LONGEST_ID = 500
+
+Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
 # What the bot itself changes: a field of `Server` -> where it is kept in the server's section.
 # A field is given a new value; one that is changed in place is not noticed.
@@ -69,8 +77,9 @@ class Settings:
 
     source: Source
     token: str
-    users: list[int]
+    recipients: list[Recipient]
     language: str
+    quiet_hours: tuple[int, int] | None  # from, to, in minutes of the day; to < from: over midnight
     proxy: str
     api_url: str
     log_file: Path | None
@@ -84,6 +93,20 @@ class Settings:
     def __post_init__(self) -> None:
         self._saved = self._now()
 
+    @property
+    def users(self) -> list[int]:
+        """The IDs of the people and groups that are listed."""
+        return list(dict.fromkeys(chat_id for chat_id, _ in self.recipients))
+
+    def is_quiet_at(self, at: float) -> bool:
+        """Whether alerts come without a sound at that time, time.time()."""
+        if self.quiet_hours is None:
+            return False
+        begin, end = self.quiet_hours
+        clock = time.localtime(at)
+        minute = clock.tm_hour * 60 + clock.tm_min
+        return begin <= minute < end if begin < end else not end <= minute < begin
+
     def secrets(self) -> list[str]:
         """What no log may show."""
         password = urlsplit(self.proxy).password or ""
@@ -94,14 +117,15 @@ class Settings:
 
     def telegram_keys(self) -> dict[str, object]:
         """The part that is about Telegram, as it stands in the settings file."""
-        keys = {"tg-api-token": self.token, "tg-users-id": self.users}
+        listed = [f"{chat}:{topic}" if topic else chat for chat, topic in self.recipients]
+        keys = {"tg-api-token": self.token, "tg-users-id": listed}
         return {**keys, "tg-api-url": self.api_url, "tg-proxy": self.proxy}
 
     def move_user(self, old_id: int, new_id: int) -> None:
         """A group became a supergroup and has a new ID."""
         with self._lock:
-            moved = [new_id if user == old_id else user for user in self.users]
-            self.users = list(dict.fromkeys(moved))
+            moved = [(new_id if chat == old_id else chat, topic) for chat, topic in self.recipients]
+            self.recipients = list(dict.fromkeys(moved))
             self._moved[old_id] = new_id
         log.info("the group %s is now %s", old_id, new_id)
 
@@ -185,8 +209,9 @@ def _move(content: dict[str, Any], old_id: int, new_id: int) -> None:
     if not isinstance(users, list):
         return
     for place, user in enumerate(users):
-        if str(user).strip() == str(old_id):
-            users[place] = new_id
+        chat, colon, topic = str(user).strip().partition(":")
+        if chat == str(old_id):
+            users[place] = f"{new_id}:{topic}" if colon else new_id
 
 
 def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
@@ -353,12 +378,13 @@ class _Section:
             return default
         return value in (1, "1")
 
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.get(key, choices[0])
-        if value not in choices:
+    def choice(self, key: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.get(key, default)
+        text = value.strip() if isinstance(value, str) else ""
+        if text not in choices:
             self.complain("choice", key, value, choices=", ".join(choices))
-            return choices[0]
-        return str(value)
+            return default
+        return text
 
     def address(self, key: str, schemes: tuple[str, ...]) -> str:
         value = self.text(key, needed=False)
@@ -395,8 +421,9 @@ def _read(top: _Section, source: Source) -> Settings:
     result = Settings(
         source=source,
         token=_token(top),
-        users=_users(top),
-        language=top.choice("language", LANGUAGES),
+        recipients=_recipients(top),
+        language=top.choice("language", LANGUAGES[0], LANGUAGES),
+        quiet_hours=_quiet_hours(top),
         proxy=top.address("tg-proxy", ("http", "https", "socks5", "socks5h", "socks4")),
         api_url=top.address("tg-api-url", ("http", "https")).rstrip("/"),
         log_file=top.path("log-file"),
@@ -414,7 +441,7 @@ def _token(top: _Section) -> str:
     return token
 
 
-def _users(top: _Section) -> list[int]:
+def _recipients(top: _Section) -> list[Recipient]:
     value = top.get("tg-users-id")
     if value is None or value == []:
         top.complain("blank" if value == [] else "missing", "tg-users-id")
@@ -422,17 +449,41 @@ def _users(top: _Section) -> list[int]:
     if not isinstance(value, list):
         top.complain("users", "tg-users-id", value)
         return []
-    users: list[int] = []
-    for position, user in enumerate(value):
-        if isinstance(user, str) and re.fullmatch(r"\s*-?\d{1,20}\s*", user):
-            user = int(user)
-        if isinstance(user, bool) or not isinstance(user, int) or not 0 < abs(user) < 2**52:
-            top.complain("user", f"tg-users-id[{position}]", user)
-        elif user not in users:
-            users.append(user)
-    if users and max(users) < 0:
+    recipients: list[Recipient] = []
+    for position, listed in enumerate(value):
+        recipient = _recipient(top, f"tg-users-id[{position}]", listed)
+        if recipient and recipient not in recipients:
+            recipients.append(recipient)
+    if recipients and all(chat < 0 for chat, _ in recipients):
         top.complain("only_groups", "tg-users-id")
-    return users
+    return recipients
+
+
+def _recipient(top: _Section, key: str, listed: object) -> Recipient | None:
+    """123456789, "123456789", -1001234567890 or "-1001234567890:17", a topic of that group."""
+    is_id = isinstance(listed, (int, str)) and not isinstance(listed, bool)
+    found = re.fullmatch(r"(-?\d{1,20})(?::(\d{1,10}))?", str(listed).strip()) if is_id else None
+    chat, topic = (int(found[1]), found[2]) if found else (0, None)
+    if chat in NOBODYS_IDS:
+        top.complain("nobody", key, chat)
+    elif not 0 < abs(chat) < 2**52 or (topic and chat > 0):
+        top.complain("user", key, listed)
+    else:
+        # Topic 1 is General, where messages go that name no topic; Telegram refuses its number.
+        return chat, int(topic) if topic and int(topic) > 1 else None
+    return None
+
+
+def _quiet_hours(top: _Section) -> tuple[int, int] | None:
+    value = top.text("quiet-hours", needed=False)
+    found = re.fullmatch(r"(\d\d?):([0-5]\d)\s*[-–—]\s*(\d\d?):([0-5]\d)", value)
+    if found:
+        begin, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+        if begin != end and max(begin, end) <= 24 * 60:
+            return begin, end
+    if value:
+        top.complain("quiet_hours", "quiet-hours", value)
+    return None
 
 
 # ---------------------------------------------------------------- reading a server
@@ -455,7 +506,7 @@ def _server(name: str, servers: _Section) -> Server:
         return Server(name, "")
     status = section.section("server_status")
     forgotten = section.section("forgotten_conferences")
-    age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, 720)
+    age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, LONGEST_H)
     server = Server(
         name=name,
         url=_url(section),
@@ -463,10 +514,11 @@ def _server(name: str, servers: _Section) -> Server:
         client_secret=section.text("client_secret"),
         access_token=_access_token(section),
         verify=_certificate(section),
-        api_version=_version(section),
+        api_version=section.choice("api_version", Server.api_version, API_VERSIONS),
         status_port=int(status.number("port", Server.status_port, 0, 65535)),
         is_monitored=status.switch("state", Server.is_monitored),
         look_interval_s=status.number("timeout", Server.look_interval_s, 1, DAY_S),
+        repeat_h=_repeat_h(status),
         down_since=_moment(status.get("down_since")),
         paused_until=_moment(status.get("paused_until")),
         has_forgotten_alerts=forgotten.switch("state", Server.has_forgotten_alerts),
@@ -516,12 +568,11 @@ def _certificate(section: _Section) -> bool | str:
     return str(path)
 
 
-def _version(section: _Section) -> str:
-    value = section.get("api_version", Server.api_version)
-    if not isinstance(value, str) or not re.fullmatch(r"v3(\.\d{1,2})?", value.strip()):
-        section.complain("version", "api_version", value)
-        return Server.api_version
-    return value.strip()
+def _repeat_h(status: _Section) -> float:
+    hours = status.number("repeat", Server.repeat_h, 0, LONGEST_H)
+    if 0 < hours < SHORTEST_REPEAT_H:
+        status.complain("number", "repeat", hours, least=SHORTEST_REPEAT_H, most=LONGEST_H)
+    return hours
 
 
 # What the bot has written itself: an odd value is as good as none.
@@ -529,7 +580,7 @@ def _version(section: _Section) -> str:
 
 def _access_token(section: _Section) -> str:
     value = section.get("access_token")
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]+", value) else ""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{16,4096}", value) else ""
 
 
 def _moment(value: Any) -> float | None:
@@ -540,7 +591,11 @@ def _moment(value: Any) -> float | None:
 
 def _reported(value: object) -> dict[str, float]:
     pairs = value.items() if isinstance(value, dict) else ()
-    return {key: at for key, at in pairs if isinstance(at, (int, float))}
+    return {
+        session_id: at
+        for session_id, at in pairs
+        if isinstance(at, (int, float)) and len(session_id) <= LONGEST_ID
+    }
 
 
 # ---------------------------------------------------------------- small helpers

@@ -149,6 +149,7 @@ class Server:
     status_port: int = 4307  # 0: the server has no vsstatus for us, ask only the web part
     is_monitored: bool = False
     look_interval_s: float = 15
+    repeat_h: float = 0  # hours between reminders of an outage; 0: none
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300

@@ -779,7 +779,9 @@ def save_for_ever(file: Path) -> None:
     """What is killed: nothing but loading, changing and saving, as fast as it goes."""
     loaded = settings.load(str(file))
     for number in range(10**9):
-        loaded.servers["Офис"].access_token = f"token{number}" * random.randint(1, 50)
+        loaded.servers["Офис"].access_token = f"token-of-the-server-{number}" * random.randint(
+            1, 50
+        )
         loaded.save()
 
 

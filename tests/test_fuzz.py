@@ -158,11 +158,11 @@ def load_and_save(folder, raw: bytes) -> None:
     for warning in loaded.warnings:
         screens.problem(warning)
     for server in loaded.servers.values():
-        server.access_token = "new"
+        server.access_token = "new-token-of-the-server"
     loaded.save()
     before, after = json.loads(raw.decode("utf-8-sig")), json.loads(file.read_bytes())
     for name in loaded.servers:
-        assert after["servers"][name].pop("access_token") == "new"
+        assert after["servers"][name].pop("access_token") == "new-token-of-the-server"
         before["servers"][name].pop("access_token", None)
     assert json.dumps(after) == json.dumps(before)
 

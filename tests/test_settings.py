@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import dotenv
@@ -27,6 +28,7 @@ from tests.conftest import ROOT, TOKEN, clean_environment
 from texts import screens
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
+NEW, NEWER = "new-token-of-the-server", "newer-token-of-the-server"
 GONE = object()
 BASE = {
     "tg-api-token": TOKEN,
@@ -37,13 +39,14 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "language", "tg-proxy", "tg-api-url", "log-file", "servers",
+    "tg-api-token", "tg-users-id", "language", "quiet-hours", "tg-proxy", "tg-api-url", "log-file",
+    "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
     "server_status", "forgotten_conferences",
 )  # fmt: skip
-STATUS_KEYS = ("state", "timeout", "port", "down_since", "paused_until")
+STATUS_KEYS = ("state", "timeout", "port", "repeat", "down_since", "paused_until")
 FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
 ORIGINAL_GUIDE = """{
     "tg-api-token": "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE",
@@ -246,7 +249,7 @@ def test_wrong_value_of_a_variable_is_named_after_the_variable(tmp_path, monkeyp
 def test_token_of_a_variable_is_not_written_into_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("TG_API_TOKEN", "100005:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE")
     loaded = load(tmp_path, put(BASE, "tg-api-token", GONE))
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert "tg-api-token" not in read(tmp_path)
 
@@ -363,6 +366,52 @@ def test_what_was_pasted_with_spaces_is_understood(tmp_path):
     assert (server.url, server.api_version) == ("https://192.168.0.7", "v3.1")
 
 
+def test_versions_of_the_api_and_hours_between_reminders_are_read(tmp_path):
+    for version in ("auto", "v3.1", "v3.11", "v4", "v4.1"):
+        assert (
+            load(tmp_path, office("api_version", version)).servers["office"].api_version == version
+        )
+    for hours in (0, 0.001, 1, 720, "8"):
+        content = office("server_status", {"repeat": hours})
+        assert load(tmp_path, content).servers["office"].repeat_h == float(hours)
+
+
+def at_clock(hour: int, minute: int) -> float:
+    return time.mktime((2026, 11, 27, hour, minute, 30, 0, 0, -1))
+
+
+def test_quiet_hours_may_go_over_midnight(tmp_path):
+    for written, quiet, loud in [
+        ("22:00-07:00", [(22, 0), (23, 59), (0, 0), (6, 59)], [(7, 0), (12, 0), (21, 59)]),
+        ("12:30 – 13:00", [(12, 30), (12, 59)], [(12, 29), (13, 0), (0, 0)]),
+        ("0:00-24:00", [(0, 0), (23, 59)], []),
+        ("", [], [(0, 0), (23, 59)]),
+    ]:
+        loaded = load(tmp_path, put(BASE, "quiet-hours", written))
+        assert [one for one in quiet if not loaded.is_quiet_at(at_clock(*one))] == [], written
+        assert [one for one in loud if loaded.is_quiet_at(at_clock(*one))] == [], written
+
+
+def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):
+    listed = [111, "-1005:17", "-1005:18", " -1006 ", "-1007:1", "-1005:17"]
+    loaded = load(tmp_path, put(BASE, "tg-users-id", listed))
+    assert loaded.recipients == [
+        (111, None),
+        (-1005, 17),
+        (-1005, 18),
+        (-1006, None),
+        (-1007, None),
+    ]
+    assert loaded.users == [111, -1005, -1006, -1007]
+    assert loaded.telegram_keys()["tg-users-id"][:3] == [111, "-1005:17", "-1005:18"]
+
+    loaded.move_user(-1005, -1009)
+    loaded.save()
+    assert loaded.recipients[1:3] == [(-1009, 17), (-1009, 18)]
+    moved = [111, "-1009:17", "-1009:18", " -1006 ", "-1007:1", "-1009:17"]
+    assert read(tmp_path)["tg-users-id"] == moved
+
+
 def test_numbers_written_as_texts_are_understood(tmp_path):
     content = put(BASE, "tg-users-id", ["111111111", " 222222222 ", 111111111, "-1001234567890"])
     content["servers"]["office"]["server_status"] = {"state": "1", "timeout": " 20", "port": "0"}
@@ -380,13 +429,25 @@ def test_switches_understand_numbers_and_true_and_false(tmp_path, value, is_on):
     assert (server.is_monitored, server.has_forgotten_alerts) == (is_on, is_on)
 
 
-@pytest.mark.parametrize("token", [5, None, [], "two words", "Кириллица", {"a": 1}])
+@pytest.mark.parametrize(
+    "token",
+    [
+        5,
+        None,
+        [],
+        "two words of some length",
+        "Кириллица-Кириллица",
+        {"a": 1},
+        "Moscow",
+        "x" * 4097,
+    ],
+)
 def test_odd_access_token_is_nobodys_problem(tmp_path, token):
     assert load(tmp_path, office("access_token", token)).servers["office"].access_token == ""
 
 
 def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
-    for value, kept in [([], {}), (5, {}), ({"a": 1.5, "b": "x"}, {"a": 1.5})]:
+    for value, kept in [([], {}), (5, {}), ({"a": 1.5, "b": "x", "c" * 501: 1}, {"a": 1.5})]:
         content = office("forgotten_conferences", {"reported": value})
         loaded = load(tmp_path, content)
         assert loaded.servers["office"].reported == kept
@@ -445,11 +506,11 @@ def test_odd_names_are_loaded_and_saved(tmp_path):
     loaded = load(tmp_path, text)
     assert list(loaded.servers) == ODD_NAMES
     for number, name in enumerate(ODD_NAMES):
-        set_token(loaded, f"token{number}", name)
+        set_token(loaded, f"token-of-the-server-{number}", name)
     loaded.save()
     again = settings.load(folder=tmp_path)
     assert [server.access_token for server in again.servers.values()] == [
-        f"token{number}" for number in range(len(ODD_NAMES))
+        f"token-of-the-server-{number}" for number in range(len(ODD_NAMES))
     ]
 
 
@@ -666,9 +727,19 @@ WRONG = [
      "servers.office.ssl_certificate", '"no.crt"', ""),
     ("servers/office/ssl_certificate", "settings.json", "bad_certificate",
      "servers.office.ssl_certificate", '"settings.json"', "PEM"),
-    ("servers/office/api_version", "3.3", "version", "servers.office.api_version", '"3.3"', "v3.3"),
-    ("servers/office/api_version", 3.3, "version", "servers.office.api_version", "3.3", "v3.3"),
-    ("servers/office/api_version", "v4", "version", "servers.office.api_version", '"v4"', "v3.3"),
+    ("servers/office/api_version", "3.3", "choice", "servers.office.api_version", '"3.3"', "v3.3"),
+    ("servers/office/api_version", 3.3, "choice", "servers.office.api_version", "3.3", "auto, v3"),
+    ("servers/office/api_version", "v3.0", "choice", "servers.office.api_version", "v3.0", "v4.1"),
+    (f"{STATUS}/repeat", 9e-4, "number", "servers.office.server_status.repeat", "0.0009", "0.001"),
+    (f"{STATUS}/repeat", -1, "number", "servers.office.server_status.repeat", "-1", "720"),
+    ("tg-users-id", [1, 777000], "nobody", "tg-users-id[1]", "777000", "/id"),
+    ("tg-users-id", ["136817688"], "nobody", "tg-users-id[0]", "136817688", "/id"),
+    ("tg-users-id", [1087968824], "nobody", "tg-users-id[0]", "1087968824", "/id"),
+    ("tg-users-id", ["123:17"], "user", "tg-users-id[0]", '"123:17"', '"-1001234567890:17"'),
+    ("tg-users-id", ["-1001234567890:x"], "user", "tg-users-id[0]", ':x"', '"-1001234567890:17"'),
+    ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
+    ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
+    ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),
     (STATUS, [], "section", "servers.office.server_status", "[]", ""),
     (STATUS, 1, "section", "servers.office.server_status", "1", ""),
     (STATUS, None, "section", "servers.office.server_status", "null", ""),
@@ -945,10 +1016,10 @@ def test_saving_changes_the_one_value_and_nothing_else(tmp_path):
     content["zone"] = "Москва 🟢"
     loaded = load(tmp_path, content)
     before = (tmp_path / "settings.json").read_text(encoding="utf-8")
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     after = (tmp_path / "settings.json").read_text(encoding="utf-8")
-    assert after == before.replace('"access_token": "old"', '"access_token": "new"')
+    assert after == before.replace('"access_token": "old"', '"access_token": "' + NEW + '"')
     assert '\n    "zone": "Москва 🟢"\n}' in after
 
 
@@ -994,7 +1065,7 @@ def test_every_age_comes_back_as_it_was_chosen(tmp_path):
 
 def test_windows_line_ends_stay(tmp_path):
     loaded = load(tmp_path, dumped(BASE).replace("\n", "\r\n").encode())
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     raw = (tmp_path / "settings.json").read_bytes()
     assert raw.count(b"\r\n") == raw.count(b"\n") > 10
@@ -1006,9 +1077,9 @@ def test_windows_line_ends_stay(tmp_path):
 def test_file_mode_stays(tmp_path, mode):
     loaded = load(tmp_path)
     (tmp_path / "settings.json").chmod(mode)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
     assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == mode
 
 
@@ -1023,7 +1094,7 @@ def test_temporary_file_can_be_read_by_nobody_else(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", note_mode)
     loaded = load(tmp_path)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert modes == [0o600]
 
@@ -1046,10 +1117,10 @@ def test_link_stays_a_link(tmp_path, name):
 
 
 def test_nothing_is_written_when_nothing_changed(tmp_path):
-    loaded = load(tmp_path, office("access_token", "same"))
+    loaded = load(tmp_path, office("access_token", NEW))
     os.utime(tmp_path / "settings.json", (1, 1))
     loaded.save()
-    set_token(loaded, "same")
+    set_token(loaded, NEW)
     loaded.save()
     assert (tmp_path / "settings.json").stat().st_mtime == 1
 
@@ -1068,7 +1139,7 @@ BROKEN = {
 def test_file_that_is_broken_now_is_left_alone_and_saved_later(tmp_path, caplog, how):
     caplog.set_level(logging.INFO)
     loaded = load(tmp_path)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.move_user(111111111, 222222222)
     file = tmp_path / "settings.json"
     file.write_bytes(BROKEN[how])
@@ -1081,7 +1152,7 @@ def test_file_that_is_broken_now_is_left_alone_and_saved_later(tmp_path, caplog,
 
     file.write_text(dumped(put(BASE, "language", "de")), encoding="utf-8")
     loaded.save()
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
     assert read(tmp_path)["tg-users-id"] == [222222222]
     assert read(tmp_path)["language"] == "de"
     assert [record.getMessage() for record in caplog.records][1:] == ["settings.json: saved"]
@@ -1090,12 +1161,12 @@ def test_file_that_is_broken_now_is_left_alone_and_saved_later(tmp_path, caplog,
 def test_file_that_is_away_now_is_not_made_anew(tmp_path):
     loaded = load(tmp_path)
     (tmp_path / "settings.json").rename(tmp_path / "away")
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert [file.name for file in tmp_path.iterdir()] == ["away"]
     (tmp_path / "away").rename(tmp_path / "settings.json")
     loaded.save()
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
 
 
 def test_what_was_edited_by_hand_stays(tmp_path):
@@ -1103,9 +1174,9 @@ def test_what_was_edited_by_hand_stays(tmp_path):
     by_hand = put(BASE, "servers/second", {**BASE["servers"]["office"], "ip": "10.0.0.2"})
     by_hand = put(by_hand, f"{STATUS}/timeout", 77)
     (tmp_path / "settings.json").write_text(dumped(by_hand), encoding="utf-8")
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
-    assert read(tmp_path) == put(by_hand, "servers/office/access_token", "new")
+    assert read(tmp_path) == put(by_hand, "servers/office/access_token", NEW)
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
@@ -1124,13 +1195,13 @@ def test_edit_by_hand_in_the_middle_of_a_save_is_not_lost(tmp_path, monkeypatch,
         real(*arguments)
 
     monkeypatch.setattr(os, moment, edit_by_hand)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert read(tmp_path)["servers"]["office"]["server_status"] == {"timeout": 77}
     assert token_of(read(tmp_path)) == ""
     loaded.save()
     assert read(tmp_path)["servers"]["office"]["server_status"] == {"timeout": 77}
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
@@ -1141,7 +1212,7 @@ def test_server_that_was_taken_out_of_the_file_is_not_put_back(tmp_path, path):
     loaded = load(tmp_path)
     without = put(BASE, path, GONE)
     (tmp_path / "settings.json").write_text(dumped(without), encoding="utf-8")
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.servers["office"].is_monitored = True
     loaded.servers["office"].reported = {"x": 0}
     loaded.save()
@@ -1178,9 +1249,9 @@ class Holder:
 def test_file_that_is_held_for_a_moment_is_saved_all_the_same(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(os, "replace", Holder(tries=3))
     loaded = load(tmp_path)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
     assert caplog.records == []
 
 
@@ -1210,12 +1281,12 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     loaded = load(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", refuse)
-        set_token(loaded, "new")
+        set_token(loaded, NEW)
         loaded.save()
     assert read(tmp_path) == BASE
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
     loaded.save()
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
 
 
 # ---------------------------------------------------------------- saving elsewhere
@@ -1224,11 +1295,11 @@ def test_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
 def test_settings_of_the_environment_are_saved_there(tmp_path, monkeypatch):
     monkeypatch.setenv("settings", ORIGINAL_GUIDE)
     loaded = settings.load(folder=tmp_path)
-    set_token(loaded, "new", "Сервер 3")
+    set_token(loaded, NEW, "Сервер 3")
     loaded.save()
     saved = json.loads(os.environ["settings"])
-    assert saved == put(json.loads(ORIGINAL_GUIDE), "servers/Сервер 3/access_token", "new")
-    assert settings.load(folder=tmp_path).servers["Сервер 3"].access_token == "new"
+    assert saved == put(json.loads(ORIGINAL_GUIDE), "servers/Сервер 3/access_token", NEW)
+    assert settings.load(folder=tmp_path).servers["Сервер 3"].access_token == NEW
     assert list(tmp_path.iterdir()) == []
 
 
@@ -1238,7 +1309,7 @@ def test_cyrillic_environment_is_read_and_saved_in_any_locale(tmp_path):
     code = (
         "import os\nfrom lib import settings\n"
         "loaded = settings.load()\n"
-        "loaded.servers['Сервер 3'].access_token = 'new'\n"
+        "loaded.servers['Сервер 3'].access_token = 'new-token-of-the-server'\n"
         "loaded.save()\n"
         "print(os.fsencode(os.environ['settings']) == os.environb[b'settings'])\n"
         "print(ascii(settings.load().servers['Сервер 3'].access_token))\n"
@@ -1250,7 +1321,7 @@ def test_cyrillic_environment_is_read_and_saved_in_any_locale(tmp_path):
     run = subprocess.run(
         [sys.executable, str(script)], env=variables, capture_output=True, text=True, timeout=60
     )
-    assert (run.stdout, run.stderr) == ("True\n'new'\n", "")
+    assert (run.stdout, run.stderr) == (f"True\n{NEW!r}\n", "")
 
 
 def save_in_dotenv(folder: Path, env_file: bytes) -> tuple[dict, dict, str]:
@@ -1265,10 +1336,10 @@ def save_in_dotenv(folder: Path, env_file: bytes) -> tuple[dict, dict, str]:
     before = content()
     loaded = settings.load(folder=folder)
     name = next(iter(loaded.servers))
-    set_token(loaded, "new", name)
+    set_token(loaded, NEW, name)
     loaded.save()
-    assert settings.load(folder=folder).servers[name].access_token == "new"
-    before["servers"][name]["access_token"] = "new"
+    assert settings.load(folder=folder).servers[name].access_token == NEW
+    before["servers"][name]["access_token"] = NEW
     return before, content(), file.read_bytes().decode()
 
 
@@ -1334,11 +1405,11 @@ def test_dotenv_that_was_edited_by_hand_meanwhile_is_not_lost(tmp_path, monkeypa
             env_file.write("TG_PROXY=http://host:1\n")
 
     monkeypatch.setattr(os, "fsync", edit_by_hand)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     loaded.save()
     again = settings.load(folder=tmp_path)
-    assert (again.proxy, again.servers["office"].access_token) == ("http://host:1", "new")
+    assert (again.proxy, again.servers["office"].access_token) == ("http://host:1", NEW)
 
 
 @hypothesis_settings(
@@ -1354,7 +1425,7 @@ def test_any_text_survives_being_saved(tmp_path, name, note):
     file = tmp_path / "file.json"
     file.write_text(dumped(content), encoding="utf-8")
     loaded = settings.load(str(file))
-    set_token(loaded, "new", name)
+    set_token(loaded, NEW, name)
     loaded.save()
     assert read(tmp_path, "file.json") == before
 
@@ -1399,10 +1470,10 @@ def test_temporary_file_that_is_read_only_is_taken_away(tmp_path, monkeypatch):
     leftover.write_text("{", encoding="utf-8")
     leftover.chmod(0o400)
     monkeypatch.setattr(os, "unlink", unlink_as_windows)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
-    assert token_of(read(tmp_path)) == "new"
+    assert token_of(read(tmp_path)) == NEW
 
 
 def test_change_that_comes_during_a_save_is_not_lost(tmp_path, monkeypatch):
@@ -1410,18 +1481,18 @@ def test_change_that_comes_during_a_save_is_not_lost(tmp_path, monkeypatch):
     fsync, threads = os.fsync, []
 
     def change_now(number: int) -> None:
-        threads.append(threading.Thread(target=set_token, args=(loaded, "newer")))
+        threads.append(threading.Thread(target=set_token, args=(loaded, NEWER)))
         threads[0].start()
         threads[0].join(0.2)  # it may have to wait for the save
         monkeypatch.setattr(os, "fsync", fsync)
         fsync(number)
 
     monkeypatch.setattr(os, "fsync", change_now)
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     threads[0].join()
     loaded.save()
-    assert token_of(read(tmp_path)) == "newer"
+    assert token_of(read(tmp_path)) == NEWER
 
 
 # Forks, as 200 starts of Python would take minutes. Argument: the settings file.
@@ -1468,7 +1539,7 @@ def test_killed_200_times_while_saving_the_file_is_always_whole(tmp_path):
     # A process that was killed leaves its temporary file; the next one that saves takes it away.
     assert int(run.stdout) <= 1
     loaded = settings.load(str(file))
-    set_token(loaded, "new")
+    set_token(loaded, NEW)
     loaded.save()
     assert [one.name for one in tmp_path.iterdir()] == ["settings.json"]
 
@@ -1488,7 +1559,7 @@ def kill_before(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 loaded = settings.load(folder=pathlib.Path(sys.argv[1]))
-loaded.servers["office"].access_token = "new"
+loaded.servers["office"].access_token = {NEW!r}
 sys.addaudithook(kill_before)
 loaded.save()
 """
@@ -1498,8 +1569,8 @@ loaded.save()
     assert run.returncode == -signal.SIGKILL
     loaded = settings.load(folder=tmp_path)
     # What is removed last is what might be left of the temporary file.
-    assert loaded.servers["office"].access_token == ("new" if event == "os.remove" else "")
-    set_token(loaded, "newer")
+    assert loaded.servers["office"].access_token == (NEW if event == "os.remove" else "")
+    set_token(loaded, NEWER)
     loaded.save()
-    assert settings.load(folder=tmp_path).servers["office"].access_token == "newer"
+    assert settings.load(folder=tmp_path).servers["office"].access_token == NEWER
     assert [file.name for file in tmp_path.iterdir()] == [name]

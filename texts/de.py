@@ -239,9 +239,9 @@ WORDS = {
     "problem_users": (
         "{key} ist {found}, erwartet wird eine Liste von IDs, zum Beispiel [123456789, 987654321]."
     ),
-    "problem_user": (
-        "{key} ist {found}, erwartet wird eine Telegram-ID aus Ziffern, zum Beispiel 123456789."
-    ),
+    "problem_user": '{key} ist {found}, erwartet wird eine Telegram-ID aus Ziffern, zum Beispiel 123456789, oder ein Thema einer Gruppe: "-1001234567890:17".',
+    "problem_nobody": "{key}: {found} ist keine ID einer Person. Telegram setzt sie für anonyme Administratoren, Kanäle und sich selbst ein; damit könnte jeder den Bot benutzen. Tragen Sie die ID einer Person ein; der Bot nennt sie im privaten Chat: /id.",
+    "problem_quiet_hours": '{key} ist {found}, erwartet werden zwei Uhrzeiten, zum Beispiel "22:00-07:00".',
     "problem_only_groups": (
         "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."
     ),
@@ -257,7 +257,6 @@ WORDS = {
     ),
     "problem_no_certificate": "{key}: Die Datei {found} wurde nicht gefunden.",
     "problem_bad_certificate": "{key}: Die Datei {found} enthält kein Zertifikat im PEM-Format.",
-    "problem_version": "{key} ist {found}, erwartet wird eine API-Version wie v3.3.",
     "problem_unknown": "{key}: Diesen Schlüssel kennt der Bot nicht, er wird ignoriert.",
     "problem_unknown_near": "{key}: Diesen Schlüssel kennt der Bot nicht. Meinten Sie {near}?",
     "problem_unencrypted": (

@@ -228,7 +228,9 @@ WORDS = {
         "digits."
     ),
     "problem_users": "{key} is {found}; it must be a list of IDs, such as [123456789, 987654321].",
-    "problem_user": "{key} is {found}; it must be a numeric Telegram ID, such as 123456789.",
+    "problem_user": '{key} is {found}; it must be a numeric Telegram ID, such as 123456789, or a topic of a group: "-1001234567890:17".',
+    "problem_nobody": "{key}: {found} is nobody's ID. Telegram puts it in place of anonymous administrators, channels and itself, so anybody could use the bot with it. Put a person's own ID there; the bot tells it in a private chat: /id.",
+    "problem_quiet_hours": '{key} is {found}; it must be two times of day, such as "22:00-07:00".',
     "problem_only_groups": "{key} holds only groups; add the ID of at least one person.",
     "problem_address": "{key} is not an address. It looks like scheme://name:port, where the scheme is one of: {schemes}.",
     "problem_section": "{key} is {found}; it must be a section in curly brackets.",
@@ -240,7 +242,6 @@ WORDS = {
     "problem_certificate": "{key} is {found}; it must be true, false or the path of a ca.crt file.",
     "problem_no_certificate": "{key}: the file {found} was not found.",
     "problem_bad_certificate": "{key}: the file {found} holds no certificate in PEM format.",
-    "problem_version": "{key} is {found}; it must be a version of the API such as v3.3.",
     "problem_unknown": "{key}: the bot does not know this key and ignores it.",
     "problem_unknown_near": "{key}: the bot does not know this key. Did you mean {near}?",
     "problem_unencrypted": "{key}: http:// is not encrypted, client_secret can be seen on the way.",
