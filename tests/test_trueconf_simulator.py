@@ -1,10 +1,14 @@
 """The simulated TrueConf Server behaves as the real one is known to, and fails as it is told to."""
 
 import functools
+import gzip
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +21,7 @@ from demo.trueconf.server import (
     FOUR_SCOPES,
     MISSING,
     V4_SCOPES,
+    Certificate,
     Person,
     TrueConfServer,
     openssl_is_here,
@@ -648,6 +653,9 @@ def test_settings_are_those_of_the_bot_and_can_be_overridden(server):
         ("expired", "expired"),
         ("other_name", "IP address mismatch|doesn't match"),
         ("untrusted", "unable to get local issuer|self.signed|signature"),
+        ("self_signed", "unable to get local issuer|self.signed|signature"),
+        ("broken_chain", "unable to get local issuer"),
+        ("no_name", "IP address mismatch|subjectAltName"),
     ],
 )
 def test_bad_certificates_are_not_accepted(certificate, complaint):
@@ -655,6 +663,23 @@ def test_bad_certificates_are_not_accepted(certificate, complaint):
         client = Client(server, token=False)
         with client.session, pytest.raises(requests.exceptions.SSLError, match=complaint):
             client.ask("api/v4/server")
+
+
+def peer_of(certificate, trusted="ca_file"):
+    """Return what a client that trusts this file sees of the certificate."""
+    with TrueConfServer(certificate=certificate) as server:
+        context = ssl.create_default_context(cafile=getattr(server, trusted))
+        raw = socket.create_connection(("127.0.0.1", server.web_port), PATIENCE_S)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+            return connection.getpeercert()
+
+
+def test_certificates_can_come_in_a_chain_stand_alone_and_end_soon():
+    assert "(middle)" in str(peer_of("chain")["issuer"])
+    own = peer_of("self_signed", "certificate_file")
+    assert own["issuer"] == own["subject"]
+    left_s = ssl.cert_time_to_seconds(peer_of(Certificate(ends_in_days=3))["notAfter"])
+    assert 2.9 < (left_s - time.time()) / 86400 < 3.1
 
 
 def test_plain_http_works_without_certificates():
@@ -703,14 +728,20 @@ def test_server_that_is_down_refuses_and_comes_back_on_the_same_ports(server, cl
         assert client.ask("vsstatus").status_code == 200
 
 
-def test_core_alone_can_be_down(server, client):
-    client.ask("vsstatus")
-    server.core_down()
-    with pytest.raises(requests.ConnectionError):
-        client.ask("vsstatus")
-    assert client.ask("api/v4/server").status_code == 200
-    server.core_back()
-    assert client.ask("vsstatus").status_code == 200
+def test_each_part_alone_can_be_down(server, client):
+    parts = {
+        "vsstatus": (server.core_down, server.core_back),
+        "api/v4/server": (server.web_down, server.web_back),
+    }
+    for path, other in (tuple(parts), tuple(parts)[::-1]):
+        go_down, come_back = parts[path]
+        client.ask(path)
+        go_down()
+        with pytest.raises(requests.ConnectionError):
+            client.ask(path)
+        assert client.ask(other).status_code == 200
+        come_back()
+        assert client.ask(path).status_code == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="works on Linux only")
@@ -808,6 +839,40 @@ def test_any_status_can_be_answered(server, client, status):
     response = client.get("users")
     assert (response.status_code, response.text[:6]) == (status, "<html>")
     assert client.ask("vsstatus").status_code == 200
+
+
+def test_answer_can_drip_for_ever_on_either_port(server):
+    drops = {
+        "drip_status_line": b"K",
+        "drip_header": b"X-Filler: x\r\n",
+        "continue": b"HTTP/1.1 100 Continue\r\n\r\n",
+        "chunk_drip": b"0",
+        "gzip_drip": b"\0\0\0\xff\xff",
+    }
+    for fault, drop in drops.items():
+        server.break_path("vsstatus", fault, pause_s=0.001)
+        with socket.create_connection(("127.0.0.1", server.status_port), PATIENCE_S) as raw:
+            raw.sendall(b"GET /vsstatus HTTP/1.1\r\nHost: x\r\n\r\n")
+            received = b""
+            while len(received) < 300:
+                received += raw.recv(300)
+        assert received.count(drop) >= 5
+
+
+def test_list_can_be_long_or_large_or_unpack_to_a_giant(server, client):
+    server.add_conference("Talk")
+    server.break_path("logs/calls", "many_rows")
+    answer = client.get("logs/calls").json()
+    assert (answer["cnt"], len(answer["list"]), answer["list"][0]) == (100_000, 100_000, {})
+    server.break_path("users", "large_rows", size_mb=2, row={"id": None})
+    response = client.get("users")
+    assert abs(len(response.content) - 2 * 1024 * 1024) < 1000
+    assert response.json()["users"][7] == {"id": None}
+    server.break_path("v4/server", "nested_gzip", size_mb=3)
+    response = client.ask("api/v4/server", stream=True)
+    body = response.raw.read(decode_content=False)
+    assert len(body) < 10_000
+    assert gzip.decompress(gzip.decompress(body)) == b" " * 3 * 1024 * 1024 + b"{}"
 
 
 def test_redirect_leads_elsewhere(server, client):

@@ -12,21 +12,39 @@ import ssl
 import subprocess
 import tempfile
 import threading
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-# What is special about each certificate: (authority, name in the certificate, days it is valid).
 LOCAL_NAMES = "IP:127.0.0.1,DNS:localhost"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is special about the certificate of a server."""
+
+    authority: str = "ca"  # or "middle" (an intermediate, signed by "ca"), "stranger", "self"
+    names: str = LOCAL_NAMES  # the subjectAltName; "": none, only the CN names the host
+    starts_in_days: float = -1
+    ends_in_days: float = 365
+    has_key_identifiers: bool = True
+    sends_chain: bool = True  # False: the server leaves out the intermediate
+
+
 KINDS = {
-    "good": ("ca", LOCAL_NAMES, (-1, 365)),
-    "expired": ("ca", LOCAL_NAMES, (-30, -2)),
-    "other_name": ("ca", "DNS:other.example.org", (-1, 365)),
-    "untrusted": ("stranger", LOCAL_NAMES, (-1, 365)),
-    "plain": ("ca", LOCAL_NAMES, (-1, 365)),  # as many a company makes them, with nothing in it
+    "good": Certificate(),
+    "expired": Certificate(starts_in_days=-30, ends_in_days=-2),
+    "other_name": Certificate(names="DNS:other.example.org"),
+    "no_name": Certificate(names=""),
+    "untrusted": Certificate(authority="stranger"),
+    "self_signed": Certificate(authority="self"),
+    "chain": Certificate(authority="middle"),
+    "broken_chain": Certificate(authority="middle", sends_chain=False),
+    # As many a company makes them. Python 3.13 checks strictly (VERIFY_X509_STRICT): then the key
+    # identifiers must be there.
+    "plain": Certificate(has_key_identifiers=False),
 }
 
-# Python 3.13 checks strictly (VERIFY_X509_STRICT): then the key identifiers must be there, which
-# `plain` lacks.
 CONFIG = """
 [req]
 distinguished_name = names
@@ -38,17 +56,22 @@ commonName = {common_name}
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
+[intermediate]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 [leaf]
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
-subjectAltName = {alternative_names}
+{alternative_names}
 [plain]
 subjectKeyIdentifier = none
 authorityKeyIdentifier = none
-subjectAltName = {alternative_names}
+{alternative_names}
 [ca]
 default_ca = here
 [here]
@@ -70,30 +93,45 @@ def openssl_is_here():
     return shutil.which("openssl") is not None
 
 
-def ca_file():
-    """Return the path of the CA certificate that a client must trust."""
+def ca_file(name="ca"):
+    """Return the path of an authority's certificate: "ca", or its intermediate "middle"."""
     with _making:
-        return str(_authority("ca"))
+        return str(_authority(name))
+
+
+def own_file(kind="good", host="127.0.0.1"):
+    """Return the path of the certificate of a server itself."""
+    with _making:
+        return str(_leaf(_certificate(kind), host))
 
 
 def server_context(kind="good", host="127.0.0.1"):
-    """Return an ssl context for a server at `host` with one of the certificates in KINDS."""
+    """Return an ssl context for a server at `host`. kind: a Certificate, or a name in KINDS."""
     with _making:
-        return _server_context(kind, host)
+        return _server_context(_certificate(kind), host)
+
+
+def _certificate(kind):
+    return kind if isinstance(kind, Certificate) else KINDS[kind]
 
 
 def remove():
     """Remove all certificates, for a process that ends without the usual clean-up."""
     with _making:
         shutil.rmtree(_folder(), ignore_errors=True)
-        for made in (_server_context, _folder, _key, _authority):
+        for made in (_server_context, _folder, _key, _authority, _leaf):
             made.cache_clear()
 
 
 @functools.cache
-def _server_context(kind, host):
+def _server_context(certificate, host):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_leaf(kind, host), _key("leaf"))
+    leaf = _leaf(certificate, host)
+    if certificate.authority == "middle" and certificate.sends_chain:
+        chain = leaf.with_suffix(".chain")
+        chain.write_bytes(leaf.read_bytes() + _authority("middle").read_bytes())
+        leaf = chain
+    context.load_cert_chain(leaf, _key("leaf"))
     return context
 
 
@@ -113,38 +151,57 @@ def _key(name):
 
 @functools.cache
 def _authority(name):
-    key = _key(name)
+    """Return the path of the certificate of a new authority; "middle" is signed by "ca"."""
+    _begin_register(name)
+    if name == "middle":
+        return _signed("ca", name, f"Simulated authority ({name})", "intermediate", (-1, 3650))
     config = _config(name, f"Simulated authority ({name})")
     _openssl(
-        *("req", "-x509", "-new", "-key", key, "-out", f"{name}.crt"),
+        *("req", "-x509", "-new", "-key", _key(name), "-out", f"{name}.crt"),
         *("-sha256", "-days", "3650", "-config", config),
     )
+    return _folder() / f"{name}.crt"
+
+
+def _begin_register(name):
+    """`openssl ca` notes what it signs."""
     (_folder() / f"{name}.index").touch()
     (_folder() / f"{name}.serial").write_text(secrets.token_hex(8) + "\n", encoding="ascii")
-    return _folder() / f"{name}.crt"
 
 
-def _leaf(kind, host):
-    """Return the path of a new server certificate, signed by the authority of its kind."""
-    authority, alternative_names, (first_day, last_day) = KINDS[kind]
-    alternative_names = alternative_names.replace("127.0.0.1", host)
-    name = f"{kind}-{host}"
-    authority_file = _authority(authority)
-    config = _config(authority, "Simulated TrueConf Server", alternative_names)
-    _openssl("req", "-new", "-key", _key("leaf"), "-out", f"{name}.csr", "-config", config)
+@functools.cache
+def _leaf(certificate, host):
+    """Return the path of a new server certificate, signed by its authority."""
+    names = certificate.names.replace("127.0.0.1", host)
+    common_name = "Simulated TrueConf Server" if names else host
+    extensions = "leaf" if certificate.has_key_identifiers else "plain"
+    days = (certificate.starts_in_days, certificate.ends_in_days)
+    return _signed(certificate.authority, "leaf", common_name, extensions, days, names)
+
+
+def _signed(authority, key_name, common_name, extensions, days, names=""):
+    """Return the path of a new certificate for the key of this name. days: first and last."""
+    if authority == "self":
+        _begin_register(authority)
+        signer = ("-selfsign", "-keyfile", _key(key_name))
+    else:
+        signer = ("-cert", _authority(authority), "-keyfile", _key(authority))
+    path = _folder() / f"{key_name}-{secrets.token_hex(4)}.crt"
+    config = _config(authority, common_name, names)
+    request = path.with_suffix(".csr")
+    _openssl("req", "-new", "-key", _key(key_name), "-out", request, "-config", config)
     # `openssl x509` cannot make an expired certificate in every version, `openssl ca` can.
     _openssl(
-        *("ca", "-batch", "-notext", "-config", config),
-        *("-extensions", "plain" if kind == "plain" else "leaf"),
-        *("-cert", authority_file, "-keyfile", _key(authority)),
-        *("-startdate", _asn1_time(first_day), "-enddate", _asn1_time(last_day)),
-        *("-in", f"{name}.csr", "-out", f"{name}.crt"),
+        *("ca", "-batch", "-notext", "-config", config, "-extensions", extensions, *signer),
+        *("-startdate", _asn1_time(days[0]), "-enddate", _asn1_time(days[1])),
+        *("-in", request, "-out", path),
     )
-    return _folder() / f"{name}.crt"
+    return path
 
 
-def _config(name, common_name, alternative_names=LOCAL_NAMES):
+def _config(name, common_name, names=""):
     path = _folder() / f"{secrets.token_hex(4)}.cnf"
+    alternative_names = f"subjectAltName = {names}" if names else ""
     text = CONFIG.format(name=name, common_name=common_name, alternative_names=alternative_names)
     path.write_text(text, encoding="ascii")
     return path

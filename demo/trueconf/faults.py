@@ -4,6 +4,8 @@ Each fault is a function that is given an Exchange and sends something else than
 Faults that call `right_answer()` do what was asked (a stop really stops) and spoil only the answer.
 """
 
+import functools
+import gzip
 import json
 from dataclasses import dataclass, replace
 
@@ -77,6 +79,82 @@ def drip(exchange):
     for position in range(len(answer.body)):
         exchange.connection.wait(exchange.details.get("pause_s", 0.2))
         exchange.connection.send_bytes(answer.body[position : position + 1])
+
+
+def drip_status_line(exchange):
+    """A status line that never ends, one byte each `pause_s` (0.2) seconds."""
+    _drip(exchange, b"HTTP/1.1 200 O", b"K")
+
+
+def drip_header(exchange):
+    """Headers that never end, one line each `pause_s` (0.2) seconds."""
+    _drip(exchange, b"HTTP/1.1 200 OK\r\n", b"X-Filler: x\r\n")
+
+
+def drip_continue(exchange):
+    """ "100 Continue" again and again, one each `pause_s` (0.2) seconds."""
+    _drip(exchange, b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def chunk_drip(exchange):
+    """One chunk of JSON, then a size of the next one that never ends."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    _drip(exchange, head + b"1\r\n{\r\n", b"0")
+
+
+def gzip_drip(exchange):
+    """A gzip stream of blocks with nothing in them, one each `pause_s` (0.2) seconds."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 999999999\r\n\r\n"
+    gzip_header = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+    _drip(exchange, head + gzip_header, b"\0\0\0\xff\xff")
+
+
+def _drip(exchange, before, drop):
+    exchange.connection.send_bytes(before)
+    while True:
+        exchange.connection.wait(exchange.details.get("pause_s", 0.2))
+        exchange.connection.send_bytes(drop)
+
+
+def many_rows(exchange):
+    """The right answer with `count` (100,000) rows in its list, each of them `row` ({})."""
+    _send_rows(exchange, exchange.details.get("count", 100_000))
+
+
+def large_rows(exchange):
+    """The right answer with so many rows like `row` ({}) in its list that it has `size_mb` (15)."""
+    row = json.dumps(exchange.details.get("row", {}))
+    _send_rows(exchange, exchange.details.get("size_mb", 15) * 1024 * 1024 // len(f"{row},"))
+
+
+def _send_rows(exchange, count):
+    answer = exchange.right_answer()
+    data = json.loads(answer.body or "null") or {}
+    name = next((key for key, value in data.items() if isinstance(value, list)), "list")
+    totals = dict.fromkeys(("cnt", "count", "results"), count)
+    before, after = json.dumps({**data, **totals, name: "HERE"}).encode().split(b'"HERE"')
+    rows = _rows(json.dumps(exchange.details.get("row", {})), count)
+    exchange.send_head(Answer(), len(before) + len(rows) + len(after))
+    for part in (before, rows, after):
+        exchange.connection.send_bytes(part)
+
+
+@functools.lru_cache(4)  # many connections may send the same one at once
+def _rows(row, count):
+    return f"[{','.join([row] * count)}]".encode()
+
+
+def nested_gzip(exchange):
+    """JSON in gzip in gzip: a few KB that are `size_mb` (5,000) MB of blanks when unpacked."""
+    exchange.right_answer()
+    body = _nested_gzip(exchange.details.get("size_mb", 5000))
+    exchange.send(Answer(200, body, headers={"Content-Encoding": "gzip, gzip"}))
+
+
+@functools.cache
+def _nested_gzip(size_mb):
+    megabyte = gzip.compress(b" " * 1024 * 1024)
+    return gzip.compress(megabyte * size_mb + gzip.compress(b"{}"))
 
 
 def status(exchange):
@@ -173,6 +251,14 @@ FAULTS = {
     "huge": huge,
     "endless": endless,
     "redirect": redirect,
+    "drip_status_line": drip_status_line,
+    "drip_header": drip_header,
+    "continue": drip_continue,
+    "chunk_drip": chunk_drip,
+    "gzip_drip": gzip_drip,
+    "many_rows": many_rows,
+    "large_rows": large_rows,
+    "nested_gzip": nested_gzip,
 }
 
 

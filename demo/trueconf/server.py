@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from demo.trueconf import certificates
 from demo.trueconf.api_v3 import IN_CONFERENCE, MISSING, MODERATOR_ROLE
-from demo.trueconf.certificates import openssl_is_here
+from demo.trueconf.certificates import Certificate, openssl_is_here
 from demo.trueconf.endpoints import find_target, respond
 from demo.trueconf.faults import FAULTS, Exchange
 from demo.trueconf.wire import HOST, Connection, Door, Request
@@ -26,6 +26,7 @@ __all__ = [
     "FOUR_SCOPES",
     "MISSING",
     "V4_SCOPES",
+    "Certificate",
     "Conference",
     "Person",
     "Request",
@@ -221,7 +222,7 @@ class TrueConfServer:
         self.round_trip_s = round_trip_s
         self.token_lifetime_s = token_lifetime_s
         self.scopes = tuple(scopes)
-        self.certificate = certificate
+        self.certificate = certificate  # a name in certificates.KINDS, or a Certificate
         self.host = host
         self.client_id = secrets.token_hex(20)
         self.client_secret = secrets.token_hex(20)
@@ -319,6 +320,11 @@ class TrueConfServer:
     def ca_file(self):
         """The CA certificate that a client must trust; None without TLS."""
         return certificates.ca_file() if self.tls else None
+
+    @property
+    def certificate_file(self):
+        """The server's own certificate, which a client may trust instead of the CA."""
+        return certificates.own_file(self.certificate, self.host)
 
     def settings(self, **more):
         """Return this server's part of settings.json; `more` overrides it key by key."""
@@ -502,6 +508,13 @@ class TrueConfServer:
 
     def core_back(self):
         self._switch(Door.open, "status", freeze=self._is_frozen)
+
+    def web_down(self):
+        """Refuse connections on the web port alone: meetings go on, and no API answers."""
+        self._switch(Door.shut, "web", hang_up=True, freeze=self._is_frozen)
+
+    def web_back(self):
+        self._switch(Door.open, "web", freeze=self._is_frozen)
 
     def blackhole(self):
         """Let packets vanish until come_back(), on Linux only: new connections to both ports time
