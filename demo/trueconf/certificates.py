@@ -111,6 +111,12 @@ def server_context(kind="good", host="127.0.0.1"):
         return _server_context(_certificate(kind), host)
 
 
+def server_files(kind="good", host="127.0.0.1"):
+    """Return the paths of what a server shows (with the intermediate) and of its key."""
+    with _making:
+        return _server_files(_certificate(kind), host)
+
+
 def _certificate(kind):
     return kind if isinstance(kind, Certificate) else KINDS[kind]
 
@@ -126,13 +132,17 @@ def remove():
 @functools.cache
 def _server_context(certificate, host):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*_server_files(certificate, host))
+    return context
+
+
+def _server_files(certificate, host):
     leaf = _leaf(certificate, host)
     if certificate.authority == "middle" and certificate.sends_chain:
         chain = leaf.with_suffix(".chain")
         chain.write_bytes(leaf.read_bytes() + _authority("middle").read_bytes())
         leaf = chain
-    context.load_cert_chain(leaf, _key("leaf"))
-    return context
+    return str(leaf), str(_key("leaf"))
 
 
 @functools.cache

@@ -104,15 +104,9 @@ def nginx(server: str):
             yield front
 
 
-def certificate_files(kind: str = "good") -> tuple[str, str, str]:
-    """The authority to trust, a server's own certificate with what it sends besides, its key."""
-    certificates.server_context(kind)
-    chain, key = certificates._leaf(kind, "127.0.0.1"), certificates._key("leaf")
-    return certificates.ca_file(), str(chain), str(key)
-
-
-def tls(certificate: str, key: str) -> str:
-    """The part of a server that speaks TLS with this certificate."""
+def tls(kind: str = "good") -> str:
+    """The part of a server that speaks TLS. kind: the certificate, as certificates.KINDS has it."""
+    certificate, key = certificates.server_files(kind)
     return f"listen 127.0.0.1:PORT ssl; ssl_certificate {certificate}; ssl_certificate_key {key};"
 
 

@@ -5,9 +5,10 @@ import contextlib
 import pytest
 
 from demo.telegram.server import TelegramServer
+from demo.trueconf.certificates import ca_file
 from tests.conftest import ANNA, TOKEN, BotProcess, ask, settings_of, wait_until
 from tests.laboratory import parts
-from tests.laboratory.parts import NAME, QUOTED_PASSWORD, certificate_files
+from tests.laboratory.parts import NAME, QUOTED_PASSWORD
 
 WRONG_PASSWORD = "password"
 REFUSES = "refuses"
@@ -20,8 +21,7 @@ class Behind:
     def __init__(self, folder, stack: contextlib.ExitStack):
         self.telegram = stack.enter_context(TelegramServer(token=TOKEN))
         self.anna = self.telegram.person(ANNA, first_name="Anna").starts_bot()
-        self.ca_file, *own = certificate_files()
-        server = f"{parts.tls(*own)} location / {{ proxy_pass {self.telegram.url}; }}"
+        server = f"{parts.tls()} location / {{ proxy_pass {self.telegram.url}; }}"
         self.front = stack.enter_context(parts.nginx(server))
         self.bot = BotProcess(folder)
         stack.callback(self.bot.kill)
@@ -34,7 +34,7 @@ class Behind:
         self.bot.write_settings({**self.settings, "tg-api-url": url, "tg-proxy": proxy})
         if arguments:
             arguments = ("--settings", str(self.bot.settings_file), *arguments)
-        return self.bot.start(*arguments, REQUESTS_CA_BUNDLE=self.ca_file)
+        return self.bot.start(*arguments, REQUESTS_CA_BUNDLE=ca_file())
 
 
 @pytest.fixture
