@@ -12,16 +12,16 @@ To add a button of your own, make four small edits (README.md walks through them
 4. main.py           a handler of a few lines, as below
 """
 
+from lib import own_python
+
+if __name__ == "__main__":  # before anything that needs the libraries
+    own_python.ensure_libraries("requirements.txt")
+
 import logging
-import sys
 import time
 from collections.abc import Callable
 
-try:
-    from telebot import types
-except ModuleNotFoundError:
-    install = f"{sys.executable} -m pip install -r requirements.txt"
-    sys.exit(f"The libraries are missing. Use the Python in .venv, or install them: {install}")
+from telebot import types
 
 import alerts
 import command_line

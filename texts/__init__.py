@@ -6,11 +6,10 @@ or `&` cannot break a message. Numbers, durations and times read as people say t
 """
 
 import html
-import locale
-import os
 import re
 import time
 
+from lib import own_python
 from texts import de, en, es, ru
 
 LANGUAGES = {"ru": ru.WORDS, "en": en.WORDS, "de": de.WORDS, "es": es.WORDS}
@@ -33,11 +32,7 @@ def use(language: str) -> None:
 
 def system_language() -> str:
     """The language of this computer, English if the bot does not speak it."""
-    variables = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    name = next(filter(None, variables), locale.getlocale()[0] or "").lower()
-    # Windows has long names, as in Russian_Russia; Python knows what they mean.
-    language = locale.normalize(name.partition("_")[0])[:2]
-    return language if language in LANGUAGES else "en"
+    return own_python.system_language(LANGUAGES)
 
 
 # ---------------------------------------------------------------- filling

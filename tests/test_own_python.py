@@ -1,0 +1,432 @@
+"""The first start on a fresh machine: `.venv` is made, mended and found again, or a sentence says
+why not. The "library" is a small one that is made here, so no network is needed."""
+
+import ast
+import contextlib
+import os
+import shutil
+import socket
+import socketserver
+import string
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lib import own_python
+from tests.conftest import ROOT, clean_environment
+
+# As main.py does it: an old Python can read it up to the call.
+STARTED = """
+from lib import own_python
+own_python.ensure_libraries("requirements.txt")
+import os, sys
+import small_library
+print(small_library.VERSION, os.getpid(), sys.prefix, sys.argv[1:], flush=True)
+sys.exit(7)
+"""
+PYTHON = sys._base_executable  # without the libraries that the tests run with
+LIMIT_S = 120
+# Of our own environment, what would tell a pip of ours or of this computer where to look.
+PIP = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_CONSTRAINT": ""}
+VENV_IS_THERE = subprocess.run(
+    [PYTHON, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL, check=False
+)
+pytestmark = pytest.mark.skipif(
+    VENV_IS_THERE.returncode != 0, reason="this Python has no module venv to make one with"
+)
+
+
+def make_wheel(folder: Path, version: str) -> None:
+    """A library as pip installs it, in one file."""
+    folder.mkdir(exist_ok=True)
+    about = f"small_library-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"small_library-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("small_library.py", f"VERSION = {version!r}\n")
+        head = "Metadata-Version: 2.1\nName: small_library\n"
+        wheel.writestr(f"{about}/METADATA", f"{head}Version: {version}\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+
+
+class Project:
+    """A folder with a main.py that needs the small library, and how it is started."""
+
+    def __init__(self, folder: Path, wheels: Path):
+        self.folder, self.wheels, self.venv = folder, wheels, folder / ".venv"
+
+    def make(self) -> "Project":
+        (self.folder / "lib").mkdir(parents=True)
+        for name in ("__init__.py", "own_python.py"):
+            shutil.copy(ROOT / "lib" / name, self.folder / "lib" / name)
+        (self.folder / "main.py").write_text(STARTED, encoding="utf-8")
+        self.needs("small_library>=1.0,<9")
+        return self
+
+    def needs(self, *lines: str) -> None:
+        (self.folder / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+
+    def start(self, *arguments: str, python: str | Path = PYTHON, **variables: str):
+        places = {"PIP_FIND_LINKS": str(self.wheels), "LC_ALL": "en_US.UTF-8"}
+        return subprocess.Popen(
+            [str(python), str(self.folder / "main.py"), *arguments],
+            cwd=self.wheels,
+            env=clean_environment(**{**PIP, **places, **variables}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, **options):
+        """Start it and wait for its end. Returns the exit code and what it printed, of either."""
+        process = self.start(*arguments, **options)
+        printed, said = process.communicate(timeout=LIMIT_S)
+        assert "Traceback" not in said, said
+        return process.returncode, printed, said
+
+
+@pytest.fixture
+def wheels(tmp_path) -> Path:
+    make_wheel(tmp_path / "wheels", "1.0")
+    return tmp_path / "wheels"
+
+
+@pytest.fixture
+def project(tmp_path, wheels) -> Project:
+    """As somebody has just downloaded it, to where Windows users keep things."""
+    return Project(tmp_path / "Мои файлы" / "trueconf bot", wheels).make()
+
+
+@pytest.fixture
+def installed(project, installed_once, wheels) -> Project:
+    """One whose `.venv` has been made, in another folder, as after moving the whole."""
+    shutil.copytree(installed_once, project.venv, symlinks=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def installed_once(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    make_wheel(folder / "wheels", "1.0")
+    project = Project(folder / "bot", folder / "wheels").make()
+    assert project.run()[0] == 7
+    return project.venv
+
+
+# ---------------------------------------------------------------- what goes well
+
+
+def test_first_start_installs_the_libraries_and_goes_on_and_the_second_only_goes_on(project):
+    code, printed, said = project.run(**no_network())
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == own_python.WORDS["en"]["no_network"]
+    assert sorted(os.listdir(project.venv)) == ["lock"]
+
+    process = project.start("--demo", "два слова")
+    printed, said = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 7, said
+    assert said.startswith("The libraries are missing.")
+    assert said.count("\n") == 1
+    assert str(project.venv) in printed
+    assert "['--demo', 'два слова']" in printed
+    if os.name == "posix":
+        assert printed.split()[1] == str(process.pid)  # a service knows the process by it
+
+    code, printed, said = project.run()
+    assert (code, said) == (7, "")
+    assert str(project.venv) in printed
+
+    # A service names the Python of .venv.
+    code, printed, said = project.run(python=own_python_of(project))
+    assert (code, said) == (7, "")
+
+
+def no_network() -> dict[str, str]:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
+    return {"PIP_NO_INDEX": "", "PIP_INDEX_URL": address, "PIP_FIND_LINKS": ""}
+
+
+def own_python_of(project: Project) -> Path:
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return project.venv.joinpath(*parts)
+
+
+def test_changed_requirements_are_installed_and_what_cannot_be_stays_as_it_was(installed):
+    assert installed.run()[::2] == (7, "")
+    make_wheel(installed.wheels, "2.0")
+    installed.needs("# of version 2", "small_library>=2.0,<9", 'other; sys_platform == "amiga"')
+    code, printed, said = installed.run()
+    assert code == 7
+    assert printed.startswith("2.0 ")
+    assert said.startswith("The list of libraries has changed.")
+
+    installed.needs("small_library>=2,<10")  # what is there will do, and no file can be written
+    (installed.venv / "lock").unlink()
+    (installed.venv / "lock").mkdir()
+    code, printed, said = installed.run()
+    assert code == 7
+    assert printed.startswith("2.0 ")
+    assert said.rstrip() == own_python.WORDS["en"]["no_writing"].format(root=installed.folder)
+    (installed.venv / "lock").rmdir()
+
+    installed.needs("small_library>=3.0,<9")  # there is no network, and it will not do
+    code, printed, said = installed.run(LC_ALL="ru_RU.UTF-8", **no_network())
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == own_python.WORDS["ru"]["no_network"]
+    installed.needs("small_library>=2.0,<9")  # back to the old version
+    assert installed.run()[0] == 7
+
+
+def test_start_that_is_killed_while_installing_is_mended_by_the_next(installed):
+    make_wheel(installed.wheels, "2.0")
+    installed.needs("small_library>=2.0,<9")
+    with silent_index() as (index, address):
+        process = installed.start(**address)
+        connection, _ = index.accept()
+        with connection:
+            process.kill()
+            process.communicate(timeout=LIMIT_S)
+            (own_python_of(installed).parent / "half").write_text("", encoding="utf-8")
+    # The pip of the first start may live on for a moment: the second waits for it.
+    code, printed, said = installed.run()
+    assert code == 7
+    assert printed.startswith("2.0 ")
+    assert "Installing them" in said
+    assert not (own_python_of(installed).parent / "half").exists()
+    assert installed.run()[::2] == (7, "")
+
+
+@contextlib.contextmanager
+def silent_index():
+    """A place that accepts connections and says nothing, so that pip waits for it."""
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        address = f"http://127.0.0.1:{index.getsockname()[1]}/simple"
+        no_proxy = {"NO_PROXY": "127.0.0.1", "PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}
+        yield index, {"PIP_INDEX_URL": address, **no_proxy}
+
+
+def test_two_starts_at_once_install_once(installed):
+    make_wheel(installed.wheels, "2.0")
+    installed.needs("small_library>=2.0,<9")
+    with silent_index() as (index, address):
+        links = {"PIP_FIND_LINKS": str(installed.wheels)}
+        first = installed.start(**{**address, **links})
+        connection, _ = index.accept()
+        second = installed.start()
+        assert second.stderr.readline().startswith("Another start is installing")
+        connection.close()
+    printed = [start.communicate(timeout=LIMIT_S)[0] for start in (first, second)]
+    assert [start.returncode for start in (first, second)] == [7, 7]
+    assert all(text.startswith("2.0 ") for text in printed), printed
+
+
+def test_venv_that_does_not_start_any_more_is_made_anew(installed):
+    """The Python that made it is gone, or it came with the folder from another computer."""
+    python = own_python_of(installed)
+    python.unlink()
+    if os.name == "posix":
+        python.symlink_to("/usr/bin/python-that-is-gone")
+    code, printed, said = installed.run()
+    assert code == 7
+    assert said.startswith("The libraries are missing.")
+    assert str(installed.venv) in printed
+
+
+def test_nothing_is_made_where_the_libraries_are_there(project):
+    libraries = project.folder / "site"
+    libraries.mkdir()
+    with zipfile.ZipFile(project.wheels / "small_library-1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(libraries)
+    assert project.run(PYTHONPATH=str(libraries))[::2] == (7, "")
+    assert not project.venv.exists()
+
+
+# ---------------------------------------------------------------- where nothing is made
+
+
+@pytest.mark.parametrize("variable", ["REPL_ID", "KUBERNETES_SERVICE_HOST"])
+def test_on_replit_and_in_a_container_the_command_is_said(project, variable):
+    code, printed, said = project.run(**{variable: "1"})
+    assert (code, printed) == (1, "")
+    file = own_python.quoted(str(project.folder / "requirements.txt"))
+    assert said.rstrip().endswith(f"{own_python.quoted(PYTHON)} -m pip install -r {file}")
+    assert "(small_library>=1.0,<9)" in said
+    assert not project.venv.exists()
+
+
+@pytest.mark.parametrize(
+    ("tool", "command"),
+    [("", "-m pip install"), ("uv = 0.9.1", "uv sync"), ("virtualenv = 20.1", "poetry install")],
+)
+def test_environment_of_somebody_else_is_left_alone(installed, tool, command):
+    """Also where uv or Poetry keep theirs in .venv beside main.py."""
+    other = installed.venv if tool else installed.folder / "another"
+    installed.venv.rename(other)
+    with open(other / "pyvenv.cfg", "a", encoding="utf-8") as file:
+        file.write(f"\n{tool}\n")
+    python = (
+        own_python_of(installed)
+        if tool
+        else Path(str(own_python_of(installed)).replace(".venv", "another"))
+    )
+    assert installed.run(python=python)[::2] == (7, "")
+    installed.needs("small_library>=2.0,<9")
+    is_poetry = {"POETRY_ACTIVE": "1"} if "poetry" in command else {}
+    code, printed, said = installed.run(python=python, **is_poetry)
+    assert (code, printed) == (1, "")
+    assert command in said
+    assert (tool != "") == installed.venv.exists()
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+class Refusing(socketserver.BaseRequestHandler):
+    """A proxy that wants a password."""
+
+    def handle(self):
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+
+@contextlib.contextmanager
+def refusing_proxy():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_proxy_that_refuses_is_named(installed):
+    installed.needs("small_library>=2.0,<9")
+    with refusing_proxy() as proxy:
+        index = {"PIP_INDEX_URL": "https://pypi.invalid/simple", "PIP_NO_INDEX": ""}
+        code, printed, said = installed.run(HTTPS_PROXY=proxy, PIP_FIND_LINKS="", **index)
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == own_python.WORDS["en"]["proxy"]
+
+
+def test_module_venv_that_is_missing_is_named(project, tmp_path):
+    """As on Debian and Ubuntu without python3-venv."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    text = "import sys\nsys.modules['ensurepip'] = None\n"
+    (hidden / "sitecustomize.py").write_text(text, encoding="utf-8")
+    code, printed, said = project.run(PYTHONPATH=str(hidden))
+    assert (code, printed) == (1, "")
+    assert "sudo apt install python3-venv" in said
+    assert not project.venv.exists()
+
+
+def test_folder_that_cannot_be_written_is_named(project):
+    project.venv.write_text("", encoding="utf-8")  # root may write into any folder
+    code, printed, said = project.run()
+    assert (code, printed) == (1, "")
+    assert said.rstrip() == own_python.WORDS["en"]["no_writing"].format(root=project.folder)
+
+
+def test_cause_is_read_from_what_pip_says():
+    said = {
+        "no_space": "ERROR: Could not install packages: [Errno 28] No space left on device",
+        "no_writing": "PermissionError: [WinError 5] Access is denied: 'C:\\bot\\.venv\\x'",
+        "certificate": "SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))",
+        "proxy": "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407",
+        "no_network": "ERROR: No matching distribution found (from versions: none)",
+        "failed": "ERROR: something that nobody has thought of",
+    }
+    assert {key: own_python._why_failed(text).key for key, text in said.items()} == {
+        key: key for key in said
+    }
+    assert "nobody has thought of" in own_python._why_failed(said["failed"]).values["reason"]
+
+
+def test_without_a_console_the_sentence_is_left_in_a_file(project):
+    """As under pythonw on Windows, which has no sys.stderr."""
+    main = project.folder / "main.py"
+    main.write_text("import sys\nsys.stderr = None\n" + STARTED, encoding="utf-8")
+    assert project.run(REPL_ID="1")[0] == 1
+    file = project.folder / "setup-problem.txt"
+    assert "small_library" in file.read_text(encoding="utf-8")
+    libraries = project.folder / "site"
+    libraries.mkdir()
+    with zipfile.ZipFile(project.wheels / "small_library-1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(libraries)
+    assert project.run(PYTHONPATH=str(libraries))[0] == 7
+    assert not file.exists()
+
+
+# ---------------------------------------------------------------- old Pythons, words
+
+
+def old_pythons() -> list[str]:
+    found = [shutil.which(f"python3.{minor}") for minor in range(6, 10)]
+    home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    found += sorted(map(str, home.glob("3.[6-9].*/bin/python")))
+    return [path for path in found if path and "shims" not in path]
+
+
+READ_BY_OLD_PYTHONS = ["main.py", "tests/__main__.py", "tests/__init__.py"]
+READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/own_python.py"]
+
+
+def test_old_python_can_read_what_says_that_it_is_too_old():
+    for name in READ_BY_OLD_PYTHONS:
+        ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+@pytest.mark.skipif(not old_pythons(), reason="no Python 3.6 to 3.9 here")
+@pytest.mark.parametrize("command", [["main.py", "--demo"], ["-m", "tests"]])
+def test_too_old_a_python_is_told_what_is_needed(command):
+    for python in old_pythons():
+        run = subprocess.run(
+            [python, *command],
+            cwd=ROOT,
+            env=clean_environment(LC_ALL="en_US.UTF-8"),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert run.returncode == 1
+        assert run.stderr.startswith("This needs Python 3.10 or newer, and this is Python 3.")
+        assert run.stderr.count("\n") == 1
+
+
+def test_languages_have_the_same_words_with_the_same_places():
+    def places(language):
+        return {
+            key: sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+            for key, text in own_python.WORDS[language].items()
+        }
+
+    assert all(places(language) == places("ru") for language in own_python.WORDS)
+
+
+def test_path_can_be_pasted_where_it_has_a_space(monkeypatch):
+    monkeypatch.setattr(own_python, "ON_WINDOWS", True)
+    path = r"C:\Program Files\Python 3\python.exe"
+    assert own_python.quoted(path) == r'C:\"Program Files"\"Python 3"\python.exe'
+    monkeypatch.setattr(own_python, "ON_WINDOWS", False)
+    assert own_python.quoted("/opt/it's here/python") == "'/opt/it'\\''s here/python'"
+    assert own_python.quoted("/opt/bot/python3") == "/opt/bot/python3"
+
+
+# ---------------------------------------------------------------- python -m tests
+
+
+def test_arguments_of_python_m_tests_go_to_pytest():
+    run = subprocess.run(
+        [sys.executable, "-m", "tests", "--collect-only", "-n0", "tests/test_own_python.py"],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert "test_arguments_of_python_m_tests_go_to_pytest" in run.stdout
