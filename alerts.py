@@ -141,17 +141,19 @@ class Mailbox(threading.Thread):
 
     def _heading(self, waiting: list[Alert]) -> tuple[texts.Html, list[Alert]]:
         """What stands above, and which alerts are left to be told below it."""
-        if self._missed_since is None:
-            return screens.several_alerts(), waiting
-        now = time.time()
+        states = {alert.server.name: None for alert in waiting if alert.server}
         changes = [alert.change for alert in waiting if alert.change]
+        states.update({change.server.name: change.status.state for change in changes})
+        if self._missed_since is None:
+            return screens.several_alerts(states, len(waiting)), waiting
+        now = time.time()
         if self._was_own_network(changes, now - self._missed_since):
             began = min(change.down_since or change.since for change in changes)
             ended = max(change.since for change in changes)
             count = len({change.server.name for change in changes})
             heading = screens.own_network_alert(began, ended, count)
             return heading, [alert for alert in waiting if not alert.change]
-        return screens.missed_alerts(self._missed_since, now), waiting
+        return screens.missed_alerts(states, self._missed_since, now), waiting
 
     def _was_own_network(self, changes: list[StateChange], outage_s: float) -> bool:
         """Whether every server that was up vanished together with Telegram and is back."""

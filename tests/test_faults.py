@@ -305,13 +305,13 @@ def watch_the_alerts(telegram, person, screens, servers, broken) -> None:
         text = "\n".join(one.text for one in person.chat.bot_messages if one.id not in own)
         return {name for name in servers if words(name) in text}
 
-    telegram.wait_until(lambda: told("{}\n🔴".format) == broken, 90)
+    telegram.wait_until(lambda: told("🔴 {}\n".format) == broken, 90)
     mend_all(servers)
     for name, server in servers.items():
         server.add_conference(f"Left behind on {name}.", people=(), age_s=9 * HOUR_S)
-    telegram.wait_until(lambda: told("{}\n🟢".format) == broken, 60)
+    telegram.wait_until(lambda: told("🟢 {}\n".format) == broken, 60)
     telegram.wait_until(lambda: told("Left behind on {}.".format) == set(servers), 60)
-    assert told("{}\n🟡".format) == set()
+    assert told("🟡 {}\n".format) == set()
 
 
 # ---------------------------------------------------------------- Telegram's side
@@ -403,7 +403,7 @@ def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start
     bot.wait_for_output("office: web_only")
     telegram.come_back()
     for person in (anna, boris):
-        person.chat.wait_for("office\n🟡", 60)
+        person.chat.wait_for("🟡 office\n", 60)
     assert greets(anna)
 
 

@@ -253,9 +253,9 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
     )
     chats = [own_stage.anna.chat, own_stage.boris.chat]
     for chat in chats:
-        alert = chat.wait_for("This conference on Moscow seems to have been forgotten")
-        assert "Webinar\nOnly its owner is in it\nID: webinar" in alert.text
-        assert "Owner: clara@moscow.example.org\nRunning for 3 h" in alert.text
+        alert = chat.wait_for("🕓 Forgotten? Webinar")
+        assert "Webinar\nOnly its owner is in it, running for 3 h" in alert.text
+        assert "Server: Moscow\nID: webinar\nOwner: clara@moscow.example.org" in alert.text
         assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
     wait_for_looks(watched, 1)
     assert [len(alerts_about(chat, "Webinar")) for chat in chats] == [1, 1]
@@ -270,7 +270,7 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
 def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
     anna = own_stage.anna
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to have been forgotten")
+    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
     press(anna, alert, "⏹ Stop")
     assert "Stop this conference?" in alert.text
     assert webinar.is_running
@@ -285,7 +285,7 @@ def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
 def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to have been forgotten")
+    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
     pressed = anna.press(alert, "Remind me in 1 h").wait()
     assert pressed.text == "I will remind you in an hour if the conference is still running."
 
@@ -309,7 +309,7 @@ def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
 def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("seems to have been forgotten")
+    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
     bot.stop()
     own_stage.wake_bot()
     wait_for_looks(watched, 2)
@@ -335,7 +335,7 @@ def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):
     forgotten = {"state": 1, "timeout": 1}
     own_stage.telegram.strict_pacing = True
     own_stage.start_bot({"Moscow": server.settings(forgotten_conferences=forgotten)})
-    alert = own_stage.anna.chat.wait_for("20 conferences on Moscow seem to have been forgotten:")
+    alert = own_stage.anna.chat.wait_for("🕓 Forgotten? 20 conferences on “Moscow”:")
     assert all(f"Webinar {number:02}." in alert.text for number in range(1, 21))
     own_stage.bot.stop()
     own_stage.wake_bot()
@@ -365,11 +365,11 @@ def test_switch_acts_at_once_and_is_saved(own_stage):
     press(anna, screen, "Turn on forgotten alerts")
     assert "Alerts about forgotten conferences: on" in screen.text
     assert "• 2 h •" in screen.labels
-    assert "Webinar Moscow" in anna.chat.wait_for("on Moscow seems to have been forgotten").text
+    anna.chat.wait_for("🕓 Forgotten? Webinar Moscow")
     wait_until(lambda: state("Moscow") == 1, what="the switch in the file")
     own_stage.bot.wait_for_output(f"Moscow: watch_on by Anna ({ANNA})")
 
-    anna.chat.wait_for("on Berlin seems to have been forgotten")
+    anna.chat.wait_for("🕓 Forgotten? Webinar Berlin")
     screen = press(anna, open_menu(anna, "Berlin"), "Forgotten conferences")
     press(anna, screen, "Turn off forgotten alerts")
     assert "Alerts about forgotten conferences: off" in screen.text

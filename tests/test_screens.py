@@ -327,7 +327,7 @@ def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
     settings = settings_of_hostile(hostile, server_status=watched, forgotten_conferences=watched)
     own_stage.start_bot(settings)
     for name in ("ЖЖЖЖ", "<b>&quot;"):
-        flood = anna.chat.wait_for(f"60 conferences on {name}")
+        flood = anna.chat.wait_for(f"Forgotten? 60 conferences on “{name}")
         assert "\n50. <b>&" in flood.text
         assert "10 more" in flood.text
     menu = open_menu(anna, "ЖЖЖЖ")
@@ -370,7 +370,7 @@ def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
     assert LONG_NAME in menu.text
     assert "<b>&quot;" in menu.text
     hostile.go_down()
-    own_stage.boris.chat.wait_for("ЖЖЖЖ\n🔴 The server is not available")
+    own_stage.boris.chat.wait_for("ЖЖЖЖ\nThe server is not available")
     press(anna, menu, REFRESH)
     press(anna, menu, BACK, "ЖЖЖЖ", "Running conferences")
     assert "⚠️" in menu.text
@@ -382,7 +382,7 @@ def test_single_alert_of_a_forgotten_conference_arrives_whole(own_stage):
     server.add_conference(HOSTILE, people=(), age_s=100_000, conference_id="<&>" * 42)
     settings = server.settings(forgotten_conferences={"state": 1, "timeout": 1})
     own_stage.start_bot({LONG_NAME: settings})
-    alert = own_stage.anna.chat.wait_for("seems to have been forgotten")
+    alert = own_stage.anna.chat.wait_for("🕓 Forgotten?")
     assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
     press(own_stage.anna, alert, "⏹ Stop")
     assert "Stop this conference?" in alert.text

@@ -410,13 +410,6 @@ def test_moment_has_the_date_unless_it_is_today(monkeypatch, language, date):
     assert texts.moment(now) == time.strftime("%H:%M:%S", time.localtime(now))
 
 
-@pytest.mark.parametrize(
-    ("number", "words"), [(1, "с сервером"), (21, "21 сервера"), (5, "5 серв")]
-)
-def test_outage_of_the_own_network_names_the_number_of_servers(russian, number, words):
-    assert words in screens.own_network_alert(0, 60, number)
-
-
 # ---------------------------------------------------------------- filling, cleaning, cutting
 
 
@@ -546,6 +539,7 @@ def all_screens(text: str) -> dict[str, str]:
     error = PermissionMissing(server, "permission", permission="logs.calls.participants:read")
     down = Status(DOWN, "no_answer", "certificate_untrusted")
     since = time.time() - 10**7
+    news = {f"{one.name}{number}": DOWN for number, one in enumerate(servers)}
     failed = BadAnswer(server, "redirect", location=text or "x")
     results = dict.fromkeys(conferences[:30], STOPPED) | {
         conferences[30]: STILL_RUNNING,
@@ -570,8 +564,8 @@ def all_screens(text: str) -> dict[str, str]:
         "state_alert": screens.state_alert(server, down, since, True),
         "recovery": screens.recovery_alert(server, since, time.time()),
         "own network": screens.own_network_alert(since, time.time(), 60),
-        "missed": screens.missed_alerts(since, time.time()),
-        "several": screens.several_alerts(),
+        "missed": screens.missed_alerts(news, since, time.time()),
+        "several": screens.several_alerts(news, 60),
         "forgotten_alert": screens.forgotten_alert(server, found[0]),
         "forgotten_list_alert": screens.forgotten_list_alert(server, found),
         "help": texts.words("help"),

@@ -17,6 +17,7 @@ from texts import (
     has_words,
     moment,
     plain,
+    plain_text,
     plural,
     units,
     words,
@@ -40,7 +41,9 @@ SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 MOST_IN_A_LIST = 50
 LONGEST_TITLE, LONGEST_NAME, LONGEST_LABEL = 160, 100, 32
+MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", "web_only": "🟡", DOWN: "🔴", None: ""}
+WORST_FIRST = (DOWN, "web_only", UP, None)
 
 
 def _lines(*lines: str) -> Html:
@@ -375,51 +378,70 @@ def error(error: TrueConfError) -> Html:
 # ---------------------------------------------------------------- what comes unasked
 
 
+def _light_and_name(server: Server, state: str) -> Html:
+    return Html(f"{STATE_SIGNS[state]} {words('bold', text=cut(server.name, LONGEST_NAME))}")
+
+
 def state_alert(server: Server, status: Status, since: float, is_first: bool) -> Html:
     """A server went down, or was already down when the bot started."""
-    name = words("bold", text=cut(server.name, LONGEST_NAME))
-    when = words("alert_first" if is_first else "alert_since", time=moment(since))
-    return _lines(name, state_sentence(server, status), when)
+    when = words("alert_since", time=moment(since), age=duration(time.time() - since))
+    if is_first:
+        when = words("alert_first", time=moment(since))
+    # The light stands before the name, where a locked phone shows it whatever the name.
+    what = state_sentence(server, status).partition(" ")[2]
+    return _lines(_light_and_name(server, status.state), what, when)
 
 
 def recovery_alert(server: Server, since: float, until: float) -> Html:
-    name = words("bold", text=cut(server.name, LONGEST_NAME))
     outage = words(
         "alert_outage",
         duration=duration(until - since),
         since=moment(since),
         until=moment(until),
     )
-    return _lines(name, words("alert_up", sign=STATE_SIGNS[UP]), outage)
+    return _lines(_light_and_name(server, UP), words("alert_up"), outage)
 
 
 def own_network_alert(since: float, until: float, server_count: int) -> Html:
     """Neither Telegram nor any server could be reached: that was the bot's own network."""
-    outage = {"since": moment(since), "until": moment(until), "duration": duration(until - since)}
-    if server_count == 1:
-        return words("alert_own_network_one", **outage)
-    return plural("alert_own_network", server_count, **outage)
+    key = "alert_own_network_one" if server_count == 1 else "alert_own_network"
+    return words(key, since=moment(since), until=moment(until), duration=duration(until - since))
 
 
-def missed_alerts(since: float, until: float) -> Html:
-    return words("alert_missed", since=moment(since), until=moment(until))
+def missed_alerts(states: dict[str, str | None], since: float, until: float) -> Html:
+    """What stands above alerts that come late. `states`: see `several_alerts`."""
+    return words("alert_missed", news=_news(states), since=moment(since), until=moment(until))
 
 
-def several_alerts() -> Html:
-    return words("alert_several")
+def several_alerts(states: dict[str, str | None], count: int) -> Html:
+    """What stands above `count` alerts that come together. `states`: the names of the servers
+    that they are about, each with its newest state, None where the news is another."""
+    return words("alert_several", number=count, news=_news(states))
+
+
+def _news(states: dict[str, str | None]) -> str:
+    worst_first = sorted(states, key=lambda name: WORST_FIRST.index(states[name]))
+    shown = [f"{STATE_SIGNS[states[name]]} {cut(name, NAME_IN_NEWS)}" for name in worst_first]
+    news = ", ".join(text.strip() for text in shown[:MOST_IN_NEWS])
+    left = len(shown) - MOST_IN_NEWS
+    return plain_text("alert_news_more", news=news, number=left) if left > 0 else news
 
 
 def forgotten_alert(server: Server, one: Forgotten) -> Html:
     conference = one.conference
+    why = words(
+        "alert_forgotten_why",
+        reason=forgotten_reason(one),
+        duration=duration(conference.age_s),
+    )
     return _lines(
-        words("alert_forgotten", server=cut(server.name, LONGEST_NAME)),
-        words("bold", text=title(conference)),
-        forgotten_reason(one),
+        words("alert_forgotten", title=title(conference)),
+        why,
+        words("entry_server", server=cut(server.name, LONGEST_NAME)),
         words("entry_id", id=conference.id, url=conference.page_url),
         words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
         if conference.owner
         else None,
-        words("entry_age", duration=duration(conference.age_s)),
     )
 
 
