@@ -14,7 +14,9 @@ import secrets
 import time
 from pathlib import Path
 
-from demo.telegram.server import ConnectionCut, Reply, TelegramServer
+from demo.telegram.checks import Parameters
+from demo.telegram.server import TelegramServer
+from demo.wire import Answer, HangUp
 from demo.words import PAGE
 
 HTML_FILE = Path(__file__).with_name("chat.html")
@@ -56,7 +58,7 @@ class ChatPage(TelegramServer):
         if self.port:
             return super().start()
         for port in (*range(FIRST_PORT, FIRST_PORT + PORTS), 0):
-            self.port = port
+            self._door.port = port
             try:
                 return super().start()
             except OSError:
@@ -69,32 +71,29 @@ class ChatPage(TelegramServer):
         """Answer our own page only: no other site may read or press anything here."""
         hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
         if request.headers.get("Host") not in hosts:
-            return Reply(403, b"", "text/plain")
+            return Answer(403, b"", "text/plain")
         kind = request.headers.get("Content-Type", "")
         if request.method == "POST" and not kind.startswith("application/json"):
-            return Reply(415, b"", "text/plain")
-        reply = super().answer_page(request)
-        reply.headers = self._headers
-        return reply
+            return Answer(415, b"", "text/plain")
+        answer = super().answer_page(request)
+        answer.headers = self._headers
+        return answer
 
-    def page(self, path, request):
-        if path == "/":
-            return 200, "text/html; charset=utf-8", self._html
-        if path == "/news":
-            news = self._wait_for_news(request)
-            return 200, "application/json", json.dumps(news).encode()
-        return None
+    def page(self, request):
+        if request.path == "/":
+            return Answer(200, self._html, "text/html; charset=utf-8")
+        return Answer.json(self._wait_for_news(request)) if request.path == "/news" else None
 
-    def page_action(self, path, json):
+    def page_action(self, path, fields):
         actions = {"/send": self._send, "/press": self._press, "/world": self._change_world}
         action = actions.get(path)
-        return action(json) if action and isinstance(json, dict) else None
+        return action(fields) if action and isinstance(fields, dict) else None
 
     # -- what the visitor sees
 
     def _wait_for_news(self, request):
-        since = request.parameters.integer("since")
-        known_world = request.parameters.text("world")
+        asked = Parameters(request.query)
+        since, known_world = asked.integer("since"), asked.text("world")
         deadline, life = time.monotonic() + NEWS_POLL_S, self._life
         while True:
             world = self._world_now()
@@ -106,7 +105,7 @@ class ChatPage(TelegramServer):
                     return {**self._news(since), "world": world, "worldMark": mark}
                 self.changed.wait(WORLD_LOOK_S)
                 if self._life != life:
-                    raise ConnectionCut
+                    raise HangUp
 
     def _world_now(self):
         with self.changed:
@@ -210,6 +209,7 @@ def _read_page(language, words):
     )
     return page.encode(), {
         "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
     }

@@ -209,7 +209,7 @@ class Page:
         return False
 
     @property
-    def plain_text(self):
+    def popup(self):
         return self.find("#popup-text").text if self.find_all("#popup[open]") else None
 
     # -- the panel

@@ -15,6 +15,7 @@ from telebot import apihelper
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
 from demo.telegram.server import TelegramServer
+from demo.wire import Answer
 
 MENU = {"inline_keyboard": [[{"text": "Moscow", "callback_data": "server|1"}]]}
 
@@ -185,7 +186,7 @@ def test_wrong_addresses_are_refused(telegram, client, path, status):
 def test_many_requests_go_over_one_connection(telegram, client):
     for _ in range(3):
         client.getMe()
-    assert len(telegram._connections) == 1
+    assert len(telegram.connections) == 1
 
 
 def test_a_round_trip_costs_its_time():
@@ -197,11 +198,12 @@ def test_a_round_trip_costs_its_time():
 
 def test_a_page_can_be_served_on_top():
     class WithPage(TelegramServer):
-        def page(self, path, request):
-            return (200, "text/plain", path.encode()) if path == "/chat" else None
+        def page(self, request):
+            path = request.path
+            return Answer(200, path.encode(), "text/plain") if path == "/chat" else None
 
-        def page_action(self, path, json):
-            return {"got": json}
+        def page_action(self, path, fields):
+            return {"got": fields}
 
     with WithPage() as telegram:
         session = Client(telegram).session

@@ -985,7 +985,7 @@ def test_redirect_is_not_followed_and_the_token_stays_here(simulator, server, ne
         get_online(server)
     assert error.value.reason == "redirect"
     assert error.value.details == {"location": other.address}
-    assert other.connections == 0
+    assert other.accepted == 0
 
 
 def test_kept_connection_that_the_server_closed_is_no_error(simulator, server):

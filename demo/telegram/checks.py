@@ -60,16 +60,19 @@ class Parameters(dict):
             raise bad_request(f"can't parse {name} JSON object") from None
 
 
-def parameters_from(query, content_type, body):
-    pairs = parse_qsl(query, keep_blank_values=True)
+def parameters_of(request):
+    """Return the Parameters of the query string and the body. Raises ValueError."""
+    found = Parameters(request.query)
+    content_type = request.headers.get("Content-Type", "")
     if content_type.startswith("application/x-www-form-urlencoded"):
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
-    elif content_type.startswith("application/json") and body:
-        fields = json.loads(body)
+        found.update(parse_qsl(request.body, keep_blank_values=True))
+    elif content_type.startswith("application/json") and request.body:
+        fields = json.loads(request.body)
         if not isinstance(fields, dict):
             raise ValueError("the body is not a JSON object")
-        pairs += [(name, _as_text(value)) for name, value in fields.items() if value is not None]
-    return Parameters(pairs)
+        given = {name: value for name, value in fields.items() if value is not None}
+        found.update((name, _as_text(value)) for name, value in given.items())
+    return found
 
 
 def _as_text(value):

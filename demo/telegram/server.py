@@ -15,20 +15,13 @@ import copy
 import itertools
 import json
 import math
-import os
-import random
 import re
-import selectors
-import socket
 import threading
 import time
 import zlib
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.client import responses
-from http.server import BaseHTTPRequestHandler
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass
+from urllib.parse import unquote
 
 from demo.telegram.chats import Group, Message, Person, Press
 from demo.telegram.checks import (
@@ -38,10 +31,11 @@ from demo.telegram.checks import (
     checked_command,
     formatted_text,
     keyboard_rows,
-    parameters_from,
+    parameters_of,
 )
 from demo.telegram.html import FormattedText
 from demo.telegram.html import utf16_length as length_of
+from demo.wire import HOST, Answer, Door, HangUp, html_page, phrase
 
 DEFAULT_TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 MAX_URI = 8192
@@ -62,10 +56,6 @@ ANOTHER_POLL = (
     "Conflict: terminated by other getUpdates request; "
     "make sure that only one bot instance is running"
 )
-
-
-class ConnectionCut(Exception):
-    """The connection is to be closed without an answer."""
 
 
 @dataclass(eq=False)
@@ -89,29 +79,6 @@ class Fault:
     when: object = None
     answer: tuple = ()  # of a failure: code, description, parameters, html
     in_the_middle: bool = False  # of a cut
-
-
-@dataclass
-class Request:
-    """An HTTP request as it came: `parameters` are those of the query string and the body."""
-
-    method: str
-    path: str
-    parameters: dict
-    headers: object
-    body: bytes
-    connection: socket.socket
-
-
-@dataclass
-class Reply:
-    """An HTTP answer; with `cut_after` only so many bytes of it are sent."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    cut_after: int | None = None
-    headers: dict = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- the methods of the Bot API
@@ -144,7 +111,7 @@ class BotApi:
                 if self._newest_poll != mine:
                     raise ApiError(409, ANOTHER_POLL)
                 if self._life != life:
-                    raise ConnectionCut
+                    raise HangUp
         finally:
             if self._newest_poll == mine:
                 self._waiting_poll = None
@@ -350,12 +317,9 @@ class TelegramServer(BotApi):
         port=0,
         round_trip_s=0.0,
         strict_pacing=False,
-        host="127.0.0.1",
+        host=HOST,
     ):
         self.token = token
-        self.host = host
-        self.port = port
-        self.round_trip_s = round_trip_s
         self.strict_pacing = strict_pacing
         self.query_life_s = 20.0
         self.bot_id = int(token.partition(":")[0])
@@ -379,51 +343,31 @@ class TelegramServer(BotApi):
         self._waiting_poll = None  # the connection of the getUpdates that waits now
         self._connection_of_call = None
         self._life = 0  # one more after each stop(): calls that wait then end
-        self._listener = None
-        self._accepting = None
-        self._connections = set()
+        self._door = Door(self._answer, host, port, round_trip_s=round_trip_s)
 
     # -- running
 
     def start(self):
         """Listen; the second time on the same port. Chats and updates are kept."""
-        if self._listener is None:
-            listener = socket.socket()
-            if os.name == "posix":  # on Windows the same option would share the port with others
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                _bind(listener, self.host, self.port)
-                listener.listen(128)
-            except OSError:
-                listener.close()
-                raise
-            self.port = listener.getsockname()[1]
-            self._listener = listener
-            self._accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
-            self._accepting.start()
+        self._door.open()
         return self
 
     def stop(self):
         """Close the port and every connection; calls that wait end without an answer."""
-        listener, self._listener = self._listener, None
-        if listener is None:
-            return
-        with suppress(OSError):  # wakes accept(), which closing the socket would not do everywhere
-            socket.create_connection((self.host, self.port), timeout=1).close()
-        self._accepting.join(timeout=5)
-        listener.close()
+        self._door.release()
+        self._end_calls()
+
+    def _end_calls(self):
         with self.changed:
             self._life += 1
             self._waiting_poll = None
-            connections = list(self._connections)
             self.notify()
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._door.hang_up()
 
     def go_down(self):
         """Telegram cannot be reached: the port refuses, open connections are closed."""
-        self.stop()
+        self._door.shut()
+        self._end_calls()
 
     def come_back(self):
         self.start()
@@ -437,69 +381,65 @@ class TelegramServer(BotApi):
     @property
     def url(self):
         """The address for the setting `tg-api-url`."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self._door.host}:{self.port}"
 
-    def _accept(self, listener):
-        while True:
-            try:
-                connection, address = listener.accept()
-            except OSError:
-                return
-            if listener is not self._listener:
-                connection.close()
-                return
-            with self.changed:
-                self._connections.add(connection)
-            threading.Thread(target=self._talk, args=(connection, address), daemon=True).start()
+    @property
+    def port(self):
+        return self._door.port
 
-    def _talk(self, connection, address):
-        try:
-            time.sleep(self.round_trip_s)
-            _HttpConnection(connection, address, self)
-        except (OSError, ConnectionCut):
-            pass  # the other side left, or was to be left
-        finally:
-            with self.changed:
-                self._connections.discard(connection)
-            connection.close()
+    @property
+    def connections(self):
+        """The connections that are open now."""
+        return self._door.connections
+
+    def _answer(self, connection, request):
+        if len(request.target) > MAX_URI:
+            connection.send(html_page("Request-URI Too Large", 414))
+            raise HangUp
+        if request.path.startswith("/bot"):
+            self._answer_api(connection, request)
+        else:
+            connection.send(self.answer_page(request))
 
     # -- for the chat page, by overriding
 
-    def page(self, path, request):
-        """A GET outside the Bot API: return (status, content type, bytes), or None for a 404."""
+    def page(self, request):
+        """A GET outside the Bot API: return an Answer, or None for a 404."""
 
-    def page_action(self, path, json):
+    def page_action(self, path, fields):
         """A POST of JSON outside the Bot API: return a dict, or None for a 404."""
 
     def answer_page(self, request):
         if request.method == "GET":
-            answer = self.page(request.path, request)
-            return Reply(answer[0], answer[2], answer[1]) if answer else _html_reply(404)
+            return self.page(request) or html_page("404 Not Found", 404)
         try:
-            fields = json.loads(request.body or b"{}")
+            fields = json.loads(request.body or "{}")
         except ValueError:
-            return _html_reply(400)
+            return html_page("400 Bad Request", 400)
         answer = self.page_action(request.path, fields)
-        return _html_reply(404) if answer is None else _json_reply(200, answer)
+        return html_page("404 Not Found", 404) if answer is None else Answer.json(answer)
 
     # -- the Bot API over HTTP
 
-    def answer_api(self, request):
-        """Do what a request of the bot asks for. Half a round trip goes by on each way."""
-        time.sleep(self.round_trip_s / 2)
+    def _answer_api(self, connection, request):
+        """Do what a request of the bot asks for."""
         token, _, name = unquote(request.path).removeprefix("/bot").partition("/")
         official_name, _ = METHODS.get(name.lower(), (name, None))
-        call = Call(official_name, request.parameters, time.monotonic())
+        try:
+            parameters = parameters_of(request)
+        except ValueError:
+            connection.send(Answer.json({"ok": False, "error_code": 400}, 400))
+            return
+        call = Call(official_name, parameters, time.monotonic())
         with self.changed:
             self._calls.append(call)
             self.notify()
-            reply = self._reply(call, token, request)
+            answer = self._reply(call, token, connection)
             self.notify()
-        time.sleep(self.round_trip_s / 2)
-        return reply
+        connection.send(answer)
 
-    def _reply(self, call, token, request):
-        cut_after = None
+    def _reply(self, call, token, connection):
+        fault = None
         try:
             self._check_token(token)
             self.polls += call.method == "getUpdates"
@@ -507,18 +447,18 @@ class TelegramServer(BotApi):
             if fault and fault.kind == "fail":
                 return self._failure(call, *fault.answer)
             if fault and fault.kind == "hang":
-                self._hang(fault, request.connection)
-            if fault:
-                if not fault.in_the_middle:
-                    raise ConnectionCut
-                cut_after = 20
-            self._connection_of_call = request.connection
+                self._hang(fault, connection)
+            if fault and not fault.in_the_middle:
+                raise HangUp
+            self._connection_of_call = connection
             call.status, call.response = 200, {"ok": True, "result": self._result(call)}
         except ApiError as error:
             return self._failure(call, error.status, error.description, error.parameters)
-        reply = _json_reply(call.status, call.response)
-        reply.cut_after = cut_after
-        return reply
+        answer = Answer.json(call.response)
+        if fault:
+            connection.send_bytes(answer.head(time.time()) + answer.body[:20])
+            raise HangUp
+        return answer
 
     def _check_token(self, token):
         if token != self.token:
@@ -540,7 +480,9 @@ class TelegramServer(BotApi):
         call.response = {"ok": False, "error_code": code, "description": description}
         if parameters:
             call.response["parameters"] = parameters
-        return _html_reply(code) if html else _json_reply(code, call.response)
+        if html:
+            return html_page(f"{code} {phrase(code)}", code)
+        return Answer.json(call.response, code)
 
     # -- faults
 
@@ -562,7 +504,7 @@ class TelegramServer(BotApi):
             parameters = parameters or {"retry_after": 3}
             seconds = parameters.get("retry_after", 3)
             description = description or f"Too Many Requests: retry after {seconds}"
-        description = description or _reason(code)
+        description = description or phrase(code)
         answer = (code, description, parameters, html)
         return self._add_fault(Fault("fail", method, times, when, answer))
 
@@ -597,9 +539,9 @@ class TelegramServer(BotApi):
 
     def _hang(self, fault, connection):
         life = self._life
-        while self._life == life and fault.times >= 0 and _is_open(connection):
+        while self._life == life and fault.times >= 0 and connection.is_open():
             self.changed.wait(0.5)
-        raise ConnectionCut
+        raise HangUp
 
     # -- people, groups, updates
 
@@ -725,7 +667,7 @@ class TelegramServer(BotApi):
         """Wait until a getUpdates waits for updates."""
 
         def is_polled():
-            return self._waiting_poll is not None and _is_open(self._waiting_poll)
+            return self._waiting_poll is not None and self._waiting_poll.is_open()
 
         if not self.wait(is_polled, timeout):
             raise AssertionError(f"no getUpdates is waiting after {timeout} s")
@@ -747,91 +689,3 @@ class TelegramServer(BotApi):
 
     def calls_since(self, at):
         return [f"{call.method}: {call.status}" for call in self.calls if call.at >= at]
-
-
-def _bind(listener, host, port):
-    """Bind to `port`; for 0 to any free one that the system gives to no outgoing connection,
-    so that it is still free when Telegram comes back."""
-    tries = [port] if port else random.sample(range(12000, 32000), 50)
-    for number in tries:
-        try:
-            listener.bind((host, number))
-            return
-        except OSError:
-            if number == tries[-1]:
-                raise
-
-
-def _is_open(connection):
-    """False if the other side closed the connection (it sends nothing while it waits)."""
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(connection, selectors.EVENT_READ)
-            return not selector.select(0) or bool(connection.recv(1, socket.MSG_PEEK))
-    except (OSError, ValueError):
-        return False
-
-
-def _json_reply(status, fields):
-    return Reply(status, json.dumps(fields, ensure_ascii=False).encode())
-
-
-def _html_reply(status):
-    title = f"{status} {_reason(status)}"
-    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
-    return Reply(status, page.encode(), "text/html")
-
-
-def _reason(status):
-    return responses.get(status, "Unknown")
-
-
-class _HttpConnection(BaseHTTPRequestHandler):
-    """One connection, kept open for as many requests as come."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    # `server` is the TelegramServer: BaseHTTPRequestHandler keeps its third argument there.
-
-    def do_GET(self):
-        self._serve()
-
-    def do_POST(self):
-        self._serve()
-
-    def _serve(self):
-        length = self.headers.get("Content-Length", "0")
-        body = self.rfile.read(int(length) if length.isdecimal() else 0)
-        address = urlsplit(self.path)
-        if len(self.path) > MAX_URI:
-            self.close_connection = True
-            return self._write(_html_reply(414))
-        is_api = address.path.startswith("/bot")
-        try:
-            kind = self.headers.get("Content-Type", "")
-            parameters = parameters_from(address.query, kind, body if is_api else b"")
-        except ValueError:
-            return self._write(_json_reply(400, {"ok": False, "error_code": 400}))
-        request = Request(
-            self.command, address.path, parameters, self.headers, body, self.connection
-        )
-        answer = self.server.answer_api if is_api else self.server.answer_page
-        return self._write(answer(request))
-
-    def _write(self, reply):
-        head = [
-            f"HTTP/1.1 {reply.status} {_reason(reply.status)}",
-            f"Content-Type: {reply.content_type}",
-            f"Content-Length: {len(reply.body)}",
-            "Cache-Control: no-store",
-            *(f"{name}: {value}" for name, value in reply.headers.items()),
-            f"Connection: {'close' if self.close_connection else 'keep-alive'}",
-        ]
-        head = "\r\n".join([*head, "", ""]).encode()
-        if reply.cut_after is not None:
-            self.wfile.write(head + reply.body[: reply.cut_after])
-            raise ConnectionCut
-        self.wfile.write(head + reply.body)  # in one piece: two would wait for each other
-
-    def log_message(self, *_):
-        pass  # the bot's log tells what happens

@@ -6,11 +6,23 @@ a whole Answer, or raises a Refusal. Those of API v3 stand in `api_v3`, those of
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from demo.trueconf.wire import Answer, error_answer
+from demo.wire import Answer, phrase
+
+
+def error_answer(status, reason, location=None, location_type="path", has_trace=False):
+    """Return an error in the envelope that all API calls share; v4 adds a trace ID."""
+    detail = {"reason": reason, "message": f"{phrase(status)}: {reason}"}
+    if location:
+        detail |= {"locationType": location_type, "location": location}
+    error = {"code": status, "message": phrase(status), "errors": [detail]}
+    if has_trace:
+        error["trace_id"] = secrets.token_hex(16)
+    return Answer.json({"error": error}, status)
 
 
 class Refusal(Exception):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from demo.trueconf.access import Refusal, Route, page_of, sorted_rows
-from demo.trueconf.wire import Answer
+from demo.wire import Answer
 
 MISSING = object()  # as a field of a log row: leave the field out
 MODERATOR_ROLE = 2

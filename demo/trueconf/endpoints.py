@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from demo.trueconf.access import Refusal, Route, check_access, give_token, speaks_v4
 from demo.trueconf.api_v3 import V3_ROUTES
 from demo.trueconf.api_v4 import PUBLIC_V4_ROUTES, V4_ROUTES
-from demo.trueconf.wire import Answer
+from demo.wire import Answer
 
 
 class Target(NamedTuple):

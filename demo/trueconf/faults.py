@@ -9,7 +9,8 @@ import gzip
 import json
 from dataclasses import dataclass, replace
 
-from demo.trueconf.wire import Answer, Connection, HangUp, Request, error_answer
+from demo.trueconf.access import error_answer
+from demo.wire import Answer, Connection, HangUp, Request, html_page
 
 REASONS = {
     400: "badRequest",
@@ -18,7 +19,6 @@ REASONS = {
     404: "conferenceNotFound",
     429: "tooManyRequests",
 }
-HTML = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 
 
 @dataclass
@@ -260,11 +260,6 @@ FAULTS = {
     "large_rows": large_rows,
     "nested_gzip": nested_gzip,
 }
-
-
-def html_page(title, code=200):
-    """Return an answer that is a web page."""
-    return Answer(code, HTML.format(title=title).encode("ascii"), "text/html; charset=UTF-8")
 
 
 def _with_strings(value):

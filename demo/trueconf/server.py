@@ -20,7 +20,7 @@ from demo.trueconf.api_v3 import IN_CONFERENCE, MISSING, MODERATOR_ROLE
 from demo.trueconf.certificates import Certificate, openssl_is_here
 from demo.trueconf.endpoints import find_target, respond
 from demo.trueconf.faults import FAULTS, Exchange
-from demo.trueconf.wire import HOST, Connection, Door, Request
+from demo.wire import HOST, Door, Request
 
 __all__ = [
     "FOUR_SCOPES",
@@ -219,7 +219,6 @@ class TrueConfServer:
         self.name = name
         self.people = believable_people() if people is None else list(people)
         self.tls = tls
-        self.round_trip_s = round_trip_s
         self.token_lifetime_s = token_lifetime_s
         self.scopes = tuple(scopes)
         self.certificate = certificate  # a name in certificates.KINDS, or a Certificate
@@ -229,9 +228,7 @@ class TrueConfServer:
         self.version = "5.5.6.10021"
         self.conferences = []
         self.stops = []
-        self.handshakes = 0
-        self.accepted = 0
-        self.lock = threading.RLock()  # guards the world, the counters and the connections
+        self.lock = threading.RLock()  # guards the world and the requests
         self._set_readings()
         self._time_passed_s = 0.0
         self._stopping = []  # conferences whose stop was accepted and is not due yet
@@ -239,12 +236,15 @@ class TrueConfServer:
         self._tokens = {}  # token -> (moment it expires, its scopes)
         self._requests = []
         self._faults = {}
-        self._connections = set()
         self._is_frozen = False  # packets vanish: nothing that arrives is answered
         self._is_started = False
         self._tls_context = None
         self._switching = threading.RLock()  # guards the doors: one change at a time
-        self._doors = {kind: Door(self._welcomer(kind), host) for kind in ("web", "status")}
+        options = {"host": host, "round_trip_s": round_trip_s, "clock": self.clock}
+        self._doors = {
+            "web": Door(self.handle, kind="web", tls=lambda: self._tls_context, **options),
+            "status": Door(self.handle, kind="status", **options),
+        }
 
     def _set_readings(self):
         """Choose one reading of everything that is not known for certain; tests try the others."""
@@ -480,15 +480,19 @@ class TrueConfServer:
             self._requests.clear()
 
     @property
-    def connections(self):
+    def accepted(self):
         """How many connections were accepted so far, on both ports."""
-        return self.accepted
+        return sum(door.accepted for door in self._doors.values())
+
+    @property
+    def handshakes(self):
+        """How many of them have agreed on TLS."""
+        return sum(door.handshakes for door in self._doors.values())
 
     @property
     def open_connections(self):
         """How many connections are open now, on both ports."""
-        with self.lock:
-            return len(self._connections)
+        return sum(len(door.connections) for door in self._doors.values())
 
     # --- Failures ------------------------------------------------------------------------------
 
@@ -527,10 +531,11 @@ class TrueConfServer:
             if not self._is_started:
                 return
             self._is_frozen = freeze
-            for port_kind in port_kinds:
-                action(self._doors[port_kind])
-            if hang_up:
-                self._hang_up(lambda connection: connection.port_kind in port_kinds)
+            doors = [self._doors[port_kind] for port_kind in port_kinds]
+            for door in doors:
+                action(door)
+            for door in doors if hang_up else ():
+                door.hang_up()
 
     def break_path(self, part, fault, times=None, **details):
         """Spoil the answers of a part ("": the whole web port) with one of FAULTS.
@@ -548,7 +553,8 @@ class TrueConfServer:
         """End all faults of break_path(); connections that hang in one are closed."""
         with self.lock:
             self._faults.clear()
-        self._hang_up(lambda connection: connection.fault is not None)
+        for door in self._doors.values():
+            door.hang_up(lambda connection: connection.fault is not None)
 
     def _take_fault(self, connection, request):
         """Return the Fault that meets a request, if any, and count it."""
@@ -568,10 +574,12 @@ class TrueConfServer:
                     del self._faults[part]
             return fault
 
-    # --- Called by the connections -------------------------------------------------------------
+    # --- Answers -------------------------------------------------------------------------------
 
     def handle(self, connection, request):
         """Send an answer, the right one or a spoiled one."""
+        with self.lock:
+            self._requests.append(request)
         if self._is_frozen:
             connection.hang()
         fault = self._take_fault(connection, request)
@@ -586,36 +594,3 @@ class TrueConfServer:
         with self.lock:
             self.settle()
             return respond(self, request)
-
-    def note(self, request):
-        with self.lock:
-            self._requests.append(request)
-
-    def count_handshake(self):
-        with self.lock:
-            self.handshakes += 1
-
-    def forget(self, connection):
-        with self.lock:
-            self._connections.discard(connection)
-
-    def _welcomer(self, port_kind):
-        def welcome(sock):
-            tls = self._tls_context if port_kind == "web" else None
-            connection = Connection(self, sock, port_kind, tls)
-            with self.lock:
-                self.accepted += 1
-                self._connections.add(connection)
-            connection.start()
-
-        return welcome
-
-    def _hang_up(self, is_concerned):
-        """Close connections and wait a moment until their threads have ended."""
-        with self.lock:
-            concerned = [each for each in self._connections if is_concerned(each)]
-        for connection in concerned:
-            connection.hang_up()
-        give_up_at = time.monotonic() + 2
-        for connection in concerned:
-            connection.join(max(0, give_up_at - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Ports, connections and HTTP/1.1 of the simulated TrueConf Server.
+"""Ports, connections and HTTP/1.1 of both simulators.
 
 Not a general web server: no chunked requests, no HTTP/2, one thread for each connection. It stands
 on plain sockets because faults need them: an answer that hangs, is cut or is reset.
@@ -7,11 +7,13 @@ on plain sockets because faults need them: an answer that hangs, is cut or is re
 import contextlib
 import json
 import os
-import secrets
+import re
+import selectors
 import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -19,7 +21,10 @@ from urllib.parse import parse_qsl
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
-LONGEST_HEAD = 256 * 1024
+LONGEST_HEAD, LONGEST_BODY = 256 * 1024, 1024 * 1024
+REBIND_LIMIT_S = 5
+CLOSING_LIMIT_S = 2
+IS_WINDOWS = os.name == "nt"
 
 
 class HangUp(Exception):
@@ -44,12 +49,13 @@ class Request:
     """A request as it arrived. `path` is raw (percent-encoded, without the query)."""
 
     method: str
+    target: str  # path and query, as they came
     path: str
     query: dict
     headers: Headers
-    body: str
-    port_kind: str  # "web" or "status"
+    port_kind: str  # "web" or "status" of a TrueConf Server
     at: float  # time.monotonic() of its arrival
+    body: str
 
 
 @dataclass
@@ -70,7 +76,7 @@ class Answer:
         """Return the status line and headers; `length` may promise another body than there is."""
         length = len(self.body) if length is None else length
         lines = [
-            f"HTTP/1.1 {self.status} {_phrase(self.status)}",
+            f"HTTP/1.1 {self.status} {phrase(self.status)}",
             f"Date: {formatdate(unix_time, usegmt=True)}",
             *(f"{name}: {value}" for name, value in self.headers.items()),
         ]
@@ -79,43 +85,65 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _phrase(status):
+def phrase(status):
+    """Return what stands beside a status in the first line of an answer."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
 
 
-def error_answer(status, reason, location=None, location_type="path", has_trace=False):
-    """Return an error in the envelope that all API calls share; v4 adds a trace ID."""
-    detail = {"reason": reason, "message": f"{_phrase(status)}: {reason}"}
-    if location:
-        detail |= {"locationType": location_type, "location": location}
-    error = {"code": status, "message": _phrase(status), "errors": [detail]}
-    if has_trace:
-        error["trace_id"] = secrets.token_hex(16)
-    return Answer.json({"error": error}, status)
+def html_page(title, code=200):
+    """Return an answer that is a web page, as proxies send it."""
+    page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return Answer(code, page.encode("ascii"), "text/html; charset=UTF-8")
 
 
 class Door:
-    """A port that is open, shut (refuses, but keeps its number), bricked up, or released."""
+    """A port and its connections. It is open, shut (refuses, but keeps its number), bricked up, or
+    released.
 
-    def __init__(self, welcome, host=HOST):
-        self.host = host
-        self.port = 0  # 0 until the system has given us one; the same for ever after
-        self._welcome = welcome
+    handle(connection, request): answers. tls: a function that returns an ssl context, or None.
+    clock: a function for the `Date` of an answer.
+    """
+
+    def __init__(
+        self,
+        handle: Callable,
+        host=HOST,
+        port=0,
+        kind="",
+        round_trip_s=0.0,
+        tls=lambda: None,
+        clock=time.time,
+    ):
+        self.handle, self.host, self.kind = handle, host, kind
+        self.port = port  # 0 until the system has given us one; the same for ever after
+        self.round_trip_s, self.tls, self.clock = round_trip_s, tls, clock
+        self.accepted = 0
+        self.handshakes = 0
+        self.lock = threading.Lock()  # guards the connections and the two counters
+        self._connections = set()
+        self._was_open = False
         self._socket = None
         self._thread = None
         self._fillers = []
 
+    @property
+    def connections(self):
+        """The connections that are open now, as a copy."""
+        with self.lock:
+            return list(self._connections)
+
     def open(self):
-        """Accept connections and hand each socket to `welcome`; nothing new if it is open."""
+        """Accept connections; nothing new if it is open. Raises OSError."""
         if self._thread:
             return
         self._bind()
         self._socket.listen(BACKLOG)
         self._thread = threading.Thread(target=self._accept, args=(self._socket,), daemon=True)
         self._thread.start()
+        self._was_open = True
 
     def shut(self):
         """Refuse connections. The port stays bound, so that nobody else gets it meanwhile."""
@@ -142,22 +170,39 @@ class Door:
             each.close()
         self._fillers = []
 
-    def _bind(self, patience_s=5):
+    def hang_up(self, is_concerned=lambda connection: True):
+        """Close connections and wait a moment until their threads have ended."""
+        concerned = [each for each in self.connections if is_concerned(each)]
+        for connection in concerned:
+            connection.hang_up()
+        give_up_at = time.monotonic() + CLOSING_LIMIT_S
+        for connection in concerned:
+            connection.join(max(0, give_up_at - time.monotonic()))
+
+    def forget(self, connection):
+        with self.lock:
+            self._connections.discard(connection)
+
+    def count_handshake(self):
+        with self.lock:
+            self.handshakes += 1
+
+    def _bind(self):
         self.release()
-        give_up_at = time.monotonic() + patience_s
+        give_up_at = time.monotonic() + (REBIND_LIMIT_S if self._was_open else 0)
         while True:
             try:
                 self._socket = self._bound_socket()
                 return
             except OSError:  # an outgoing connection of somebody may have taken the number
-                if time.monotonic() > give_up_at:
+                if time.monotonic() >= give_up_at:
                     raise
                 time.sleep(0.05)
 
     def _bound_socket(self):
         sock = socket.socket()
         try:
-            if os.name == "posix":  # on Windows this option would let two servers share a port
+            if not IS_WINDOWS:  # there this option would let two servers share a port
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((self.host, self.port))
         except OSError:
@@ -185,17 +230,20 @@ class Door:
             if self._socket is not listener:
                 sock.close()
                 return
-            self._welcome(sock)
+            connection = Connection(self, sock, self.tls())
+            with self.lock:
+                self.accepted += 1
+                self._connections.add(connection)
+            connection.start()
 
 
 class Connection:
     """One accepted connection and its thread."""
 
-    def __init__(self, server, sock, port_kind, tls):
-        self.port_kind = port_kind
-        self.fault = None  # the fault that keeps it busy; guarded by the server's lock
+    def __init__(self, door, sock, tls):
+        self.fault = None  # the fault that keeps it busy
         self.closing = threading.Event()
-        self._server = server
+        self._door = door
         self._socket = sock
         self._tls = tls
         self._received = b""
@@ -210,13 +258,26 @@ class Connection:
         with contextlib.suppress(OSError):
             # Not SSLSocket.shutdown: it would take the TLS object from under a reading thread.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            if IS_WINDOWS:  # where only this wakes a thread that waits in recv()
+                socket.close(self._socket.detach())
 
     def join(self, timeout_s):
         self._thread.join(timeout_s)
 
+    def is_open(self):
+        """Tell whether the client, which has nothing to say while it waits, is still there."""
+        if self.closing.is_set():
+            return False
+        try:
+            with selectors.DefaultSelector() as selector:  # select() stops at 1024 files
+                selector.register(self._socket, selectors.EVENT_READ)
+                return not selector.select(0) or bool(self._socket.recv(1, socket.MSG_PEEK))
+        except (OSError, ValueError):
+            return False
+
     def send(self, answer):
         """Send header and body in one write: two would wait for each other (Nagle)."""
-        self.send_bytes(answer.head(self._server.clock()) + answer.body)
+        self.send_bytes(answer.head(self._door.clock()) + answer.body)
 
     def send_bytes(self, data):
         self._socket.sendall(data)
@@ -234,7 +295,7 @@ class Connection:
 
     def reset(self):
         """Close with RST instead of FIN."""
-        linger = struct.pack("ii" if os.name == "posix" else "hh", 1, 0)
+        linger = struct.pack("hh" if IS_WINDOWS else "ii", 1, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         raise HangUp
 
@@ -243,31 +304,30 @@ class Connection:
             self._greet()
             while True:
                 request = self._read_request()
-                time.sleep(self._server.round_trip_s)
-                self._server.handle(self, request)
+                self.wait(self._door.round_trip_s)
+                self._door.handle(self, request)
                 if request.headers.get("connection", "").lower() == "close":
                     return
         except (HangUp, OSError):
             pass
         finally:
-            self._server.forget(self)
+            self._door.forget(self)
             self._socket.close()
 
     def _greet(self):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        time.sleep(self._server.round_trip_s)
+        self.wait(self._door.round_trip_s)
         if not self._tls:
             return
-        time.sleep(self._server.round_trip_s)
+        self.wait(self._door.round_trip_s)
         self._socket = self._tls.wrap_socket(
             self._socket, server_side=True, do_handshake_on_connect=False
         )
         self.wait(0)  # hang_up() may have met the socket that wrap_socket has just replaced
         self._socket.do_handshake()
-        self._server.count_handshake()
+        self._door.count_handshake()
 
     def _read_request(self):
-        """Return the next request; it is in the server's list from this moment."""
         while b"\r\n\r\n" not in self._received:
             self._receive()
             if len(self._received) > LONGEST_HEAD:
@@ -275,7 +335,6 @@ class Connection:
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         first_line, *lines = head.decode("latin-1").split("\r\n")
         headers = Headers(_header(line) for line in lines)
-        body = self._read_body(headers)
         try:
             method, target, _ = first_line.split(" ")
         except ValueError:
@@ -283,17 +342,17 @@ class Connection:
         path, _, query = target.partition("?")
         query = dict(parse_qsl(query, keep_blank_values=True))
         at = time.monotonic()
-        request = Request(method, path, query, headers, body, self.port_kind, at)
-        self._server.note(request)
-        return request
+        body = self._read_body(headers.get("content-length", "0"))
+        return Request(method, target, path, query, headers, self._door.kind, at, body)
 
-    def _read_body(self, headers):
-        length = headers.get("content-length", "0")
-        if not length.isdigit():
+    def _read_body(self, length):
+        length = int(length) if re.fullmatch("[0-9]{1,15}", length) else LONGEST_BODY + 1
+        if length > LONGEST_BODY:  # it is not read, so there can be no other request after it
+            self.send(html_page("Content Too Large", 413))
             raise HangUp
-        while len(self._received) < int(length):
+        while len(self._received) < length:
             self._receive()
-        body, self._received = self._received[: int(length)], self._received[int(length) :]
+        body, self._received = self._received[:length], self._received[length:]
         return body.decode("utf-8", "replace")
 
     def _receive(self):
