@@ -15,7 +15,7 @@ from dataclasses import astuple, dataclass, replace
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 import texts
-from texts import cut, plain_text, screens
+from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, Page
 
 AGES_MIN = (60, 120, 240, 480, 1440)
@@ -124,10 +124,10 @@ def menu(server) -> InlineKeyboardMarkup:
 
 def to_menus(servers: Sequence) -> InlineKeyboardMarkup:
     """Under an alert: on to the servers that it is about."""
-    rows = [
-        [_button(cut(server.name, LONGEST_LABEL), Press("menu", short_id(server.name)))]
-        for server in servers[: screens.OVERVIEWS_A_PAGE]
-    ]
+    rows = []
+    for server in servers[: screens.OVERVIEWS_A_PAGE]:
+        label = plain_text("button_open", server=cut(server.name, LONGEST_LABEL))
+        rows.append([_button(label, Press("menu", short_id(server.name)))])
     return _keyboard(*rows)
 
 
@@ -176,7 +176,7 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
     stops = _stop_buttons(page, found, replace(here, action="ask_stop"))
     stop_all = []
     if certain_count > 1:
-        label = texts.plain(texts.plural("button_stop_all", certain_count))
+        label = plain_text("button_stop_all", number=certain_count)
         stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
     action = "forgotten_alerts_off" if server.has_forgotten_alerts else "forgotten_alerts_on"
     return _keyboard(
@@ -192,7 +192,7 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
 
 def _age_label(minutes: int, is_chosen: bool) -> str:
     label = texts.age_choice(minutes)
-    return plain_text("button_chosen", text=label) if is_chosen else label
+    return plain_text("button_chosen", text=label) if is_chosen else plain(label)
 
 
 # ---------------------------------------------------------------- stopping
@@ -222,10 +222,11 @@ def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
 def forgotten_alert(server, conference) -> InlineKeyboardMarkup:
     key, item = short_id(server.name), short_id(conference.session_id)
     ask_stop = Press("ask_stop", key, item, minutes=server.forgotten_age_min)
+    pause = duration(screens.REMIND_IN_S)
     return _keyboard(
         [_button(plain_text("button_stop"), ask_stop)],
         [
-            _button(plain_text("button_remind"), Press("remind", key, item)),
+            _button(plain_text("button_remind", pause=pause), Press("remind", key, item)),
             _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item)),
         ],
     )
@@ -237,12 +238,16 @@ def forgotten_list_alert(server) -> InlineKeyboardMarkup:
 
 
 def error(server, press: Press) -> InlineKeyboardMarkup:
-    """Under an error: try the same screen again, or go back to the server."""
-    back = _back(Press("menu", short_id(server.name)))
+    """Under an error: try the same screen again, see how the server is, or go back to its menu."""
+    key = short_id(server.name)
+    ways_on = [
+        [_button(plain_text("button_status"), Press("status", key))],
+        _back(Press("menu", key)),
+    ]
     if press.action in (
         "forgotten_alerts_on",
         "forgotten_alerts_off",
     ):  # that is done, only the list is missing
         press = replace(press, action="forgotten")
     is_action = press.action in ("stop", "stop_all")
-    return _keyboard(back) if is_action else _keyboard(_refresh(press), back)
+    return _keyboard(*ways_on) if is_action else _keyboard(_refresh(press), *ways_on)

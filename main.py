@@ -37,7 +37,6 @@ from trueconf_api import Server, TrueConfError
 
 STRANGER_PAUSE_S = 60
 SAVE_EVERY_S = 0.5
-REMIND_IN_S = 3600
 
 log = logging.getLogger("bot")
 
@@ -194,10 +193,14 @@ def keep_quiet(call, server: Server, press: Press) -> str:
     if session_id is None:
         return texts.plain_text("out_of_date")
     is_for_good = press.action == "not_forgotten"
-    watchers[press.server].keep_quiet(session_id, 0 if is_for_good else time.time() + REMIND_IN_S)
+    watchers[press.server].keep_quiet(
+        session_id, 0 if is_for_good else time.time() + screens.REMIND_IN_S
+    )
     if is_for_good:
         return texts.plain_text("not_forgotten_set")
-    return texts.plain_text("reminder_set" if server.has_forgotten_alerts else "reminder_off")
+    if not server.has_forgotten_alerts:
+        return texts.plain_text("reminder_off")
+    return texts.plain_text("reminder_set", pause=texts.duration(screens.REMIND_IN_S))
 
 
 # ------------------------------------------------------------ stopping
@@ -296,7 +299,7 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:
-        return texts.plain_text(refusal.key, who=refusal.who)
+        return texts.plain_text(refusal.key, **refusal.details)
     except TrueConfError as error:
         log.warning("%s for %s: %s", press.action, texts.person(call.from_user), error)
         show(call, screens.error(error), keyboards.error(error.server, press))

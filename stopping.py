@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Iterable
 
+import texts
 import trueconf_api
 from keyboards import Press, short_id
 from texts import screens
 from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
-
-CONFIRM_LIMIT_S = 5 * 60
 
 log = logging.getLogger("bot.stopping")
 
@@ -25,11 +24,11 @@ _lock = threading.Lock()  # so that nobody claims between the look and the claim
 
 
 class NotNow(Exception):
-    """Nothing was stopped. `key` and `who`: the sentence of `texts` that says why."""
+    """Nothing was stopped. `key` and `details`: the sentence of `texts` that says why."""
 
-    def __init__(self, key: str, who: str = ""):
+    def __init__(self, key: str, **details: object):
         super().__init__(key)
-        self.key, self.who = key, who
+        self.key, self.details = key, details
 
 
 def find(server: Server, press: Press) -> list[Conference]:
@@ -58,8 +57,8 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     shown. Raises NotNow if the confirmation is too old or somebody else was quicker, and
     TrueConfError.
     """
-    if not 0 <= int(time.time()) - press.at <= CONFIRM_LIMIT_S:
-        raise NotNow("confirm_expired")
+    if not 0 <= int(time.time()) - press.at <= screens.CONFIRM_LIMIT_S:
+        raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
     found = find(server, press)
     _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
     if short_id_of_runs(found) != press.item:
@@ -85,4 +84,4 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
 def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:
     for key in keys:
         if who := _claims.get((server.name, key)):
-            raise NotNow("already_pressed", who)
+            raise NotNow("already_pressed", who=who)

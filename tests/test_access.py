@@ -208,9 +208,9 @@ def test_command_for_another_bot_in_a_private_chat_is_answered_with_help(anna):
 
 
 def test_who_switched_what_is_in_the_log(anna, stage):
-    message = press(anna, open_menu(anna, "Berlin"), "Status", "Turn constant check on")
+    message = press(anna, open_menu(anna, "Berlin"), "Status", "Turn monitoring on")
     stage.bot.wait_for_output(f"Berlin: check_on by Anna ({ANNA})")
-    press(anna, message, "Turn constant check off")
+    press(anna, message, "Turn monitoring off")
     stage.bot.wait_for_output(f"Berlin: check_off by Anna ({ANNA})")
 
 
@@ -271,7 +271,7 @@ def test_old_buttons_find_their_server_after_a_restart(own_stage):
         press(anna, lists[name], "🔄 Refresh")
         assert f"Conference on {name}" in lists[name].text
         press(anna, lists[name], "⏹ 1.", "Yes, stop")
-        assert f"“Conference on {name}” on {name} is stopped." in lists[name].text
+        assert f"“Conference on {name}” on “{name}” is stopped." in lists[name].text
         assert len(servers[name].stops) == 1
     removed = lists[names[0]]
     servers[names[0]].clear_requests()

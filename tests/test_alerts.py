@@ -67,9 +67,9 @@ def test_only_a_lasting_change_is_told(stage, servers):
     servers["Moscow"].break_path("vsstatus", "status", times=1, status=500)
     servers["Berlin"].break_path("vsstatus", "status", times=2, status=500)
     for chat in chats_of(stage):
-        alert = chat.wait_for("🔴 Madrid\nThe server is not available: HTTP error 503")
+        alert = chat.wait_for("🔴 Madrid\nThe server does not respond: HTTP error 503")
         assert shows_moment(alert.text, "\nSince", failed_at)
-        assert alert.labels == ["Madrid"]
+        assert alert.labels == ["Open: Madrid"]
         assert alerts_about(chat, "Moscow", "Berlin", "Madrid") == [alert]
     wait_for_looks(servers["Berlin"], 2)
     assert alerts_about(stage.anna.chat, "Moscow", "Berlin", "Madrid") == [alert_of(stage.anna)]
@@ -84,12 +84,12 @@ def alert_of(person):
 def test_check_that_is_switched_off_is_off_at_once_and_for_good(stage, servers):
     anna, bot = stage.anna, stage.bot
     screen = press(anna, open_menu(anna, "Lisbon"), "Status")
-    assert "Constant check is on: every 1 s" in screen.text
-    press(anna, screen, "Turn constant check off")
-    assert "Constant check is off" in screen.text
+    assert "Monitoring is on: every 1\u00a0s" in screen.text
+    press(anna, screen, "Turn monitoring off")
+    assert "Monitoring is off" in screen.text
     servers["Lisbon"].go_down()
     servers["Vienna"].core_down()
-    stage.boris.chat.wait_for("🟡 Vienna\nThe web part answers, but the service on port")
+    stage.boris.chat.wait_for("🟡 Vienna\nThe TrueConf Server service does not respond")
     wait_for_looks(servers["Moscow"], 2)
     assert alerts_about(stage.boris.chat, "Lisbon") == []
 
@@ -145,7 +145,7 @@ def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage)
             assert shows_moment(message.text, rf"\n🟢 {name}\n[^\n]*\n[^\n]*:", silent_at)
             assert shows_moment(message.text, rf"\n🟢 {name}\n[^\n]*\n[^\n]*–", back_at)
         assert "Madrid" not in message.text
-        assert sorted(message.labels) == ["Berlin", "Moscow"]
+        assert sorted(message.labels) == ["Open: Berlin", "Open: Moscow"]
         assert chat.bot_messages == [message]
 
 
@@ -183,7 +183,7 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
     assert "Bot is running..." not in own_stage.bot.output
     own_stage.telegram.come_back()
     own_stage.bot.wait_for_output("Bot is running...")
-    message = own_stage.anna.chat.wait_for("🔴 Moscow\nThe server is not available")
+    message = own_stage.anna.chat.wait_for("🔴 Moscow\nThe server does not respond")
     # Whether it was tried while Telegram was silent, and is told as missed, is a matter of luck.
     assert shows_moment(message.text, "Noticed at the start or after a break, at", started_at)
 

@@ -85,7 +85,7 @@ def test_bot_ends_while_presses_and_watchers_wait_for_a_server(own_stage, server
 def test_what_was_switched_just_before_the_end_is_saved(own_stage, server, how):
     own_stage.wake_bot()
     screen = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
-    press(own_stage.anna, screen, "Turn constant check off")
+    press(own_stage.anna, screen, "Turn monitoring off")
     ends_well(own_stage.bot, how)
     settings = own_stage.bot.read_settings()["servers"]["Moscow"]
     assert settings["server_status"]["state"] == 0

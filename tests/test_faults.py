@@ -155,7 +155,7 @@ def with_certificate(kind: str):
 DOWN = said("state_down")
 FAULTS = {
     "refused": Fault(TrueConfServer.go_down, "reason_refused", DOWN),
-    "vanished": Fault(TrueConfServer.blackhole, "error_unreachable", DOWN),
+    "vanished": Fault(TrueConfServer.blackhole, "state_down", DOWN),
     "hang": Fault(on_the_web("hang"), "reason_no_answer"),
     "header": Fault(on_the_web("hang_after_header"), "reason_no_answer"),
     "drip": Fault(on_the_web("drip"), "reason_no_answer"),

@@ -93,12 +93,12 @@ def test_all_servers_come_in_pages(anna):
 def test_status_names_what_is_wrong_with_a_server(anna, dead):
     dead.go_down()
     message = to_the_last_page(anna, ask(anna, "/status"))
-    assert "🔴 server 40\nThe server is not available: connection refused" in message.text
+    assert "🔴 server 40\nThe server does not respond: connection refused" in message.text
     assert "🟢 server 39\n" in message.text
     dead.come_back()
     dead.core_down()
     press(anna, message, REFRESH)
-    assert "🟡 server 40\nThe web part answers, but the service" in message.text
+    assert "🟡 server 40\nThe TrueConf Server service does not respond" in message.text
     assert re.search(r"🟡 server 40\n.*\nRunning conferences: 0", message.text)
     dead.core_back()
     dead.break_path("users", "status", status=500)
@@ -143,7 +143,7 @@ def test_server_that_stays_silent_costs_its_own_timeout_only(own_stage):
     silent.break_path("vsstatus", "hang")
     message = ask(own_stage.anna, "/status")
     assert "🟢 live\nRunning conferences: 0\nUsers online: 8" in message.text
-    assert "🟡 silent\nThe web part answers" in message.text
+    assert "🟡 silent\nThe TrueConf Server service does not respond" in message.text
     assert "connected, but no answer came" in message.text
 
 

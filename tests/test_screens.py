@@ -187,11 +187,11 @@ def test_server_that_is_down_is_said_and_not_taken_for_an_empty_list(anna, mosco
     menu = open_menu(anna, "Moscow")
     for screen in ("Running conferences", "Online users", "Forgotten conferences"):
         press(anna, menu, screen)
-        assert "⚠️ The request to the server failed: connection refused" in menu.text
-        assert menu.labels == [REFRESH, BACK]
+        assert "⚠️ The server does not respond: connection refused." in menu.text
+        assert menu.labels == [REFRESH, "Status", BACK]
         press(anna, menu, BACK)
     press(anna, menu, "Status")
-    assert "🔴 The server is not available: connection refused, the port is closed" in menu.text
+    assert "🔴 The server does not respond: connection refused" in menu.text
 
 
 def test_refresh_under_an_error_tries_the_same_screen_again(anna, moscow):
@@ -227,8 +227,8 @@ def test_missing_permission_is_named(anna, moscow, screen, missing):
 def test_web_part_alone_is_yellow(anna, moscow):
     moscow.core_down()
     screen = press(anna, open_menu(anna, "Moscow"), "Status")
-    assert "🟡 The web part answers, but the service on port" in screen.text
-    assert "connection refused" in screen.text
+    assert "🟡 The TrueConf Server service does not respond (port" in screen.text
+    assert "connection refused), its website does. The service has probably been" in screen.text
 
 
 def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
@@ -355,12 +355,12 @@ def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
         assert all_whole(own_stage)
         press(anna, menu, NEXT)
     for number in (50, 9):
-        press(anna, menu, f"⏹ Stop all {number}")
+        press(anna, menu, f"⏹ Stop all: {number}")
         assert f"Stop {number} conferences" in menu.text
         assert f"\n{number}. <b>&" in menu.text
         assert all_whole(own_stage)
         press(anna, menu, "Yes, stop")
-        assert menu.text.count(": stopped") == number
+        assert menu.text.count("✅ “") == number
         own_stage.boris.chat.wait_for(f"stopped {number} conferences")
         press(anna, menu, BACK)
     assert len(hostile.stops) == 60
@@ -370,7 +370,7 @@ def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
     assert LONG_NAME in menu.text
     assert "<b>&quot;" in menu.text
     hostile.go_down()
-    own_stage.boris.chat.wait_for("ЖЖЖЖ\nThe server is not available")
+    own_stage.boris.chat.wait_for("ЖЖЖЖ\nThe server does not respond")
     press(anna, menu, REFRESH)
     press(anna, menu, BACK, "ЖЖЖЖ", "Running conferences")
     assert "⚠️" in menu.text

@@ -403,7 +403,7 @@ def live_a_little(telegram, server) -> None:
     person = telegram.person(ANNA, first_name="Анна\n🟢", last_name="\u202eВ\u2028ы\r\n")
     person.starts_bot()
     server.add_conference("Совещание\n🟢\r\nERROR forged", conference_id="777")
-    press_all(person, "line", "Status", "Turn constant check off")
+    press_all(person, "line", "Status", "Turn monitoring off")
     press_all(person, "Сервер", "Running", "⏹", "Yes")
     person.chat.wait_for("is stopped")
 
@@ -724,8 +724,8 @@ def test_bot_runs_on_while_the_settings_file_is_held_and_saves_later(
         settings_for({"office": server.settings()}), PYTHONPATH=str(tmp_path), HELD=str(held)
     )
     bot.wait_for_output("settings.json: not saved, will try again: PermissionError")
-    press_all(anna, "office", "Status", "Turn constant check on")
-    anna.chat.wait_for("Constant check is on")
+    press_all(anna, "office", "Status", "Turn monitoring on")
+    anna.chat.wait_for("Monitoring is on")
     assert bot.read_settings()["servers"]["office"]["access_token"] == ""
 
     held.unlink()

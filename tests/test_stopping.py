@@ -73,10 +73,10 @@ def test_confirmation_reads_the_conference_again(anna, server):
     assert "Planning, part 2" in screen.text
     assert "Server: Moscow" in screen.text
     assert f"ID: {conference.id}" in screen.text
-    assert "Owner: boris@moscow.example.org" in screen.text
+    assert "Owner: boris\n" in screen.text
     assert "3 people are in it now" in screen.text
-    assert "Running for 1 h 10 min" in screen.text
-    assert "You can confirm within 5 minutes." in screen.text
+    assert "Running for 1\u00a0h\u00a010\u00a0min" in screen.text
+    assert "You can confirm within 5\u00a0min." in screen.text
     assert len(server.requests) == 2
     assert screen.button(YES).style == "danger"
     assert server.stops == []
@@ -126,9 +126,7 @@ def test_confirmation_is_good_for_five_minutes(anna, server, age_s):
         old = Press(shown.action, shown.server, shown.item, shown.page, shown.minutes)
         for data in (pack(old), pack(at(old, int(time.time()) - age_s))):
             pressed = anna.press_data(screen, data).wait()
-            assert pressed.text.startswith(
-                "More than 5 minutes have passed, so nothing was stopped."
-            )
+            assert pressed.text.startswith("More than 5 min have passed, so nothing was stopped.")
             assert pressed.show_alert
     assert stop_requests(server) == []
 
@@ -146,12 +144,12 @@ def test_stop_says_that_it_is_stopped(anna, boris, server, stage):
     screen = confirmation(anna, "Lecture <1>")
     server.clear_requests()
     press(anna, screen, YES)
-    assert "⏹ The conference “Lecture <1>” on Moscow is stopped." in screen.text
+    assert "✅ The conference “Lecture <1>” on “Moscow” is stopped." in screen.text
     assert server.stops == [conference.id]
     assert other.is_running
     assert len(server.requests) == 3
     told = boris.chat.wait_for("Lecture <1>")
-    assert told.text == f"⏹ The conference “Lecture <1>” on Moscow was stopped by Anna ({ANNA})."
+    assert told.text == f"✅ The conference “Lecture <1>” on “Moscow” was stopped by Anna ({ANNA})."
     stage.bot.wait_for_output(f"Moscow: Anna ({ANNA}) asked to stop Lecture <1>: stopped")
 
 
@@ -170,7 +168,7 @@ def test_stop_that_takes_its_time_is_still_running(anna, boris, server):
     server.add_conference("Stubborn")
     screen = confirmation(anna, "Stubborn")
     press(anna, screen, YES)
-    assert "the conference “Stubborn” on Moscow is still running" in screen.text
+    assert "the conference “Stubborn” on “Moscow” is still running" in screen.text
     server.stop_delay_s = 0
     press(anna, confirmation(anna, "Stubborn"), YES)
     boris.chat.wait_for("Stubborn")
@@ -186,7 +184,7 @@ def test_conference_that_ends_while_it_is_being_stopped_was_already_over(
     screen = confirmation(anna, "Short")
     conference.listed = False  # it is over, and the log does not know it yet
     press(anna, screen, YES)
-    assert "The conference “Short” on Moscow was already over." in screen.text
+    assert "The conference “Short” on “Moscow” was already over." in screen.text
     server.add_conference(f"The next {refusal}")
     press(anna, confirmation(anna, "The next"), YES)
     boris.chat.wait_for(f"The next {refusal}")
@@ -208,7 +206,7 @@ def test_stop_that_fails_says_so_and_can_be_tried_again(anna, boris, server):
     data = screen.button(YES).data
     server.break_path("stop", "status", status=500)
     press(anna, screen, YES)
-    assert "The conference “Planning A” on Moscow was not stopped." in screen.text
+    assert "The conference “Planning A” on “Moscow” was not stopped." in screen.text
     assert "The server answered with HTTP error 500." in screen.text
     assert conference.is_running
     server.mend()
@@ -232,12 +230,12 @@ def test_stop_whose_outcome_cannot_be_seen_is_said_to_be_unknown(anna, server):
     one, both_of_them = confirmation(anna, "Webinar 1"), confirmation_for_all(anna)
     server.break_path("stop", "status", status=500)
     press(anna, both_of_them, YES)
-    assert both_of_them.text.count(": not stopped") == 2  # the look said so
+    assert both_of_them.text.count("” not stopped") == 2  # the look said so
     server.mend()
     server.stop_delay_s = float("inf")
     server.break_path("conferences", "status", status=503)
     press(anna, one, YES)
-    assert "It is not known whether the conference “Webinar 1” on Moscow was stopped" in one.text
+    assert "It is not known whether the conference “Webinar 1” on “Moscow” was stopped" in one.text
     assert "HTTP error 503" in one.text
 
 
@@ -246,8 +244,8 @@ def test_server_that_is_down_stops_nothing_and_says_so(anna, server):
     screen = confirmation(anna, "Planning")
     server.go_down()
     press(anna, screen, YES)
-    assert "⚠️ The request to the server failed: connection refused" in screen.text
-    assert screen.labels == [BACK]
+    assert "⚠️ The server does not respond: connection refused" in screen.text
+    assert screen.labels == ["Status", BACK]
     server.come_back()
     assert stop_requests(server) == []
 
@@ -263,22 +261,20 @@ def test_stop_all_lists_what_it_would_stop(anna, boris, server):
         server.add_conference("Busy", people=("anna", "boris"), age_s=3 * 3600),
     ]
     screen = confirmation_for_all(anna, "2 h")
-    assert "Stop 7 conferences on Moscow?" in screen.text
-    assert "Running for more than 2 h" in screen.text
+    assert "Stop 7 conferences on “Moscow”?" in screen.text
+    assert "Running for more than 2\u00a0h" in screen.text
     for number in range(1, 8):
         assert f"Webinar {number}" in screen.text
     assert "Busy" not in screen.text
     assert screen.button(YES).style == "danger"
     press(anna, screen, YES)
-    assert screen.text.count(": stopped") == 7
+    assert screen.text.count("” stopped") == 7
     assert len(server.stops) == 7
     assert all(conference.is_running for conference in kept)
-    told = boris.chat.wait_for(f"⏹ Anna ({ANNA}) stopped 7 conferences on Moscow:")
+    told = boris.chat.wait_for(f"✅ Anna ({ANNA}) stopped 7 conferences on “Moscow”:")
     assert "Webinar 7" in told.text
     press(anna, screen, BACK)
-    assert (
-        "Forgotten conferences\nConferences that have been running for more than 2 h" in screen.text
-    )
+    assert "Forgotten conferences\nRunning for more than 2\u00a0h" in screen.text
     assert "There are no forgotten conferences." in screen.text
 
 
@@ -294,10 +290,10 @@ def test_list_that_has_changed_is_asked_again_and_nothing_stops(anna, server, ch
     press(anna, screen, YES)
     left = 4 if change == "one more" else 2
     assert "The list has changed. Nothing was stopped, please look again." in screen.text
-    assert f"Stop {left} conferences on Moscow?" in screen.text
+    assert f"Stop {left} conferences on “Moscow”?" in screen.text
     assert stop_requests(server) == []
     press(anna, screen, YES)
-    assert screen.text.count(": stopped") == left
+    assert screen.text.count("” stopped") == left
     assert len(server.stops) == left
 
 
@@ -307,7 +303,7 @@ def test_list_in_another_order_is_the_same_list(anna, server):
     screen = confirmation_for_all(anna)
     server.conferences.reverse()
     press(anna, screen, YES)
-    assert screen.text.count(": stopped") == 3
+    assert screen.text.count("” stopped") == 3
 
 
 def test_stop_all_of_an_empty_list_shows_that_there_are_none(anna, server):
@@ -328,11 +324,11 @@ def test_stop_all_says_for_each_what_became_of_it(anna, boris, server):
     screen = confirmation_for_all(anna)
     server.break_path("stop", "status", times=1, status=500)
     press(anna, screen, YES)
-    assert screen.text.count(": stopped") == 1
-    assert screen.text.count(": not stopped") == 1
+    assert screen.text.count("” stopped") == 1
+    assert screen.text.count("” not stopped") == 1
     assert "HTTP error 500" in screen.text
-    stopped = re.search(r"⏹ (Webinar \d): stopped", screen.text)[1]
-    boris.chat.wait_for(f"The conference “{stopped}” on Moscow was stopped by Anna")
+    stopped = re.search(r"✅ “(Webinar \d)” stopped", screen.text)[1]
+    boris.chat.wait_for(f"The conference “{stopped}” on “Moscow” was stopped by Anna")
 
 
 def test_what_could_not_be_examined_is_not_stopped_with_the_others(anna, server):
@@ -341,8 +337,8 @@ def test_what_could_not_be_examined_is_not_stopped_with_the_others(anna, server)
     unknown = server.add_conference("Nobody knows", people=(), duration=None, start_time=None)
     menu = press(anna, open_menu(anna, "Moscow"), "Forgotten conferences")
     assert "3 conferences found" in menu.text
-    assert "⏹ Stop all 2" in menu.labels
-    press(anna, menu, "⏹ Stop all 2", YES)
+    assert "⏹ Stop all: 2" in menu.labels
+    press(anna, menu, "⏹ Stop all: 2", YES)
     assert len(server.stops) == 2
     assert unknown.is_running
 
@@ -478,7 +474,7 @@ def test_in_a_group_the_group_sees_the_result_and_the_others_are_told(own_stage)
     assert boris.chat.wait_for("was stopped by Anna")
     server.add_conference("Lecture")
     press(anna, confirmation(anna, "Lecture"), YES)
-    assert group.wait_for("“Lecture” on Moscow was stopped by Anna")
+    assert group.wait_for("“Lecture” on “Moscow” was stopped by Anna")
     boris.chat.wait_for("Lecture")
     assert messages_about(anna, "was stopped by") == []
     assert [one.text for one in group.bot_messages if "Webinar" in one.text] == [message.text]

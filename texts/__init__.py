@@ -98,15 +98,15 @@ def plain_text(key: str, /, **values: object) -> str:
 
 
 def plain(text: str) -> str:
-    """The text as it reads in a console or on a button: without tags."""
-    return html.unescape(re.sub(r"<[^>]*>", "", text))
+    """The text as it reads in a console or on a button, which has one line: without tags."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text)).replace("\u00a0", " ")
 
 
 # ---------------------------------------------------------------- times
 
 
 def duration(seconds: float | None) -> Html:
-    """2 ч 05 мин, 3 д 4 ч, 15 мин, 45 с; "unknown" for None."""
+    """2 ч 05 мин, 3 д 4 ч, 15 мин, 45 сек; "unknown" for None. No line breaks within it."""
     if seconds is None:
         return words("duration_unknown")
     minutes, seconds = divmod(max(0, int(seconds)), 60)
@@ -120,15 +120,15 @@ def duration(seconds: float | None) -> Html:
     if rest and rest[0][1]:
         unit, number = rest[0]
         number = number if unit == "hours" else f"{number:02}"
-        text = Html(f"{text} {words(f'duration_{unit}', number=number)}")
+        text = Html(f"{text}\u00a0{words(f'duration_{unit}', number=number)}")
     return text
 
 
-def age_choice(minutes: int) -> str:
-    """How a button names an age: 1 ч, 24 ч, 30 мин."""
+def age_choice(minutes: int) -> Html:
+    """How an age is named: 1 ч, 24 ч, 30 мин."""
     is_whole = minutes % 60 == 0
     number = minutes // 60 if is_whole else minutes
-    return plain_text("duration_hours" if is_whole else "duration_minutes", number=number)
+    return words("duration_hours" if is_whole else "duration_minutes", number=number)
 
 
 def moment(at: float) -> str:

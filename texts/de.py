@@ -14,17 +14,27 @@ WORDS = {
     "read_at": "<i>Stand: {time}</i>",
     "moment_with_date": "%d.%m.%Y %H:%M:%S",
     "page": "Seite {number} von {total}",
-    "state_up": "{sign} Der Server läuft",
-    "state_web_only": (
-        "{sign} Der Webdienst antwortet, der Serverdienst auf Port {port} aber nicht: {reason}. "
-        "Der Dienst ist gestoppt, oder eine Firewall sperrt den Port"
-    ),
-    "state_service_fails": "{sign} Der Webdienst antwortet, der Serverdienst auf Port {port} meldet aber einen Fehler: {reason}",
-    "state_down": "{sign} Der Server ist nicht erreichbar: {reason}",
-    "reasons": "{web}; Port {port}: {reason}",
+    "state_up": "Der Server läuft",
+    "state_service_down": "Der Dienst TrueConf Server antwortet nicht (Port {port}: {reason}), die Website schon",
+    "state_service_fails": "Der Dienst TrueConf Server meldet einen Fehler (Port {port}: {reason}), die Website antwortet",
+    "state_web_down": "Die Website des Servers antwortet nicht: {reason}. Vom Browser aus kann niemand teilnehmen, und der Bot sieht und beendet keine Konferenzen. Der Dienst TrueConf Server läuft",
+    "state_web_untrusted": "Die Website des Servers hat die Sicherheitsprüfung nicht bestanden: {reason}",
+    "state_service_works": "Der Dienst TrueConf Server läuft",
+    "state_service_silent": "Der Dienst TrueConf Server antwortet nicht (Port {port}: {reason})",
+    "state_down": "Der Server antwortet nicht: {reason}",
+    "state_down_both": "Der Server antwortet nicht. Website: {web}; Port {port}: {reason}",
+    "advice_stopped": "Vermutlich ist der Dienst gestoppt: Starten Sie ihn",
+    "advice_filtered": "Vermutlich sperrt eine Firewall den Port: Geben Sie ihn für den Bot frei",
+    "advice_hangs": "Vermutlich hängt der Dienst: Starten Sie ihn neu",
+    "advice_certificate_untrusted": "Ist es selbstsigniert, geben Sie bei ssl_certificate die Datei ca.crt des Servers an",
+    "advice_certificate_expired": "Erneuern Sie das Zertifikat auf dem Server und prüfen Sie die Uhr des Computers, auf dem der Bot läuft",
+    "advice_certificate_name": "Tragen Sie bei ip den Namen ein, auf den es lautet",
+    "advice_ca_file": "Prüfen Sie den Pfad",
+    "advice_no_route": "Prüfen Sie das Netzwerk",
+    "advice_name_not_found": "Prüfen Sie ip in den Einstellungen und das DNS",
     "state_since": "Seit {time} ({duration})",
-    "monitoring_on": "Überwachung eingeschaltet, Intervall: {interval}",
-    "monitoring_off": "Überwachung ausgeschaltet",
+    "monitoring_on": "Überwachung eingeschaltet, Intervall: {interval}. Jede Änderung wird Ihnen gemeldet",
+    "monitoring_off": "Überwachung ausgeschaltet: Ein Ausfall wird Ihnen nicht gemeldet",
     "conferences_none": "Zurzeit läuft keine Konferenz.",
     "conferences_number": ("{number} Konferenz läuft", "{number} Konferenzen laufen"),
     "overview_conferences": "Laufende Konferenzen: {number}",
@@ -35,23 +45,24 @@ WORDS = {
     "entry_id": 'ID: <a href="{url}">{id}</a>',
     "entry_no_id": "Ohne ID: lässt sich von hier aus nicht beenden",
     "entry_owner": "Besitzer: {owner}",
-    "entry_participants": "Teilnehmer laut Protokoll: {number}",
-    "entry_age": "Laufzeit: {duration}",
-    "entry_realtime": '<a href="{url}">Echtzeit-Verwaltung</a>',
+    "entry_participants": "bisher dabei: {number}",
+    "entry_age": "Läuft seit {duration}",
+    "entry_realtime": '<a href="{url}">Erweiterte Konferenzsteuerung</a>',
+    "stop_hint": "⏹ beendet eine Konferenz (mit Rückfrage)",
     "online_of": "Online: <b>{online}</b> von {accounts}",
     "accounts": ("{number} Konto", "{number} Konten"),
     "online_free": "Verfügbar: {number}",
     "online_busy": "Beschäftigt: {number}",
     "online_in_conference": "In einer Konferenz: {number}",
     "online_other": "Sonstige: {number}",
-    "forgotten_age": "Gesucht: Konferenzen, die seit über {age} laufen und wohl nicht mehr gebraucht werden",
+    "forgotten_age": "Laufen seit über {age} unbeaufsichtigt: leer, nur noch der Besitzer oder ein Moderator dabei, oder keiner von beiden",
     "forgotten_none": "Es gibt keine vergessenen Konferenzen.",
     "forgotten_number": ("{number} Konferenz gefunden", "{number} Konferenzen gefunden"),
     "forgotten_alerts_on": "Vergessene Konferenzen melden: ein (ab {age})",
     "forgotten_alerts_off": "Vergessene Konferenzen melden: aus",
     "forgotten_empty": "Niemand nimmt teil",
     "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
-    "forgotten_moderator_alone": "Nur noch ein Moderator ist dabei, sonst niemand",
+    "forgotten_moderator_alone": "Nur noch eine Person dabei: Besitzer oder Moderator",
     "forgotten_no_leader": (
         "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
         "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
@@ -59,20 +70,20 @@ WORDS = {
     "forgotten_age_unknown": "Wie lange sie schon läuft, ist nicht bekannt",
     "forgotten_not_examined": "Wer teilnimmt, war nicht zu ermitteln",
     # times
-    "duration_unknown": "unbekannt",
-    "duration_days": "{number} d",
-    "duration_hours": "{number} h",
-    "duration_minutes": "{number} min",
-    "duration_seconds": "{number} s",
+    "duration_unknown": "unbekannter Zeit",
+    "duration_days": "{number}\u00a0d",
+    "duration_hours": "{number}\u00a0h",
+    "duration_minutes": "{number}\u00a0min",
+    "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>Diese Konferenz beenden?</b>",
     "people_now": ("Jetzt dabei: {number} Teilnehmer", "Jetzt dabei: {number} Teilnehmer"),
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
-    "confirm_limit": "Sie können innerhalb von 5 Minuten bestätigen.",
-    "confirm_expired": "Es sind mehr als 5 Minuten vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
+    "confirm_limit": "Sie können innerhalb von {limit} bestätigen.",
+    "confirm_expired": "Es sind mehr als {limit} vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
     "confirm_stop_all": (
-        "<b>{number} Konferenz auf {server} beenden?</b>",
-        "<b>{number} Konferenzen auf {server} beenden?</b>",
+        "<b>{number} Konferenz auf „{server}“ beenden?</b>",
+        "<b>{number} Konferenzen auf „{server}“ beenden?</b>",
     ),
     "short_entry": "{number}. {title}",
     "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
@@ -81,28 +92,26 @@ WORDS = {
         "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach."
     ),
     "not_running": "Diese Konferenz läuft nicht mehr.",
-    "result_stopped": "⏹ Die Konferenz „{title}“ auf {server} ist beendet.",
+    "result_stopped": "✅ Die Konferenz „{title}“ auf „{server}“ ist beendet.",
     "result_still_running": (
-        "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf {server} läuft "
-        "noch. Bitte sehen Sie gleich noch einmal in die Liste."
+        "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf „{server}“ läuft noch. "
+        "Bitte sehen Sie gleich noch einmal in die Liste."
     ),
-    "result_already_over": "Die Konferenz „{title}“ auf {server} war schon zu Ende.",
-    "result_failed": "⚠️ Die Konferenz „{title}“ auf {server} wurde nicht beendet.",
-    "result_unknown": "⚠️ Ob die Konferenz „{title}“ auf {server} beendet wurde, ist nicht bekannt. Bitte prüfen Sie die Liste.",
-    "stop_all_stopped": "⏹ {title}: beendet",
-    "stop_all_still_running": "⚠️ {title}: läuft noch",
-    "stop_all_already_over": "{title}: war schon zu Ende",
-    "stop_all_failed": "⚠️ {title}: nicht beendet",
-    "stop_all_unknown": "⚠️ {title}: unklar, ob beendet",
-    "stopped_by": "⏹ {who} hat die Konferenz „{title}“ auf {server} beendet.",
-    "already_pressed": "{who} hat das Beenden bereits bestätigt. Dieser Druck hat nichts geändert. Mit „Zurück“ sehen Sie, was jetzt läuft.",
+    "result_already_over": "Die Konferenz „{title}“ auf „{server}“ war schon zu Ende.",
+    "result_failed": "⚠️ Die Konferenz „{title}“ auf „{server}“ wurde nicht beendet.",
+    "result_unknown": "⚠️ Ob die Konferenz „{title}“ auf „{server}“ beendet wurde, ist nicht bekannt. Bitte prüfen Sie die Liste.",
+    "stop_all_stopped": "✅ „{title}“ beendet",
+    "stop_all_still_running": "⚠️ „{title}“ läuft noch",
+    "stop_all_already_over": "„{title}“ war schon zu Ende",
+    "stop_all_failed": "⚠️ „{title}“ nicht beendet",
+    "stop_all_unknown": "⚠️ „{title}“ – unklar, ob beendet",
+    "stopped_by": "✅ {who} hat die Konferenz „{title}“ auf „{server}“ beendet.",
+    "already_pressed": "{who} hat das Beenden bereits bestätigt. Ihr Tippen hat nichts mehr bewirkt. Mit „Zurück“ sehen Sie, was jetzt läuft.",
     "stopped_all_by": (
-        "⏹ {who} hat {number} Konferenz auf {server} beendet:",
-        "⏹ {who} hat {number} Konferenzen auf {server} beendet:",
+        "✅ {who} hat {number} Konferenz auf „{server}“ beendet:",
+        "✅ {who} hat {number} Konferenzen auf „{server}“ beendet:",
     ),
     # errors
-    "error_unreachable": "Die Anfrage an den Server ist fehlgeschlagen: {reason}.",
-    "error_certificate_untrusted": "Die Anfrage an den Server ist fehlgeschlagen: dem Zertifikat wird nicht vertraut. Ist es selbstsigniert, geben Sie bei ssl_certificate die Datei ca.crt des Servers an.",
     "error_wrong_secret": (
         "Der Server hat client_id und client_secret nicht akzeptiert. Vergleichen Sie beide mit "
         "der OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
@@ -131,11 +140,11 @@ WORDS = {
     "error_shape": "In der Antwort des Servers fehlen Angaben, die darin stehen müssten.",
     "error_too_large": "Die Antwort des Servers ist zu groß, um sie zu lesen.",
     "error_endless": "Die Liste des Servers nimmt kein Ende, ihre Seiten wiederholen sich.",
-    "reason_refused": "Verbindung abgelehnt, der Port ist geschlossen",
+    "reason_refused": "Verbindung abgelehnt",
     "reason_timed_out": "Zeitüberschreitung",
     "reason_no_answer": "Verbindung hergestellt, aber es kam nichts zurück",
     "reason_name_not_found": "Name des Servers im DNS nicht gefunden",
-    "reason_no_route": "kein Weg zum Server, bitte das Netzwerk prüfen",
+    "reason_no_route": "keine Route zum Server",
     "reason_cut": "Verbindung abgebrochen",
     "reason_not_https": "dieser Port spricht kein HTTPS",
     "reason_ca_file": "die Datei aus ssl_certificate wurde nicht gefunden",
@@ -161,7 +170,7 @@ WORDS = {
         "🕓 Vergessen? {number} Konferenzen auf „{server}“:",
     ),
     "reminder_off": "Meldungen über vergessene Konferenzen sind für diesen Server aus, deshalb kommt keine Erinnerung. Schalten Sie sie unter „Vergessene Konferenzen“ ein.",
-    "reminder_set": "Sie werden in einer Stunde erinnert, falls die Konferenz dann noch läuft.",
+    "reminder_set": "Sie werden in {pause} erinnert, falls die Konferenz dann noch läuft.",
     "not_forgotten_set": "In Ordnung. Diese Sitzung der Konferenz wird nicht mehr gemeldet.",
     # access and commands
     "stranger": "Sie haben keinen Zugriff auf diesen Bot. Ihre ID: <code>{id}</code>\nBitten Sie den Administrator des Bots, diese ID bei <code>tg-users-id</code> einzutragen.",
@@ -170,15 +179,16 @@ WORDS = {
     "group_id": "ID dieser Gruppe: <code>{id}</code>",
     "out_of_date": "Diese Schaltfläche ist veraltet. Öffnen Sie das Menü mit /start neu.",
     "help": (
-        "Dieser Bot zeigt, was auf Ihren TrueConf Servern geschieht.\n\n"
+        "Dieser Bot zeigt, was auf Ihren TrueConf-Servern geschieht.\n\n"
         "/start – Server\n"
         "/status – alle Server in einer Nachricht\n"
         "/id – Ihre Telegram-ID\n"
         "/help – diese Hilfe\n\n"
         "🟢 der Server läuft\n"
-        "🟡 nur der Webdienst antwortet: Der Serverdienst ist gestoppt oder sein Port gesperrt\n"
-        "🔴 der Server ist nicht erreichbar\n\n"
-        "Der Bot beendet nichts von selbst: nur, wenn Sie es auslösen und bestätigen."
+        "🟡 der Dienst TrueConf Server antwortet nicht, die Website schon\n"
+        "🟠 die Website des Servers antwortet nicht, der Dienst läuft: Vom Browser aus kann niemand teilnehmen, der Bot sieht keine Konferenzen\n"
+        "🔴 weder Dienst noch Website antworten\n\n"
+        "⏹ beendet eine Konferenz, aber nur, wenn Sie die Schaltfläche drücken und bestätigen. Von selbst beendet der Bot nichts."
     ),
     "command_start": "Server",
     "command_status": "Alle Server in einer Nachricht",
@@ -194,15 +204,16 @@ WORDS = {
     "button_online": "Benutzer online",
     "button_forgotten": "Vergessene Konferenzen",
     "button_all_servers": "Alle Server",
+    "button_open": "Öffnen: {server}",
     "button_monitoring_on": "Überwachung einschalten",
     "button_monitoring_off": "Überwachung ausschalten",
     "button_forgotten_alerts_on": "Vergessene melden",
     "button_forgotten_alerts_off": "Vergessene nicht mehr melden",
     "button_stop_entry": "⏹ {number}. {title}",
     "button_stop": "⏹ Beenden",
-    "button_stop_all": ("⏹ {number} beenden", "⏹ Alle {number} beenden"),
+    "button_stop_all": "⏹ Alle beenden: {number}",
     "button_confirm_stop": "Ja, beenden",
-    "button_remind": "In 1 h erinnern",
+    "button_remind": "In {pause} erinnern",
     "button_not_forgotten": "Wird gebraucht",
     "button_chosen": "• {text} •",
     # settings, in the console
@@ -316,7 +327,7 @@ WORDS = {
     "check_login": "client_id und client_secret stimmen",
     "check_permission": "Die Berechtigung {permission} ist da",
     "option_settings": "eine andere Einstellungsdatei als settings.json neben main.py",
-    "option_check": "Einstellungen, Telegram und Server prüfen, und das Programm beenden",
+    "option_check": "Einstellungen, Telegram und Server prüfen und das Programm beenden",
     "option_demo": "den Bot ohne Konto und ohne Server zeigen",
     "demo_running": "Demo: {url}\nBeenden: Strg+C",
     "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Alle in tg-users-id bekommen seine Meldungen. Läuft Ihr eigener Bot, beenden Sie ihn zuerst: Zwei können sich kein Token teilen. Demo beenden: Strg+C",

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from texts import (
     MESSAGE_LIMIT,
@@ -25,6 +26,7 @@ from texts import (
 from trueconf_api import (
     DOWN,
     UP,
+    WEB_ONLY,
     Conference,
     Forgotten,
     Online,
@@ -41,13 +43,31 @@ SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 MOST_IN_A_LIST = 50
 LONGEST_TITLE, LONGEST_NAME, LONGEST_LABEL = 160, 100, 32
+CONFIRM_LIMIT_S = 5 * 60  # how long a confirmation is good for
+REMIND_IN_S = 3600
+SERVICE_DOWN, WEB_DOWN = WEB_ONLY, "web_down"
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
-STATE_SIGNS = {UP: "🟢", "web_only": "🟡", DOWN: "🔴", None: ""}
-WORST_FIRST = (DOWN, "web_only", UP, None)
+STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
+WORST_FIRST = (DOWN, WEB_DOWN, SERVICE_DOWN, UP, None)
+
+# What the silence of the service allows to say: nobody listens there, somebody on the way swallows
+# the packets, or the connection is taken and nothing comes of it.
+SERVICE_ADVICE = {
+    "refused": "advice_stopped",
+    "timed_out": "advice_filtered",
+    "no_route": "advice_filtered",
+    "no_answer": "advice_hangs",
+    "cut": "advice_hangs",
+}
 
 
-def _lines(*lines: str) -> Html:
+def _lines(*lines: str | None) -> Html:
     return Html("\n".join(line for line in lines if line is not None))
+
+
+def _sentences(*sentences: str | None) -> Html:
+    """On one line, without the full stop of the last one."""
+    return Html(". ".join(sentence for sentence in sentences if sentence))
 
 
 def _read_at() -> Html:
@@ -110,28 +130,67 @@ def _heading(server: Server, key: str) -> Html:
 
 
 def menu(server: Server) -> Html:
-    known = [state_sentence(server, server.last_status)] if server.last_status else []
+    known = [state_line(server, server.last_status)] if server.last_status else []
     name = words("bold", text=cut(server.name, LONGEST_NAME))
     return _lines(name, *known, "", words("menu_question"))
 
 
+def state_line(server: Server, status: Status) -> Html:
+    """The light and what it means."""
+    return Html(f"{STATE_SIGNS[status.state]} {state_sentence(server, status)}")
+
+
 def state_sentence(server: Server, status: Status) -> Html:
-    """The light and what it means; for a server that is not up also why."""
-    sign = STATE_SIGNS[status.state]
+    """What the light means; for a server that is not up also why, and what to do about it."""
     if status.state == UP:
-        return words("state_up", sign=sign)
-    if status.state == DOWN:
-        return words("state_down", sign=sign, reason=_both_reasons(server, status))
-    key = "state_service_fails" if status.reason.startswith("http_") else "state_web_only"
-    return words(key, sign=sign, port=server.status_port, reason=reason_words(status.reason))
+        return words("state_up")
+    if status.state == SERVICE_DOWN:
+        return _service_is_down(server, status)
+    if _is_about_trust(status.web_reason):
+        service = words("state_service_works")
+        if status.state == DOWN:
+            service = _service_is_silent(server, status) if status.reason else None
+        untrusted = untrusted_sentences(status.web_reason)
+        return _sentences(*([service, untrusted] if status.state == DOWN else [untrusted, service]))
+    if status.state == WEB_DOWN:
+        return words("state_web_down", reason=reason_words(status.web_reason))
+    return _both_are_down(server, status)
 
 
-def _both_reasons(server: Server, status: Status) -> Html:
+def _service_is_down(server: Server, status: Status) -> Html:
+    key = "state_service_fails" if status.reason.startswith("http_") else "state_service_down"
+    reason = reason_words(status.reason)
+    advice = SERVICE_ADVICE.get(status.reason)
+    return _sentences(
+        words(key, port=server.status_port, reason=reason), words(advice) if advice else None
+    )
+
+
+def _service_is_silent(server: Server, status: Status) -> Html:
+    reason = reason_words(status.reason)
+    return words("state_service_silent", port=server.status_port, reason=reason)
+
+
+def _both_are_down(server: Server, status: Status) -> Html:
     web = reason_words(status.web_reason)
-    if not status.reason or status.reason == status.web_reason:
-        return web
-    port = server.status_port
-    return words("reasons", web=web, port=port, reason=reason_words(status.reason))
+    if status.reason and status.reason != status.web_reason:
+        reason = reason_words(status.reason)
+        return words("state_down_both", web=web, port=server.status_port, reason=reason)
+    return _sentences(words("state_down", reason=web), _advice(status.web_reason))
+
+
+def _is_about_trust(reason: str) -> bool:
+    """Whether the server answered, and the bot must not believe it."""
+    return reason.startswith("certificate_") or reason == "ca_file"
+
+
+def untrusted_sentences(reason: str) -> Html:
+    """What is wrong with the certificate and what to do about it."""
+    return _sentences(words("state_web_untrusted", reason=reason_words(reason)), _advice(reason))
+
+
+def _advice(reason: str) -> Html | None:
+    return words(f"advice_{reason}") if has_words(f"advice_{reason}") else None
 
 
 def reason_words(reason: str) -> Html:
@@ -149,7 +208,7 @@ def status(server: Server, status: Status, since: float | None) -> Html:
     if server.is_monitored:
         checking = words("monitoring_on", interval=duration(server.look_interval_s))
     return _lines(
-        _heading(server, "status"), state_sentence(server, status), age, checking, "", _read_at()
+        _heading(server, "status"), state_line(server, status), age, checking, "", _read_at()
     )
 
 
@@ -163,7 +222,7 @@ def _overview(one: Overview) -> Html:
     name = words("bold", text=cut(one.server.name, LONGEST_NAME))
     lines = [f"\n{STATE_SIGNS[one.status.state]} {name}"]
     if one.status.state != UP:
-        lines.append(state_sentence(one.server, one.status).partition(" ")[2])
+        lines.append(state_sentence(one.server, one.status))
     if one.status.state != DOWN:
         lines.append(_overview_part(one.conferences, "overview_conferences"))
         lines.append(_overview_part(one.online, "overview_online"))
@@ -181,27 +240,54 @@ def conferences(server: Server, page: Page, total: int) -> Html:
         return _lines(heading, "", words("conferences_none"), "", _footer())
     entries = [_conference(page.first + i, one) for i, one in enumerate(page.items)]
     number = plural("conferences_number", total)
-    return _lines(heading, number, "", *entries, _footer(page))
+    return _lines(heading, number, "", *entries, words("stop_hint"), _footer(page))
 
 
 def _conference(number: int, conference: Conference, reason: Html | None = None) -> Html:
     """One entry of a list, with an empty line at its end."""
-    people = conference.participant_count
+    joined = conference.participant_count
     knows_age = conference.age_s is not None or not reason  # else the reason says it
     return _lines(
         words("entry_title", number=number, title=title(conference)),
         reason,
-        words("entry_id", id=conference.id, url=conference.page_url)
-        if conference.id
-        else words("entry_no_id"),
-        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
-        if conference.owner
-        else None,
-        words("entry_participants", number=people) if people is not None and not reason else None,
-        words("entry_age", duration=duration(conference.age_s)) if knows_age else None,
+        _parts(_id(conference), _owner(conference)),
+        _parts(
+            words("entry_age", duration=age(conference)) if knows_age else None,
+            words("entry_participants", number=joined)
+            if joined is not None and not reason
+            else None,
+        ),
         words("entry_realtime", url=conference.realtime_url) if conference.session_id else None,
         "",
     )
+
+
+def _parts(*parts: str | None) -> Html | None:
+    """Side by side on one line; None if there are none."""
+    return Html(" · ".join(part for part in parts if part)) or None
+
+
+def _id(conference: Conference) -> Html:
+    if not conference.id:
+        return words("entry_no_id")
+    return words("entry_id", id=conference.id, url=conference.page_url)
+
+
+def _owner(conference: Conference) -> Html | None:
+    """Without the domain if that is the server's own, which says nothing."""
+    name, _, domain = conference.owner.partition("@")
+    own_domains = (
+        conference.session_id.partition("@")[2].partition("#")[0],
+        urlsplit(conference.server_url).hostname,
+    )
+    owner = name if domain in own_domains else conference.owner
+    return words("entry_owner", owner=cut(owner, LONGEST_NAME)) if owner else None
+
+
+def age(conference: Conference) -> Html:
+    """How long it runs; the seconds are of interest in the first minute only."""
+    age_s = conference.age_s
+    return duration(age_s if age_s is None or age_s < 60 else age_s // 60 * 60)
 
 
 def title(conference: Conference) -> str:
@@ -233,7 +319,7 @@ def forgotten(server: Server, page: Page, total: int, minutes: int) -> Html:
         return _lines(heading, limit, "", words("forgotten_none"), "", watch, _footer())
     entries = [_forgotten(page.first + i, one) for i, one in enumerate(page.items)]
     number = plural("forgotten_number", total)
-    return _lines(heading, limit, number, "", *entries, watch, _footer(page))
+    return _lines(heading, limit, number, "", *entries, words("stop_hint"), watch, _footer(page))
 
 
 def _forgotten(number: int, one: Forgotten) -> Html:
@@ -259,14 +345,11 @@ def confirm_stop(server: Server, conference: Conference, people: People | TrueCo
         "",
         words("bold", text=title(conference)),
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
-        words("entry_id", id=conference.id, url=conference.page_url),
-        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
-        if conference.owner
-        else None,
+        _parts(_id(conference), _owner(conference)),
+        words("entry_age", duration=age(conference)),
         now,
-        words("entry_age", duration=duration(conference.age_s)),
         "",
-        words("confirm_limit"),
+        words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
     )
 
@@ -281,7 +364,7 @@ def confirm_stop_all(
         "",
         *_short_list(found),
         "",
-        words("confirm_limit"),
+        words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
     )
 
@@ -359,7 +442,10 @@ def error_sentence(error: TrueConfError) -> Html:
         return words(
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
         )
-    return words("error_unreachable", reason=reason_words(error.reason))
+    if _is_about_trust(error.reason):
+        return Html(f"{untrusted_sentences(error.reason)}.")
+    reason = words("state_down", reason=reason_words(error.reason))
+    return Html(f"{_sentences(reason, _advice(error.reason))}.")
 
 
 def reason_of(error: TrueConfError) -> Html:
@@ -379,6 +465,7 @@ def error(error: TrueConfError) -> Html:
 
 
 def _light_and_name(server: Server, state: str) -> Html:
+    """How an alert begins: a locked phone shows no more than its first forty characters."""
     return Html(f"{STATE_SIGNS[state]} {words('bold', text=cut(server.name, LONGEST_NAME))}")
 
 
@@ -387,9 +474,7 @@ def state_alert(server: Server, status: Status, since: float, is_first: bool) ->
     when = words("alert_since", time=moment(since), age=duration(time.time() - since))
     if is_first:
         when = words("alert_first", time=moment(since))
-    # The light stands before the name, where a locked phone shows it whatever the name.
-    what = state_sentence(server, status).partition(" ")[2]
-    return _lines(_light_and_name(server, status.state), what, when)
+    return _lines(_light_and_name(server, status.state), state_sentence(server, status), when)
 
 
 def recovery_alert(server: Server, since: float, until: float) -> Html:
@@ -432,16 +517,13 @@ def forgotten_alert(server: Server, one: Forgotten) -> Html:
     why = words(
         "alert_forgotten_why",
         reason=forgotten_reason(one),
-        duration=duration(conference.age_s),
+        duration=age(conference),
     )
     return _lines(
         words("alert_forgotten", title=title(conference)),
         why,
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
-        words("entry_id", id=conference.id, url=conference.page_url),
-        words("entry_owner", owner=cut(conference.owner, LONGEST_NAME))
-        if conference.owner
-        else None,
+        _parts(_id(conference), _owner(conference)),
     )
 
 

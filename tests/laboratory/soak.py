@@ -32,7 +32,7 @@ STATES = {
     "🟡": TrueConfServer.core_down,
     "🔴": TrueConfServer.go_down,
 }
-ALERT = re.compile(r"^(server \d\d)\n(🟢|🟡|🔴)", re.MULTILINE)
+ALERT = re.compile(r"^(🟢|🟡|🔴) (server \d\d)$", re.MULTILINE)
 
 
 class Life(threading.Thread):
@@ -115,7 +115,7 @@ class Soak:
             for number, person in enumerate(self.people[:LISTENERS]):
                 messages = person.chat.bot_messages
                 for message in messages[read[number] :]:
-                    for name, state in ALERT.findall(message.text):
+                    for state, name in ALERT.findall(message.text):
                         self.alerts[number].setdefault(name, []).append(state)
                 read[number] = len(messages)
             for server in self.servers.values():
