@@ -86,6 +86,15 @@ def on_button(action: str, of_server: bool = True):
     return attach
 
 
+def not_saved() -> str | None:
+    """The pop-up for who has switched something that the settings cannot keep, else None."""
+    config.save()
+    if not config.save_problem:
+        return None
+    reason = texts.words(f"not_saved_{config.save_problem}")
+    return texts.plain_text("not_saved", reason=reason)
+
+
 # ------------------------------------------------------------ commands and servers
 
 
@@ -139,10 +148,11 @@ def show_status(call, server: Server, press: Press) -> None:
 # The switch below it. The person sees the same screen, with the switch the other way round.
 @on_button("monitoring_on")
 @on_button("monitoring_off")
-def switch_monitoring(call, server: Server, press: Press) -> None:
+def switch_monitoring(call, server: Server, press: Press) -> str | None:
     is_on = press.action == "monitoring_on"
     watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
     show_status(call, server, press)
+    return not_saved()
 
 
 # "Online users": how many, how many of them are free, how many in a call.
@@ -178,10 +188,11 @@ def show_forgotten(call, server: Server, press: Press) -> None:
 # The switch below them: whether the bot tells of forgotten conferences unasked.
 @on_button("forgotten_alerts_on")
 @on_button("forgotten_alerts_off")
-def switch_forgotten_alerts(call, server: Server, press: Press) -> None:
+def switch_forgotten_alerts(call, server: Server, press: Press) -> str | None:
     is_on = press.action == "forgotten_alerts_on"
     watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
     show_forgotten(call, server, press)
+    return not_saved()
 
 
 # Under an alert, "Remind in 1 h" and "Not forgotten". The answer is a pop-up window.

@@ -6,6 +6,7 @@ The keys are described in README.md; the servers leave as `trueconf_api.Server` 
 
 import contextlib
 import difflib
+import errno
 import ipaddress
 import json
 import logging
@@ -14,13 +15,23 @@ import re
 import ssl
 import threading
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lib.settings_files import FOLDER, Source, find_source, read_dotenv
+import idna
+
+from lib.settings_files import (
+    FOLDER,
+    FileChanged,
+    SettingsUnquoted,
+    Source,
+    find_source,
+    read_dotenv,
+)
 from lib.trueconf_client import Server
 
 LANGUAGES = ("ru", "en", "de", "es")
@@ -28,11 +39,23 @@ API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1"
 # Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.
 NOBODYS_IDS = (1087968824, 136817688, 777000)
 VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
+HINT = r"<([A-Za-z_]{2,15}|192\.168\.0\.1)>"  # as settings.json.example has them
+INVISIBLE = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 DAY_S = 86400
 LONGEST_H, SHORTEST_REPEAT_H = 720, 0.001
 LONGEST_ID = 500
 
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
+
+# Why a file cannot be written -> the word of the sentence for it. Besides: "broken" (somebody is
+# editing it), "failed", and "environment" (that one ends with the process).
+NOT_SAVED = {
+    errno.ENOSPC: "disk_full",
+    getattr(errno, "EDQUOT", 122): "disk_full",  # of a quota; Windows may lack the name
+    errno.EROFS: "not_allowed",
+    errno.EACCES: "not_allowed",
+    errno.EPERM: "not_allowed",
+}
 
 # What the bot itself changes: a field of `Server` -> where it is kept in the server's section.
 # A field is given a new value; one that is changed in place is not noticed.
@@ -73,7 +96,8 @@ class SettingsError(Exception):
 
 @dataclass
 class Settings:
-    """The checked settings. `warnings` does not keep the bot from running."""
+    """The checked settings. `warnings` does not keep the bot from running. `save_problem`: why
+    what was changed last will be lost at the end of the bot, see NOT_SAVED, or ""."""
 
     source: Source
     token: str
@@ -85,9 +109,9 @@ class Settings:
     log_file: Path | None
     servers: dict[str, Server]
     warnings: list[Problem]
+    save_problem: str = ""
     _saved: dict[tuple[str, ...], object] = field(init=False)  # place in the file -> value
     _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved
-    _is_failing: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards these and the source
 
     def __post_init__(self) -> None:
@@ -138,15 +162,14 @@ class Settings:
             try:
                 self._write(now)
             except (OSError, ValueError, RecursionError) as error:
-                if not self._is_failing:
-                    log.warning(
-                        "%s: not saved, will try again: %s", self.source.name, _brief(error)
-                    )
-                self._is_failing = True
+                problem, reason = _why_not_saved(error)
+                if not self.save_problem:
+                    log.warning("%s: not saved, will try again: %s", self.source.name, reason)
+                self.save_problem = problem
                 return
-            if self._is_failing:
+            if self.save_problem not in ("", "environment"):
                 log.info("%s: saved", self.source.name)
-            self._is_failing = False
+            self.save_problem = "" if self.source.is_lasting else "environment"
             self._saved = now
             self._moved.clear()
 
@@ -179,11 +202,15 @@ def _as_saved(name: str, value: object) -> object:
     return int(value) if isinstance(value, bool) else value
 
 
-def _brief(error: Exception) -> str:
-    # The text of a JSON error may quote the file, and the file holds secrets.
-    return (
-        f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
-    )
+def _why_not_saved(error: Exception) -> tuple[str, str]:
+    """One of NOT_SAVED, and the reason in words for the log."""
+    if isinstance(error, FileChanged):
+        return "broken", "somebody has just saved it"
+    if isinstance(error, OSError):
+        return NOT_SAVED.get(error.errno or 0, "failed"), error.strerror or type(error).__name__
+    # Not the text of a JSON error: it may quote the file, and the file holds secrets.
+    line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+    return "broken", f"it holds no settings now, its JSON is broken{line}"
 
 
 def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
@@ -217,44 +244,48 @@ def _move(content: dict[str, Any], old_id: int, new_id: int) -> None:
 def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
     """Find, read and check the settings. Raises SettingsError with every problem at once."""
     try:
-        source = find_source(path, folder)
-        variables = {**read_dotenv(folder / ".env"), **os.environ}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([_not_read(error, ".env")], ".env", "ru") from error
+        dotenv = read_dotenv(folder / ".env")
+    except (OSError, ValueError) as error:
+        raise SettingsError([_not_read(error, ".env")], ".env", "") from error
+    source = find_source(path, folder, dotenv)
     if source is None:
         hidden = "settings.json.txt"  # what Notepad makes of the name
         problems = [Problem("hidden_ending", hidden)] if (folder / hidden).exists() else []
         raise SettingsError(problems, hidden if problems else "", "")
     text = _read_text(source)
     content, twice = _parse(source, text)
-    overrides = _overrides(variables)
+    overrides = _overrides({**dotenv, **os.environ})
     notes = _Notes(source.folder, {key: VARIABLES[key] for key in overrides})
     result = _read(_Section({**content, **overrides}, "", notes), source)
     problems = [Problem("twice", key) for key in twice] + notes.problems
     if problems:
         # A needed key that is missing is often there under a slightly wrong name.
         problems += [warning for warning in notes.warnings if warning.code == "unknown_near"]
-        raise SettingsError(problems, source.name, result.language)
+        is_language_known = "language" not in [problem.key for problem in problems]
+        raise SettingsError(problems, source.name, result.language if is_language_known else "")
     return result
 
 
 def _read_text(source: Source) -> str:
     try:
-        return source.read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([_not_read(error, source.name)], source.name, "ru") from error
+        raw = source.read()
+        if b"\0" in raw:
+            raise UnicodeDecodeError("utf-8", raw, 0, 1, "UTF-16 without its mark")
+        return raw.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SettingsError([_not_read(error, source.name)], source.name, "") from error
 
 
 def _not_read(error: Exception, name: str) -> Problem:
+    if isinstance(error, SettingsUnquoted):
+        return Problem("dotenv_quotes", name)
     if isinstance(error, UnicodeDecodeError):
-        return Problem("encoding", name)
+        return Problem("utf_16" if b"\0" in error.object else "encoding", name)
     return Problem("no_file" if isinstance(error, FileNotFoundError) else "unreadable", name)
 
 
 def _parse(source: Source, text: str) -> tuple[dict[str, Any], list[str]]:
     """The JSON object, and the keys that appear twice in it. Raises SettingsError."""
-    asked = re.search(rf'"language"\s*:\s*"({"|".join(LANGUAGES)})"', text)
-    language = asked[1] if asked else "ru"
     twice: list[str] = []
 
     def without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -262,20 +293,37 @@ def _parse(source: Source, text: str) -> tuple[dict[str, Any], list[str]]:
         twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
         return dict(pairs)
 
+    problem = Problem("not_object") if text.strip() else Problem("empty", source.name)
     try:
-        if not text.strip():
-            raise SettingsError([Problem("empty", source.name)], source.name, language)
         content = json.loads(text, object_pairs_hook=without_twins, parse_int=_int)
+        if isinstance(content, dict):
+            return content, twice
     except json.JSONDecodeError as error:
-        place = (("line", error.lineno), ("column", error.colno))
-        code = "json_escape" if error.msg.startswith("Invalid \\") else "json"
-        problem = Problem(code, source.name, details=place)
-        raise SettingsError([problem], source.name, language) from error
-    except RecursionError as error:
-        raise SettingsError([Problem("not_object")], source.name, language) from error
-    if not isinstance(content, dict):
-        raise SettingsError([Problem("not_object")], source.name, language)
-    return content, twice
+        if text.strip():
+            problem = _json_problem(source.name, error)
+    except RecursionError:
+        pass  # thousands of brackets, one in the other
+    asked = re.search(rf'"language"\s*:\s*"({"|".join(LANGUAGES)})"', text)
+    raise SettingsError([problem], source.name, asked[1] if asked else "")
+
+
+def _json_problem(name: str, error: json.JSONDecodeError) -> Problem:
+    """What is wrong where the JSON reader gave up, as exactly as can be told."""
+    code = "json"
+    details: dict[str, object] = {"line": error.lineno, "column": error.colno}
+    before, here = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
+    line = error.doc.split("\n")[error.lineno - 1]
+    is_open = error.msg.startswith(("Unterminated string", "Invalid control"))
+    if error.msg.startswith("Invalid \\"):
+        code = "json_escape"
+    elif (here and here in "“”„«»‘’'`") or (is_open and re.search("[“”„]", line)):
+        code = "json_quotes"
+    elif not here.isascii() and not here.isalnum():
+        code = "json_character"
+        details["name"] = f"U+{ord(here):04X} {unicodedata.name(here, '')}".strip()
+    elif error.msg.startswith("Expecting ',' delimiter") and before.count("\n") < error.lineno - 1:
+        code, details["before"] = "json_comma", before.count("\n") + 1
+    return Problem(code, name, details=tuple(details.items()))
 
 
 def _int(digits: str) -> int | str:
@@ -351,15 +399,22 @@ class _Section:
         if not isinstance(value, str):
             self.complain("not_text", key)  # not what was found: it may be a secret
             return ""
-        text = value.strip()
-        if re.fullmatch(r"<.*>", text):
-            # Whoever kept the brackets may have put a secret between them.
-            is_hint = re.fullmatch(r"<[a-z_0-9.]+>", text)
-            self.complain("placeholder", key, text if is_hint else "<…>")
+        text = _trimmed(value)
+        if self.is_bracketed(key, text):
             return ""
         if not text and needed:
             self.complain("blank", key)
         return text
+
+    def is_bracketed(self, key: str, text: str) -> bool:
+        """Whether a hint of the example is still there, or its brackets around a value."""
+        if not re.fullmatch(r"<.*>", text):
+            return False
+        if re.fullmatch(HINT, text):
+            self.complain("placeholder", key, text)
+        else:
+            self.complain("brackets", key)  # not what was found: it may be a secret
+        return True
 
     def number(self, key: str, default: float, least: float, most: float) -> float:
         value = self.get(key, default)
@@ -386,8 +441,8 @@ class _Section:
             return default
         return text
 
-    def address(self, key: str, schemes: tuple[str, ...]) -> str:
-        value = self.text(key, needed=False)
+    def address(self, key: str, value: str, schemes: tuple[str, ...]) -> str:
+        """`value` if it is an address with one of these schemes, else ""."""
         if not value:
             return ""
         try:
@@ -424,8 +479,8 @@ def _read(top: _Section, source: Source) -> Settings:
         recipients=_recipients(top),
         language=top.choice("language", LANGUAGES[0], LANGUAGES),
         quiet_hours=_quiet_hours(top),
-        proxy=top.address("tg-proxy", ("http", "https", "socks5", "socks5h", "socks4")),
-        api_url=top.address("tg-api-url", ("http", "https")).rstrip("/"),
+        proxy=_proxy(top),
+        api_url=_api_url(top),
         log_file=top.path("log-file"),
         servers=_servers(top),
         warnings=top.notes.warnings,
@@ -464,6 +519,8 @@ def _recipient(top: _Section, key: str, listed: object) -> Recipient | None:
     is_id = isinstance(listed, (int, str)) and not isinstance(listed, bool)
     found = re.fullmatch(r"(-?\d{1,20})(?::(\d{1,10}))?", str(listed).strip()) if is_id else None
     chat, topic = (int(found[1]), found[2]) if found else (0, None)
+    if isinstance(listed, str) and top.is_bracketed(key, listed.strip()):
+        return None
     if chat in NOBODYS_IDS:
         top.complain("nobody", key, chat)
     elif not 0 < abs(chat) < 2**52 or (topic and chat > 0):
@@ -472,6 +529,31 @@ def _recipient(top: _Section, key: str, listed: object) -> Recipient | None:
         # Topic 1 is General, where messages go that name no topic; Telegram refuses its number.
         return chat, int(topic) if topic and int(topic) > 1 else None
     return None
+
+
+def _proxy(top: _Section) -> str:
+    value = top.text("tg-proxy", needed=False)
+    login = value.partition("://")[2].rpartition("@")[0]
+    if re.match(r"(tg|mtproto):|(https?://)?(t|telegram)\.(me|dog)/(proxy|socks)\b", value, re.I):
+        top.complain("proxy_link", "tg-proxy")
+        return ""
+    if re.search(r"[][/?#\\]", login):
+        top.complain("proxy_password", "tg-proxy")
+        return ""
+    # What GNOME calls socks:// is SOCKS5, and who needs a proxy wants it to look up names too.
+    value = re.sub(r"^socks://", "socks5h://", value, flags=re.I)
+    return top.address("tg-proxy", value, ("http", "https", "socks5", "socks5h", "socks4"))
+
+
+def _api_url(top: _Section) -> str:
+    value = top.text("tg-api-url", needed=False)
+    url = top.address("tg-api-url", value, ("http", "https")).rstrip("/")
+    parts = urlsplit(url)
+    if re.search(r"/bot(/|$|[{<\d])", parts.path):
+        top.complain("api_url_bot", "tg-api-url")
+    if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
+        top.warn("unencrypted_api", "tg-api-url")
+    return url
 
 
 def _quiet_hours(top: _Section) -> tuple[int, int] | None:
@@ -544,11 +626,12 @@ def _url(section: _Section) -> str:
 def _certificate(section: _Section) -> bool | str:
     key = "ssl_certificate"
     value = section.get(key, Server.verify)
+    value = _trimmed(value) if isinstance(value, str) else value
     if isinstance(value, bool):
         if not value:
             section.warn("unchecked", key)
         return value
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value:
         section.complain("certificate", key, value)
         return True
     if section.is_mangled(key):
@@ -562,7 +645,8 @@ def _certificate(section: _Section) -> bool | str:
         return True
     try:
         if path.is_file():
-            ssl.create_default_context(cafile=path)
+            # The server's own certificate or an intermediate will do as well as an authority's.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (ssl.SSLError, OSError):
         section.complain("bad_certificate", key, value)
     return str(path)
@@ -601,6 +685,11 @@ def _reported(value: object) -> dict[str, float]:
 # ---------------------------------------------------------------- small helpers
 
 
+def _trimmed(text: str) -> str:
+    """Without what pasting leaves around it: spaces, also invisible ones, and direction marks."""
+    return re.sub(rf"^{INVISIBLE}+|{INVISIBLE}+$", "", text)
+
+
 def _shown(found: object) -> object:
     """What may be shown of a wrong value: nothing that may be a secret in the wrong place."""
     if isinstance(found, (list, dict)):
@@ -620,7 +709,8 @@ def _server_url(text: str) -> str:
         port = parts.port
         host = parts.hostname or ""
         is_ipv6 = rest.startswith("[")
-        host = host if is_ipv6 else host.encode("idna").decode()
+        if not host.isascii():  # as browsers do: ß and ς are letters of their own
+            host = idna.encode(host, uts46=True, std3_rules=False).decode()
     except (ValueError, UnicodeError):
         return ""
     is_plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
@@ -631,10 +721,16 @@ def _server_url(text: str) -> str:
     return f"{scheme}://{host}" + (f":{port}" if port else "")
 
 
+def _is_this_computer(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
 def _is_host(host: str) -> bool:
     if ":" in host:
         try:
             return ipaddress.ip_address(host).version == 6
         except ValueError:
             return False
-    return bool(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", host)) and len(host) < 254
+    return bool(re.fullmatch(r"[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?", host)) and len(host) < 254

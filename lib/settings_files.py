@@ -6,19 +6,26 @@ What stands in them is text here; settings.py knows what it means.
 import glob
 import io
 import json
+import logging
 import os
+import re
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-import dotenv
 from dotenv.parser import parse_stream
 
 FOLDER = Path(__file__).resolve().parent.parent
 REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
 
+log = logging.getLogger("bot.settings")
+
 
 class FileSource:
     """A JSON file, `settings.json` by default."""
+
+    is_lasting = True
 
     def __init__(self, path: Path):
         self.path, self.name, self.folder = path, path.name, path.resolve().parent
@@ -49,10 +56,23 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
             file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
+        _keep_owner(temporary, target)
         temporary.chmod(target.stat().st_mode)
         _replace(temporary, target, old)
     finally:
         _remove(temporary)
+
+
+def _keep_owner(temporary: Path, target: Path) -> None:
+    """One start as root must not leave root's file to a bot that runs as somebody else."""
+    if sys.platform == "win32":
+        return
+    ours, old = temporary.stat(), target.stat()
+    if (ours.st_uid, ours.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.chown(temporary, old.st_uid, old.st_gid)
+        except OSError:
+            log.warning("%s: it could not be left to its owner, it is now ours", target.name)
 
 
 def _remove(path: Path) -> None:
@@ -82,9 +102,10 @@ def _replace(temporary: Path, target: Path, old: bytes) -> None:
 
 
 class EnvironmentSource:
-    """The environment variable `settings`: a Secret of Replit. It lives as long as the process."""
+    """The environment variable `settings`: a Secret of Replit. What is written into it lives as
+    long as the process."""
 
-    name, folder = "environment variable settings", FOLDER
+    name, folder, is_lasting = "environment variable settings", FOLDER, False
 
     def read(self) -> bytes:
         return os.fsencode(os.environ["settings"])  # as it came, whatever the locale is
@@ -98,6 +119,8 @@ class EnvironmentSource:
 
 class DotenvSource:
     """`settings=` in the file `.env`."""
+
+    is_lasting = True
 
     def __init__(self, path: Path):
         self.path, self.name, self.folder = path, path.name, path.resolve().parent
@@ -127,22 +150,38 @@ class DotenvSource:
 Source = FileSource | EnvironmentSource | DotenvSource
 
 
+class SettingsUnquoted(ValueError):
+    """The JSON after `settings=` in `.env` does not stand between single quotes."""
+
+
 def read_dotenv(path: Path) -> dict[str, str | None]:
-    """The variables of a `.env` file, {} if there is none. Raises OSError, UnicodeDecodeError."""
-    # Without interpolation: a `$` in a secret is a `$`.
-    return dotenv.dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+    """The variables of a `.env` file, {} if there is none. A `$` in a value is a `$`.
 
-
-def find_source(path: str | None, folder: Path = FOLDER) -> Source | None:
-    """The first source that exists: the file `path`, the environment, `.env`, settings.json.
-
-    Raises OSError, UnicodeDecodeError where `.env` cannot be read.
+    Raises OSError, UnicodeDecodeError, SettingsUnquoted.
     """
+    if not path.is_file():
+        return {}
+    values = {}
+    for line in parse_stream(io.StringIO(path.read_text(encoding="utf-8-sig"))):
+        is_settings = re.match(r"\s*(export\s+)?'?settings\b", line.original.string)
+        is_cut = (line.value or "").startswith("{") and not (line.value or "").endswith("}")
+        if is_settings and (line.error or is_cut):
+            raise SettingsUnquoted
+        if line.error:
+            log.warning("%s, line %s: not understood, ignored", path.name, line.original.line)
+        elif line.key is not None:
+            values[line.key] = line.value
+    return values
+
+
+def find_source(path: str | None, folder: Path, dotenv: Mapping[str, object]) -> Source | None:
+    """The first source that exists: the file `path`, the environment, `.env`, settings.json.
+    `dotenv`: what is in `.env`."""
     if path:
         return FileSource(Path(os.path.expanduser(path)))
     if "settings" in os.environ:
         return EnvironmentSource()
-    if "settings" in read_dotenv(folder / ".env"):
+    if "settings" in dotenv:
         return DotenvSource(folder / ".env")
     file = folder / "settings.json"
     return FileSource(file) if file.exists() else None

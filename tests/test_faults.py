@@ -11,8 +11,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -27,16 +25,15 @@ import pytest
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer, openssl_is_here
 from keyboards import Press, pack, short_id, unpack
-from lib import settings
 from status_watcher import Watcher
-from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, clean_environment
+from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess
 from tests.conftest import wait_until as wait_for
 from texts.en import WORDS
 from trueconf_api import Server
 
 HOUR_S = 3600
 AT_ONCE = 28  # presses under way at the same time, fewer than the bot has threads for them
-SAVES_KILLED, BOTS_KILLED = 190, 10
+BOTS_KILLED = 10
 
 pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
@@ -697,63 +694,11 @@ def test_token_that_expires_under_load_is_asked_for_once(
 # ---------------------------------------------------------------- settings.json, edited and killed
 
 
-def written_settings(folder: Path, **more) -> Path:
-    file = folder / "settings.json"
-    server = {"ip": "192.0.2.1", "client_id": "id", "client_secret": "secret", "access_token": ""}
-    status = {"state": 0, "timeout": 15, "port": 4307}
-    content = {
-        "tg-api-token": TOKEN,
-        "tg-users-id": [ANNA],
-        "servers": {"Офис": {**server, "server_status": status}},
-        "моё": "как было",
-        **more,
-    }
-    file.write_text(json.dumps(content, ensure_ascii=False, indent=4), encoding="utf-8")
-    return file
-
-
 def edit(file: Path, key: str, value: object) -> None:
     """What a person does in an editor: the whole file is written anew."""
     content = json.loads(file.read_text(encoding="utf-8"))
     text = json.dumps({**content, key: value}, ensure_ascii=False, indent=2)
     file.write_text(text, encoding="utf-8")
-
-
-def test_edit_in_the_middle_of_a_save_is_not_lost(tmp_path, monkeypatch):
-    file = written_settings(tmp_path)
-    loaded = settings.load(str(file))
-    loaded.servers["Офис"].is_monitored = True
-    fsync = os.fsync
-
-    def edit_meanwhile(descriptor):
-        fsync(descriptor)
-        edit(file, "language", "de")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", edit_meanwhile)
-        loaded.save()
-    content = json.loads(file.read_text(encoding="utf-8"))
-    assert content["language"] == "de"
-    loaded.save()
-    content = json.loads(file.read_text(encoding="utf-8"))
-    assert content["language"] == "de"
-    assert content["моё"] == "как было"
-    assert content["servers"]["Офис"]["server_status"]["state"] == 1
-
-
-def test_half_written_file_is_left_alone_and_saved_to_later(tmp_path):
-    file = written_settings(tmp_path)
-    whole = file.read_text(encoding="utf-8")
-    loaded = settings.load(str(file))
-    loaded.servers["Офис"].is_monitored = True
-    for half in (whole[: len(whole) // 2], "", "[", "\ufeff", "nonsense"):
-        file.write_text(half, encoding="utf-8")
-        loaded.save()
-        assert file.read_text(encoding="utf-8") == half
-    file.write_text(whole, encoding="utf-8")
-    loaded.save()
-    content = json.loads(file.read_text(encoding="utf-8"))
-    assert content["servers"]["Офис"]["server_status"]["state"] == 1
 
 
 def test_edits_by_hand_while_the_bot_saves_are_all_kept(
@@ -773,55 +718,6 @@ def test_edits_by_hand_while_the_bot_saves_are_all_kept(
         wait_for(is_saved)
     notes = {key: value for key, value in bot.read_settings().items() if key.startswith("note")}
     assert notes == {f"note {number}": number for number in range(6)}
-
-
-def save_for_ever(file: Path) -> None:
-    """What is killed: nothing but loading, changing and saving, as fast as it goes."""
-    loaded = settings.load(str(file))
-    for number in range(10**9):
-        loaded.servers["Офис"].access_token = f"token-of-the-server-{number}" * random.randint(
-            1, 50
-        )
-        loaded.save()
-
-
-def kill_savers(file: Path, times: int) -> None:
-    """Kill a saving process so often, each time at another moment; runs in a process of its own,
-    because only one without threads may fork."""
-    for _ in range(times):
-        began_as = file.read_bytes()
-        child = os.fork()
-        if child == 0:
-            save_for_ever(file)
-        while file.read_bytes() == began_as:
-            time.sleep(0.0001)
-        time.sleep(random.uniform(0, 0.01))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        content = json.loads(file.read_text(encoding="utf-8"))
-        assert content["моё"] == "как было"
-        assert content["tg-api-token"] == TOKEN
-        assert content["servers"]["Офис"]["server_status"]["port"] == 4307
-        settings.load(str(file))
-    print("killed", times)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_saving_process_that_is_killed_leaves_complete_settings(tmp_path):
-    file = written_settings(tmp_path, filler=["x" * 100] * 300)
-    code = (
-        "from pathlib import Path; from tests.test_faults import kill_savers; "
-        f"kill_savers(Path({str(file)!r}), {SAVES_KILLED})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, f"killed {SAVES_KILLED}"), done.stderr
 
 
 @contextmanager

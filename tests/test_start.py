@@ -808,7 +808,7 @@ MAY_IMPORT = {
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
     "lib/logs.py": set(),
     "lib/own_python.py": set(),
-    "lib/settings.py": {"lib"},
+    "lib/settings.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv"},
     "lib/telegram.py": {"requests", "telebot"},
     "lib/trueconf_client.py": {"requests", "urllib3"},

@@ -178,6 +178,12 @@ WORDS = {
     "your_id": "Ihre ID: <code>{id}</code>",
     "group_id": "ID dieser Gruppe: <code>{id}</code>",
     "out_of_date": "Diese Schaltfläche ist veraltet. Öffnen Sie das Menü mit /start neu.",
+    "not_saved": "Das gilt nur bis zum Neustart des Bots: Die Einstellungen wurden nicht gespeichert ({reason}).",
+    "not_saved_disk_full": "der Datenträger ist voll",
+    "not_saved_not_allowed": "Schreibrechte fehlen, oder ein anderes Programm hält die Datei fest",
+    "not_saved_broken": "die Datei wird gerade bearbeitet oder ist fehlerhaft",
+    "not_saved_failed": "das Schreiben schlug fehl",
+    "not_saved_environment": "sie stehen in der Variablen settings; ändern Sie sie dort, wo sie gesetzt ist",
     "help": (
         "Dieser Bot zeigt, was auf Ihren TrueConf-Servern geschieht.\n\n"
         "/start – Server\n"
@@ -224,11 +230,16 @@ WORDS = {
         "{key}: Die Codierung ist nicht UTF-8. Speichern Sie die Datei als UTF-8 (im "
         "Windows-Editor: „Speichern unter“, „Codierung“)."
     ),
+    "problem_utf_16": "{key}: Diese Datei ist in UTF-16 gespeichert. Speichern Sie sie als UTF-8 (im Windows-Editor: „Speichern unter“, „Codierung“).",
+    "problem_dotenv_quotes": "{key}: Setzen Sie alles, was auf settings= folgt, in einfache Anführungszeichen: settings='{{ … }}'. Ein ' darin schreiben Sie als \\'.",
     "problem_empty": "{key}: Hier steht nichts; erwartet werden die Einstellungen als JSON.",
     "problem_json": (
         "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Oft fehlt ein Komma, "
         "ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel."
     ),
+    "problem_json_comma": "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Vielleicht fehlt am Ende von Zeile {before} ein Komma.",
+    "problem_json_quotes": '{key}, Zeile {line}, Spalte {column}: In JSON gibt es nur das gerade doppelte Anführungszeichen: ". Ersetzen Sie hier die typografischen oder einfachen.',
+    "problem_json_character": "{key}, Zeile {line}, Spalte {column}: Hier steht ein Zeichen, das in JSON nicht erlaubt ist und vielleicht unsichtbar: {name}. Löschen Sie es und tippen Sie diese Stelle neu.",
     "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
     "problem_backslash": "{key}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
     "problem_not_object": (
@@ -238,6 +249,7 @@ WORDS = {
     "problem_missing": "Der Schlüssel {key} fehlt.",
     "problem_blank": "{key} ist leer, bitte ausfüllen.",
     "problem_placeholder": "Bei {key} steht noch der Platzhalter {found} aus dem Beispiel. Ersetzen Sie ihn durch Ihren eigenen Wert, ohne die spitzen Klammern.",
+    "problem_brackets": "{key}: Entfernen Sie die spitzen Klammern &lt; &gt; um den Wert.",
     "problem_not_text": "{key} muss ein Text in Anführungszeichen sein.",
     "problem_number": "{key} ist {found}, erwartet wird eine Zahl von {least} bis {most}.",
     "problem_switch": "{key} ist {found}, erwartet wird 1 (ein) oder 0 (aus).",
@@ -256,6 +268,9 @@ WORDS = {
         "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."
     ),
     "problem_address": "{key} ist keine Adresse. Sie hat die Form Schema://Name:Port; das Schema ist eines von: {schemes}.",
+    "problem_proxy_link": "{key}: Das ist ein Link für die Apps von Telegram. Einen MTProto-Proxy kann ein Bot nicht benutzen; er braucht HTTP oder SOCKS5, zum Beispiel socks5h://Name:1080.",
+    "problem_proxy_password": "{key}: Name oder Passwort des Proxys enthält ein Zeichen, das in einer Adresse als Code geschrieben wird: # ist %23, / ist %2F, ? ist %3F, [ ist %5B, ] ist %5D, \\ ist %5C, @ ist %40.",
+    "problem_api_url_bot": "{key}: Lassen Sie /bot und alles danach weg, das ergänzt der Bot selbst. Nötig ist nur die Adresse, zum Beispiel http://127.0.0.1:8081.",
     "problem_section": "{key} ist {found}, erwartet wird ein Abschnitt in geschweiften Klammern.",
     "problem_server_name": "{key}: Der Name eines Servers ist leer.",
     "problem_ip": (
@@ -272,6 +287,7 @@ WORDS = {
     "problem_unencrypted": (
         "{key}: http:// ist unverschlüsselt, client_secret lässt sich unterwegs mitlesen."
     ),
+    "problem_unencrypted_api": "{key}: http:// zu einem anderen Computer ist unverschlüsselt, und in der Adresse jeder Anfrage steht das Token des Bots.",
     "problem_unchecked": (
         "{key}: Bei false wird das Zertifikat nicht geprüft, und jeder kann sich als dieser "
         "Server ausgeben."

@@ -173,6 +173,12 @@ WORDS = {
     "your_id": "Your ID: <code>{id}</code>",
     "group_id": "ID of this group: <code>{id}</code>",
     "out_of_date": "This button is out of date. Send /start to open the menu again.",
+    "not_saved": "This holds only until the bot restarts: the settings were not saved ({reason}).",
+    "not_saved_disk_full": "the disk is full",
+    "not_saved_not_allowed": "there is no right to write, or another program holds the file",
+    "not_saved_broken": "the file is being edited, or it is broken",
+    "not_saved_failed": "writing failed",
+    "not_saved_environment": "they are in the variable settings; change it where it is set",
     "help": (
         "This bot shows what is happening on your TrueConf Servers.\n\n"
         "/start — servers\n"
@@ -218,11 +224,16 @@ WORDS = {
     "problem_encoding": (
         "{key}: the encoding is not UTF-8. Save the file as UTF-8 (in Notepad: Save as, Encoding)."
     ),
+    "problem_utf_16": "{key}: this file is UTF-16. Save it as UTF-8 (in Notepad: Save as, Encoding).",
+    "problem_dotenv_quotes": "{key}: put all that follows settings= between single quotes: settings='{{ … }}'. Write a ' inside as \\'.",
     "problem_empty": "{key}: it is empty; it should hold the settings as JSON.",
     "problem_json": (
         "{key}, line {line}, column {column}: this is not valid JSON. Often a comma, quote "
         "or bracket is missing, or there is one too many."
     ),
+    "problem_json_comma": "{key}, line {line}, column {column}: this is not valid JSON. A comma may be missing at the end of line {before}.",
+    "problem_json_quotes": '{key}, line {line}, column {column}: JSON knows only the straight double quote: ". Replace the curly or single ones here.',
+    "problem_json_character": "{key}, line {line}, column {column}: there is a character here that JSON does not allow, perhaps an invisible one: {name}. Delete it and type this place anew.",
     "problem_json_escape": "{key}, line {line}, column {column}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
     "problem_backslash": "{key}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
     "problem_not_object": (
@@ -232,6 +243,7 @@ WORDS = {
     "problem_missing": "The key {key} is missing.",
     "problem_blank": "{key} is empty; please fill it in.",
     "problem_placeholder": "{key} still holds the example's hint {found}; put your own value there, without the brackets.",
+    "problem_brackets": "{key}: take away the angle brackets &lt; &gt; around the value.",
     "problem_not_text": "{key} must be text in quotes.",
     "problem_number": "{key} is {found}; it must be a number from {least} to {most}.",
     "problem_switch": "{key} is {found}; it must be 1 (on) or 0 (off).",
@@ -246,6 +258,9 @@ WORDS = {
     "problem_quiet_hours": '{key} is {found}; it must be two times of day, such as "22:00-07:00".',
     "problem_only_groups": "{key} holds only groups; add the ID of at least one person.",
     "problem_address": "{key} is not an address. It looks like scheme://name:port, where the scheme is one of: {schemes}.",
+    "problem_proxy_link": "{key}: this is a link for Telegram's apps. A bot cannot use an MTProto proxy; it needs an HTTP or SOCKS5 one, such as socks5h://name:1080.",
+    "problem_proxy_password": "{key}: the name or password of the proxy holds a character that is written as a code in an address: # is %23, / is %2F, ? is %3F, [ is %5B, ] is %5D, \\ is %5C, @ is %40.",
+    "problem_api_url_bot": "{key}: leave out /bot and what follows it, the bot adds that itself. Only the address is needed, such as http://127.0.0.1:8081.",
     "problem_section": "{key} is {found}; it must be a section in curly brackets.",
     "problem_server_name": "{key}: the name of a server is empty.",
     "problem_ip": (
@@ -258,6 +273,7 @@ WORDS = {
     "problem_unknown": "{key}: the bot does not know this key and ignores it.",
     "problem_unknown_near": "{key}: the bot does not know this key. Did you mean {near}?",
     "problem_unencrypted": "{key}: http:// is not encrypted, client_secret can be seen on the way.",
+    "problem_unencrypted_api": "{key}: http:// to another computer is not encrypted, and the bot's token is in the address of each request.",
     "problem_unchecked": "{key}: false means that anybody can pretend to be this server.",
     "command_line": "A Telegram bot for the administrators of TrueConf Server.",
     "settings_wrong": "The settings ({source}) need correcting:",

@@ -180,6 +180,12 @@ WORDS = {
     "your_id": "Su ID: <code>{id}</code>",
     "group_id": "ID de este grupo: <code>{id}</code>",
     "out_of_date": "Este botón ya no es válido. Envíe /start para volver a abrir el menú.",
+    "not_saved": "Esto solo vale hasta que se reinicie el bot: la configuración no se guardó ({reason}).",
+    "not_saved_disk_full": "el disco está lleno",
+    "not_saved_not_allowed": "faltan permisos de escritura u otro programa tiene abierto el archivo",
+    "not_saved_broken": "el archivo se está editando o tiene un error",
+    "not_saved_failed": "falló la escritura",
+    "not_saved_environment": "está en la variable settings; cámbiela donde se definió",
     "help": (
         "Este bot muestra lo que ocurre en sus servidores TrueConf.\n\n"
         "/start — servidores\n"
@@ -226,11 +232,16 @@ WORDS = {
         "{key}: la codificación no es UTF-8. Guarde el archivo como UTF-8 (en el Bloc de notas: "
         "«Guardar como», «Codificación»)."
     ),
+    "problem_utf_16": "{key}: este archivo está en UTF-16. Guárdelo como UTF-8 (en el Bloc de notas: «Guardar como», «Codificación»).",
+    "problem_dotenv_quotes": "{key}: ponga todo lo que sigue a settings= entre comillas simples: settings='{{ … }}'. Un ' en su interior se escribe \\'.",
     "problem_empty": "{key}: está vacío; aquí debe estar la configuración en formato JSON.",
     "problem_json": (
         "{key}, línea {line}, columna {column}: esto no es JSON válido. A menudo falta o sobra "
         "una coma, unas comillas, una llave o un corchete."
     ),
+    "problem_json_comma": "{key}, línea {line}, columna {column}: esto no es JSON válido. Quizá falta una coma al final de la línea {before}.",
+    "problem_json_quotes": '{key}, línea {line}, columna {column}: JSON solo admite comillas dobles rectas: ". Sustituya aquí las tipográficas o las simples.',
+    "problem_json_character": "{key}, línea {line}, columna {column}: aquí hay un carácter que JSON no admite, quizá invisible: {name}. Bórrelo y vuelva a escribir este lugar.",
     "problem_json_escape": "{key}, línea {line}, columna {column}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
     "problem_backslash": "{key}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
     "problem_not_object": (
@@ -239,7 +250,8 @@ WORDS = {
     "problem_twice": "La clave «{key}» aparece dos veces. Deje solo una.",
     "problem_missing": "Falta la clave {key}.",
     "problem_blank": "{key} no tiene valor; complételo.",
-    "problem_placeholder": "{key} conserva la indicación del ejemplo, {found}. Sustitúyala por su propio valor, sin los corchetes angulares.",
+    "problem_placeholder": "{key} conserva la indicación del ejemplo, {found}. Sustitúyala por su propio valor, sin los signos &lt; &gt;.",
+    "problem_brackets": "{key}: quite los signos &lt; &gt; que rodean el valor.",
     "problem_not_text": "{key} debe ser un texto entre comillas.",
     "problem_number": "{key} es {found}; debe ser un número de {least} a {most}.",
     "problem_switch": "{key} es {found}; debe ser 1 (activado) o 0 (desactivado).",
@@ -255,6 +267,9 @@ WORDS = {
     "problem_quiet_hours": '{key} es {found}; deben ser dos horas del día, por ejemplo "22:00-07:00".',
     "problem_only_groups": "{key} solo contiene grupos; añada el ID de al menos una persona.",
     "problem_address": "{key} no es una dirección. Tiene la forma esquema://nombre:puerto; el esquema es uno de estos: {schemes}.",
+    "problem_proxy_link": "{key}: es un enlace para las aplicaciones de Telegram. Un bot no puede usar un proxy MTProto; necesita uno HTTP o SOCKS5, por ejemplo socks5h://nombre:1080.",
+    "problem_proxy_password": "{key}: el nombre o la contraseña del proxy contiene un carácter que en una dirección se escribe como código: # es %23, / es %2F, ? es %3F, [ es %5B, ] es %5D, \\ es %5C, @ es %40.",
+    "problem_api_url_bot": "{key}: quite /bot y lo que le sigue, el bot lo añade por sí mismo. Solo hace falta la dirección, por ejemplo http://127.0.0.1:8081.",
     "problem_section": "{key} es {found}; debe ser una sección entre llaves.",
     "problem_server_name": "{key}: el nombre de un servidor está vacío.",
     "problem_ip": (
@@ -273,6 +288,7 @@ WORDS = {
     "problem_unencrypted": (
         "{key}: http:// no está cifrado, client_secret puede leerse por el camino."
     ),
+    "problem_unencrypted_api": "{key}: http:// hacia otro equipo no está cifrado, y el token del bot va en la dirección de cada petición.",
     "problem_unchecked": (
         "{key}: con false no se comprueba el certificado y cualquiera puede hacerse pasar por "
         "este servidor."
