@@ -179,6 +179,12 @@ class Door:
         for connection in concerned:
             connection.join(max(0, give_up_at - time.monotonic()))
 
+    def lose_connections(self):
+        """The way forgets the connections that are open now, as a router does that restarts:
+        nothing that is sent on them arrives any more, and nobody is told. New ones work."""
+        for connection in self.connections:
+            connection.is_lost = True
+
     def forget(self, connection):
         with self.lock:
             self._connections.discard(connection)
@@ -242,6 +248,7 @@ class Connection:
 
     def __init__(self, door, sock, tls):
         self.fault = None  # the fault that keeps it busy
+        self.is_lost = False  # what is sent on it, either way, does not arrive
         self.closing = threading.Event()
         self._door = door
         self._socket = sock
@@ -280,6 +287,8 @@ class Connection:
         self.send_bytes(answer.head(self._door.clock()) + answer.body)
 
     def send_bytes(self, data):
+        if self.is_lost:
+            self.hang()
         self._socket.sendall(data)
 
     def wait(self, seconds):
@@ -304,6 +313,8 @@ class Connection:
             self._greet()
             while True:
                 request = self._read_request()
+                if self.is_lost:
+                    self.hang()
                 self.wait(self._door.round_trip_s)
                 self._door.handle(self, request)
                 if request.headers.get("connection", "").lower() == "close":

@@ -238,6 +238,19 @@ def test_a_newer_poll_ends_the_older_one(telegram, client, in_background):
         older.result(30)
 
 
+def test_a_webhook_ends_polling_until_it_is_deleted(telegram, client, in_background):
+    poll = in_background(client.getUpdates, timeout=30)
+    telegram.wait_for_poll()
+    client.setWebhook(url="https://example.org/")
+    with pytest.raises(Refused, match="409 Conflict: terminated by setWebhook request"):
+        poll.result(30)
+    with pytest.raises(Refused, match="409 Conflict: can't use getUpdates method while webhook"):
+        client.getUpdates()
+    assert client.getWebhookInfo()["url"] == "https://example.org/"
+    client.deleteWebhook()
+    assert client.getUpdates() == []
+
+
 def test_kinds_that_were_not_asked_for_do_not_come(telegram, client, anna):
     client.getUpdates(allowed_updates=["callback_query"])
     anna.send("hello")
@@ -560,6 +573,38 @@ def test_a_group_that_became_a_supergroup_names_its_new_id(telegram, client, ann
     assert command["chat"] == {"id": -1001234567890, "title": "Admins", "type": "supergroup"}
 
 
+def test_a_forum_takes_messages_for_topics_that_are_there_and_open(telegram, client, anna):
+    forum = telegram.group(-1001234567890, members=[anna], topics={17: "Alerts"})
+    client.sendMessage(chat_id=forum.id, text="general")
+    client.sendMessage(chat_id=forum.id, text="alert", message_thread_id=17)
+    assert [message.topic for message in forum.messages] == [None, 17]
+    for chat_id, topic in ((forum.id, 18), (111, 17)):
+        refusal = send_refusal(client, chat_id=chat_id, message_thread_id=topic)
+        assert refusal == "400 Bad Request: message thread not found"
+    forum.closed_topics = {1, 17}
+    for parameters in ({}, {"message_thread_id": 17}):
+        refusal = send_refusal(client, chat_id=forum.id, **parameters)
+        assert refusal == "400 Bad Request: TOPIC_CLOSED"
+    anna.send("/id", chat=forum, topic=17)
+    message = client.getUpdates()[0]["message"]
+    assert (message["message_thread_id"], message["is_topic_message"]) == (17, True)
+    assert message["chat"]["is_forum"] is True
+
+
+def test_who_hides_behind_a_group_or_a_channel_has_the_id_of_a_bot(telegram, client, anna):
+    group = telegram.group(-1001234567890, members=[anna])
+    anna.send("/status", chat=group, write_as="anonymous")
+    anna.send("/status", chat=group, write_as="channel")
+    admin, channel = (update["message"] for update in client.getUpdates())
+    assert (admin["from"]["id"], admin["sender_chat"]["id"]) == (1087968824, group.id)
+    assert (channel["from"]["id"], channel["sender_chat"]["type"]) == (136817688, "channel")
+
+
+def test_a_message_can_come_without_a_sound(client, anna):
+    client.sendMessage(chat_id=111, text="x", disable_notification=True)
+    assert anna.chat.last.is_silent
+
+
 # ---------------------------------------------------------------- pace
 
 
@@ -654,6 +699,17 @@ def test_a_call_that_hangs_is_never_answered(telegram, client, in_background):
     telegram.clear_faults()
     with pytest.raises(requests.RequestException):
         call.result(30)
+
+
+def test_a_forgotten_connection_is_silent_and_a_new_one_works(telegram, client, anna):
+    client.getMe()
+    telegram.lose_connections()
+    url = f"{telegram.url}/bot{telegram.token}/sendMessage"
+    with pytest.raises(requests.ReadTimeout):
+        client.session.post(url, json={"chat_id": 111, "text": "lost"}, timeout=0.2)
+    assert anna.chat.messages == []
+    client.sendMessage(chat_id=111, text="on a new connection")
+    assert anna.chat.last.text == "on a new connection"
 
 
 def test_a_server_that_is_down_refuses_and_comes_back_on_its_port(

@@ -20,12 +20,24 @@ from demo.telegram.html import utf16_length as length_of
 
 BURST, GROUP_MESSAGES_A_MINUTE = 5, 20
 COMMAND_IN_TEXT = re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@\w+)?(?!\w)")
+GENERAL = 1  # the topic of a forum that messages without a topic are in
 ANONYMOUS_ADMIN = {
     "id": 1087968824,
     "is_bot": True,
     "first_name": "Group",
     "username": "GroupAnonymousBot",
 }
+
+
+CHANNEL_BOT = {
+    "id": 136817688,
+    "is_bot": True,
+    "first_name": "Channel",
+    "username": "Channel_Bot",
+}
+
+
+A_CHANNEL = {"id": -1009876543210, "title": "A channel", "type": "channel"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ class Button:
 class Message:
     """A message in a chat. `sender` is a Person, or None (the bot, or Telegram's own notes)."""
 
-    def __init__(self, chat, sender, formatted, html=None, rows=(), extra=None):
+    def __init__(self, chat, sender, formatted, html=None, rows=(), extra=None, topic=None):
         self.chat = chat
         self.id = chat.next_message_id()
         self.sender = sender
@@ -50,6 +62,8 @@ class Message:
         self.edit_date = None
         self.deleted = False
         self.is_accessible = True
+        self.is_silent = False
+        self.topic = topic
         self.history = []
         self._extra = extra or {}
         self.change(formatted, html, rows)
@@ -106,6 +120,8 @@ class Message:
         sender = self.sender.user() if self.sender else self.chat.server.bot_user()
         fields = {"message_id": self.id, "from": sender, "chat": self.chat.to_dict()}
         fields["date"] = self.date
+        if self.topic:
+            fields |= {"message_thread_id": self.topic, "is_topic_message": True}
         if self.edit_date:
             fields["edit_date"] = self.edit_date
         if self.text:
@@ -133,6 +149,7 @@ class Chat:
     def __init__(self, server, chat_id):
         self.server = server
         self.id = chat_id
+        self.closed_topics = set()  # of a forum
         self._messages = []
         self._written_at = deque(maxlen=GROUP_MESSAGES_A_MINUTE)
         self._allowance = (float(BURST), 0.0)  # messages that may go now, and when that was
@@ -220,10 +237,11 @@ class PrivateChat(Chat):
 
 
 class Group(Chat):
-    def __init__(self, server, chat_id, title, members=()):
+    def __init__(self, server, chat_id, title, members=(), topics=None):
         super().__init__(server, chat_id)
         self.title = title
         self.members = list(members)
+        self.topics = topics or {}
         self.is_supergroup = str(chat_id).startswith("-100") and len(str(chat_id)) >= 14
         self.bot_was_kicked = False
         self.upgraded_to = None  # the supergroup that this group became
@@ -241,7 +259,8 @@ class Group(Chat):
 
     def to_dict(self):
         if self.is_supergroup:
-            return {"id": self.id, "title": self.title, "type": "supergroup"}
+            fields = {"id": self.id, "title": self.title, "type": "supergroup"}
+            return {**fields, "is_forum": True} if self.topics else fields
         fields = {"id": self.id, "title": self.title, "type": "group"}
         return {**fields, "all_members_are_administrators": True}
 
@@ -312,16 +331,26 @@ class Person:
                 states = ("member", "kicked") if blocked else ("kicked", "member")
                 self.server.push_membership(self.chat, self, *states)
 
-    def send(self, text, chat=None):
-        """Write to the bot (or, with `chat`, in a group); return the Message."""
+    def send(self, text, chat=None, topic=None, write_as="person"):
+        """Write to the bot (or, with `chat`, in a group, in one of its topics); return the Message.
+
+        write_as: "anonymous" for an administrator who shows only the group's name, "channel" for
+        somebody who shows that of a channel. Telegram names a bot of its own as the sender then.
+        """
         with self.server.changed:
             chat = self._where_to_write(chat)
+            extra = {
+                "person": {},
+                "anonymous": {"from": ANONYMOUS_ADMIN, "sender_chat": chat.to_dict()},
+                "channel": {"from": CHANNEL_BOT, "sender_chat": A_CHANNEL},
+            }[write_as]
             entities = [
                 {"type": "bot_command", "offset": length_of(text[: found.start()])}
                 | {"length": len(found.group())}
                 for found in COMMAND_IN_TEXT.finditer(text)
             ]
-            message = chat.add(Message(chat, self, FormattedText(text, entities)))
+            formatted = FormattedText(text, entities)
+            message = chat.add(Message(chat, self, formatted, extra=extra, topic=topic))
             self.server.push({"message": message.to_dict()}, chat)
             return message
 

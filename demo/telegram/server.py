@@ -23,7 +23,7 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from demo.telegram.chats import Group, Message, Person, Press
+from demo.telegram.chats import GENERAL, Group, Message, Person, Press
 from demo.telegram.checks import (
     ApiError,
     Parameters,
@@ -52,6 +52,11 @@ NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly "
     "the same as a current content and reply markup of the message"
 )
+WEBHOOK_IS_SET = (
+    "Conflict: can't use getUpdates method while webhook is active; "
+    "use deleteWebhook to delete the webhook first"
+)
+WEBHOOK_WAS_SET = "Conflict: terminated by setWebhook request"
 ANOTHER_POLL = (
     "Conflict: terminated by other getUpdates request; "
     "make sure that only one bot instance is running"
@@ -97,6 +102,8 @@ class BotApi:
         }
 
     def get_updates(self, parameters):
+        if self.webhook_url:
+            raise ApiError(409, WEBHOOK_IS_SET)
         self._newest_poll += 1
         mine, life = self._newest_poll, self._life
         self.notify()  # ends the poll that is waiting now
@@ -110,6 +117,8 @@ class BotApi:
                 self.changed.wait(deadline - time.monotonic())
                 if self._newest_poll != mine:
                     raise ApiError(409, ANOTHER_POLL)
+                if self.webhook_url:
+                    raise ApiError(409, WEBHOOK_WAS_SET)
                 if self._life != life:
                     raise HangUp
         finally:
@@ -129,13 +138,19 @@ class BotApi:
             self._updates.popleft()
         self.notify()
 
+    def set_webhook(self, parameters):
+        self.webhook_url = parameters.text("url")
+        self.notify()
+        return True
+
     def delete_webhook(self, parameters):
+        self.webhook_url = ""
         if parameters.flag("drop_pending_updates"):
             self._updates.clear()
         return True
 
     def get_webhook_info(self, parameters):
-        info = {"url": "", "has_custom_certificate": False}
+        info = {"url": self.webhook_url, "has_custom_certificate": False}
         info["pending_update_count"] = len(self._updates)
         return info | ({"allowed_updates": self.allowed_updates} if self.allowed_updates else {})
 
@@ -174,7 +189,7 @@ class BotApi:
         return chat.to_dict() | full
 
     def send_chat_action(self, parameters):
-        self._chat_to_write(parameters)
+        self._topic(self._chat_to_write(parameters), parameters)
         if parameters.text("action").lower() not in CHAT_ACTIONS:
             raise bad_request("wrong parameter action in request")
         return True
@@ -184,9 +199,11 @@ class BotApi:
         rows = keyboard_rows(parameters)
         self._check_options(parameters)
         chat = self._chat_to_write(parameters)
+        topic = self._topic(chat, parameters)
         self._check_reply(chat, parameters)
         self._pace(chat)
-        message = Message(chat, None, formatted, parameters.text("text"), rows)
+        message = Message(chat, None, formatted, parameters.text("text"), rows, topic=topic)
+        message.is_silent = parameters.flag("disable_notification")
         return chat.add(message).to_dict()
 
     def edit_message_text(self, parameters):
@@ -250,6 +267,17 @@ class BotApi:
         if chat.refusal():
             raise chat.refusal()
         return chat
+
+    @staticmethod
+    def _topic(chat, parameters):
+        """Return the topic of a forum that is to be written in; None: no topic, or General."""
+        topic = parameters.integer("message_thread_id", None)
+        topics = chat.topics if isinstance(chat, Group) else {}
+        if topic is not None and topic not in topics:
+            raise bad_request("message thread not found")
+        if (topic or GENERAL) in chat.closed_topics:
+            raise bad_request("TOPIC_CLOSED")
+        return topic
 
     def _message(self, parameters, problem):
         if parameters.text("inline_message_id"):
@@ -326,6 +354,7 @@ class TelegramServer(BotApi):
         self.bot_username = "trueconf_demo_bot"
         self.bot_name = "TrueConf Server"
         self.allowed_updates = None
+        self.webhook_url = ""  # where somebody else lets the updates go
         self.polls = 0
         self.changed = threading.Condition()
         self._changes = 0
@@ -363,6 +392,10 @@ class TelegramServer(BotApi):
             self._waiting_poll = None
             self.notify()
         self._door.hang_up()
+
+    def lose_connections(self):
+        """The way forgets the open connections, see Door."""
+        self._door.lose_connections()
 
     def go_down(self):
         """Telegram cannot be reached: the port refuses, open connections are closed."""
@@ -556,11 +589,14 @@ class TelegramServer(BotApi):
                 self._chats[user_id] = self._people[user_id].chat
             return self._people[user_id]
 
-    def group(self, chat_id, title="Group", members=()):
-        """Return the group with this (negative) ID; a new one, with the bot, if there was none."""
+    def group(self, chat_id, title="Group", members=(), topics=None):
+        """Return the group with this (negative) ID; a new one, with the bot, if there was none.
+
+        topics: {ID: name} of a forum, besides General, which has no ID in messages.
+        """
         with self.changed:
             if chat_id not in self._chats:
-                self._chats[chat_id] = Group(self, chat_id, title, members)
+                self._chats[chat_id] = Group(self, chat_id, title, members, topics)
             return self._chats[chat_id]
 
     def next_message_id(self):

@@ -525,6 +525,11 @@ class TrueConfServer:
         out instead of being refused, and requests on open ones get no answer."""
         self._switch(Door.brick_up, "web", "status", freeze=True)
 
+    def lose_connections(self):
+        """The way forgets the open connections, see Door."""
+        for door in self._doors.values():
+            door.lose_connections()
+
     def _switch(self, action, *port_kinds, hang_up=False, freeze=False):
         """Do something with doors, and with what has come in through them."""
         with self._switching:
