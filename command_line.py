@@ -1,9 +1,10 @@
-"""What `python main.py` understands: --settings, --check, --demo. Hands over to `run`."""
+"""What `python main.py` understands: its options, and how it ends. Hands over to `run`."""
 
 import argparse
 import contextlib
 import logging
 import os
+import platform
 import signal
 import socket
 import sys
@@ -18,6 +19,7 @@ from lib import logs, settings, telegram
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
+VERSION = "2.0.0"
 CLOCK_LIMIT_S = 120
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
@@ -64,8 +66,9 @@ def _start(run: Run) -> int:
     try:
         loaded = settings.load(arguments.settings)
     except settings.SettingsError as error:
-        print(settings_error(error), file=sys.stderr)
-        return EXIT_SETTINGS
+        return _say_settings_error(error, arguments.settings)
+    with contextlib.suppress(OSError):
+        _problem_file(arguments.settings).unlink()
     texts.use(loaded.language)
     if arguments.check:
         return EXIT_OK if check(loaded) else EXIT_FAILED
@@ -79,6 +82,7 @@ def _run(loaded: settings.Settings, run: Run) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
     logs.start(loaded.secrets, loaded.log_file)
+    log.info("version %s, Python %s, %s", VERSION, platform.python_version(), sys.platform)
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
         log.warning("%s", screens.problem(warning))
@@ -96,6 +100,10 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--settings", metavar="PATH", help=texts.plain_text("option_settings"))
     parser.add_argument("--check", action="store_true", help=texts.plain_text("option_check"))
     parser.add_argument("--demo", action="store_true", help=texts.plain_text("option_demo"))
+    about = f"TrueConf Server bot {VERSION}, Python {platform.python_version()}"
+    parser.add_argument(
+        "--version", action="version", version=about, help=texts.plain_text("option_version")
+    )
     return parser.parse_args()
 
 
@@ -105,6 +113,22 @@ def python() -> str:
         return str(Path(sys.executable or "").relative_to(Path(__file__).resolve().parent))
     except ValueError:  # it is not in that folder, as .venv/bin/python would be
         return "python"
+
+
+def _say_settings_error(error: settings.SettingsError, path: str | None) -> int:
+    """Print what is wrong with the settings; under pythonw, which has no console, leave it in a
+    file beside them."""
+    text = settings_error(error)
+    if sys.stderr is None:
+        with contextlib.suppress(OSError):
+            _problem_file(path).write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text, file=sys.stderr)
+    return EXIT_SETTINGS
+
+
+def _problem_file(path: str | None) -> Path:
+    return Path(path or __file__).resolve().with_name("settings-problem.txt")
 
 
 def settings_error(error) -> str:
@@ -126,8 +150,7 @@ def _run_demo(path: str | None, run: Run) -> int:
         own = settings.load(path)
     except settings.SettingsError as error:
         if path:
-            print(settings_error(error), file=sys.stderr)
-            return EXIT_SETTINGS
+            return _say_settings_error(error, path)
         own = None
     language = own.language if own else texts.system_language()
     texts.use(language)

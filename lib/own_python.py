@@ -139,7 +139,7 @@ def _refuse_without_libraries(needed, requirements):
     command = "{} -m pip install -r {}".format(quoted(sys.executable), quoted(file))
     if _tool() == "uv":
         command = "uv sync"
-    elif "pypoetry" in sys.prefix or "POETRY_ACTIVE" in os.environ:
+    elif "pypoetry" in sys.prefix:
         command = "poetry install"
     raise SetupError("missing", missing=", ".join(missing), command=command)
 

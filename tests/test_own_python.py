@@ -261,27 +261,26 @@ def test_on_replit_and_in_a_container_the_command_is_said(project, variable):
 
 
 @pytest.mark.parametrize(
-    ("tool", "command"),
-    [("", "-m pip install"), ("uv = 0.9.1", "uv sync"), ("virtualenv = 20.1", "poetry install")],
+    ("folder", "tool", "command"),
+    [
+        ("another", "", "-m pip install"),
+        ("pypoetry", "", "poetry install"),
+        (".venv", "virtualenv = 20.1", "-m pip install"),
+        (".venv", "uv = 0.9.1", "uv sync"),
+    ],
 )
-def test_environment_of_somebody_else_is_left_alone(installed, tool, command):
+def test_environment_of_somebody_else_is_left_alone(installed, folder, tool, command):
     """Also where uv or Poetry keep theirs in .venv beside main.py."""
-    other = installed.venv if tool else installed.folder / "another"
-    installed.venv.rename(other)
+    other = installed.venv.rename(installed.folder / folder)
     with open(other / "pyvenv.cfg", "a", encoding="utf-8") as file:
         file.write(f"\n{tool}\n")
-    python = (
-        own_python_of(installed)
-        if tool
-        else Path(str(own_python_of(installed)).replace(".venv", "another"))
-    )
+    python = other / own_python_of(installed).relative_to(installed.venv)
     assert installed.run(python=python)[::2] == (7, "")
     installed.needs("small_library>=2.0,<9")
-    is_poetry = {"POETRY_ACTIVE": "1"} if "poetry" in command else {}
-    code, printed, said = installed.run(python=python, **is_poetry)
+    code, printed, said = installed.run(python=python)
     assert (code, printed) == (1, "")
     assert command in said
-    assert (tool != "") == installed.venv.exists()
+    assert installed.venv.exists() == (folder == ".venv")
 
 
 # ---------------------------------------------------------------- what goes wrong

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from telebot import apihelper
 
+import command_line
 import lib.telegram
 import texts
 from demo.telegram.server import TelegramServer
@@ -486,11 +487,21 @@ def test_bot_runs_without_a_console(new_bot, new_server, telegram, anna, setting
 
 
 @pytest.mark.parametrize("how", NO_CONSOLE)
-def test_exit_code_tells_what_nobody_can_read(new_bot, how):
+def test_what_is_wrong_with_the_settings_is_left_in_a_file_where_there_is_no_console(
+    new_bot, new_server, telegram, settings_for, how
+):
     bot = new_bot({})
     start_without_console(bot, how, "--settings", str(bot.settings_file))
     assert bot.process.wait(PATIENCE_S) == 2
     assert bot.output == ""
+    file = bot.folder / "settings-problem.txt"
+    assert "tg-api-token" in file.read_text(encoding="utf-8")
+
+    bot.write_settings(settings_for({"office": new_server().settings()}))
+    start_without_console(bot, how, "--settings", str(bot.settings_file))
+    telegram.wait_for_poll(PATIENCE_S)
+    assert not file.exists()
+    assert bot.stop() == 0
 
 
 # ---------------------------------------------------------------- the log file and its secrets
@@ -872,6 +883,20 @@ def test_main_holds_no_html_no_json_and_no_address():
     text = (ROOT / "main.py").read_text(encoding="utf-8")
     assert "json" not in imported(parsed(ROOT / "main.py"))
     assert not re.search(r"</?(b|i|a|code|pre)\b|https?://", text)
+
+
+def test_version_is_the_same_everywhere_and_the_first_thing_in_the_log(
+    project, elsewhere, start_bot, new_server, settings_for
+):
+    version = command_line.VERSION
+    assert f'\nversion = "{version}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    code, printed = run_main(project, "--version", cwd=elsewhere)
+    assert (code, printed.split()[:4]) == (
+        0,
+        [b"TrueConf", b"Server", b"bot", f"{version},".encode()],
+    )
+    bot = start_bot(settings_for({"office": new_server().settings()}))
+    assert f" INFO version {version}, Python 3." in bot.output.splitlines()[0]
 
 
 def test_dependencies_are_the_same_in_both_files():

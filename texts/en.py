@@ -326,4 +326,5 @@ WORDS = {
     "option_demo": "show the bot without an account and without a server",
     "demo_running": "Demo: {url}\nTo stop it: Ctrl+C",
     "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. Everybody in tg-users-id gets its alerts. If your own bot is running, stop it first: two cannot share a token. To stop the demo: Ctrl+C",
+    "option_version": "show the version, then end",
 }

@@ -345,6 +345,7 @@ WORDS = {
     "option_settings": "un archivo de configuración distinto de settings.json junto a main.py",
     "option_check": "comprobar la configuración, Telegram y los servidores, y terminar",
     "option_demo": "mostrar el bot sin cuenta y sin servidor",
+    "option_version": "mostrar la versión y terminar",
     "demo_running": "Demostración: {url}\nPara terminar: Ctrl+C",
     "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Todos los de tg-users-id reciben sus avisos. Si su propio bot está en marcha, deténgalo antes: dos no pueden compartir un token. Para terminar la demostración: Ctrl+C",
 }
