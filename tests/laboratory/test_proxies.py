@@ -10,9 +10,9 @@ from tests.conftest import ANNA, TOKEN, BotProcess, ask, settings_of, wait_until
 from tests.laboratory import parts
 from tests.laboratory.parts import NAME, QUOTED_PASSWORD
 
-WRONG_PASSWORD = "password"
-REFUSES = "refuses"
-CANNOT_REACH = "cannot reach Telegram"
+WRONG_PASSWORD = "does not accept the name and password"
+REFUSES = "does not allow it"
+CANNOT_REACH = "has no way to Telegram itself"
 
 
 class Behind:

@@ -123,7 +123,7 @@ def test_start_press_and_edit_with_a_telegram_of_other_people(package_port, new_
             assert planning.is_running
 
             anna.press("Yes, stop")
-            anna.wait_for("“Weekly planning” on office is stopped")
+            anna.wait_for("“Weekly planning” on “office” is stopped")
             assert not planning.is_running
             anna.press("Back")
             anna.wait_for("No conference is running now")
