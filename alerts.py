@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from telebot.apihelper import ApiTelegramException
@@ -20,6 +20,7 @@ import keyboards
 import status_watcher
 import texts
 from lib import telegram
+from lib.settings import Recipient, Settings
 from status_watcher import StateChange, Watcher
 from texts import screens
 from trueconf_api import STOPPED, UP, WEB_ONLY, Forgotten, Server
@@ -28,6 +29,7 @@ ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
 PROBE_S = 3
 SETTLE_LIMIT_S = 45
 CONFIRMED_WITHIN_S = 120  # so long it may take from a server's silence to the alert
+MOST_REMEMBERED = 50  # alerts of one server whose messages are found again
 
 log = logging.getLogger("bot.alerts")
 
@@ -35,38 +37,58 @@ log = logging.getLogger("bot.alerts")
 @dataclass(frozen=True)
 class Alert:
     """One piece of news. `write` puts it into words when it is sent: by then the day may be
-    another. `change`: what it is about, if it is the state of a server."""
+    another. `change`: what it is about, if it is the state of a server. `key`: by which its
+    messages are found again in `server.alert_messages`, "" if they stay as they are."""
 
     write: Callable[[], texts.Html]
     keyboard: InlineKeyboardMarkup | None = None
     server: Server | None = None
     change: StateChange | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What the messages of an alert show from now on. `write`: None if only the buttons change;
+    `done`: the chat and the ID of a message that shows it already."""
+
+    server: Server
+    key: str
+    write: Callable[[], texts.Html] | None
+    keyboard: InlineKeyboardMarkup | None
+    done: tuple[int, int] | None = None
 
 
 class Mailbox(threading.Thread):
-    """Delivers alerts to one chat. `moved(old_id, new_id)` is told when a group moves."""
+    """Delivers alerts to one chat, or to one topic of a group.
+
+    `moved(old_id, new_id)` is told when a group moves; `is_quiet_at(time.time())` says whether an
+    alert comes without a sound.
+    """
 
     def __init__(
         self,
         bot: telegram.Bot,
-        chat_id: int,
+        recipient: Recipient,
         watchers: Iterable[Watcher],
         moved: Callable[[int, int], None],
+        is_quiet_at: Callable[[float], bool],
     ):
-        super().__init__(name=f"mailbox of {chat_id}", daemon=True)
-        self.bot, self.chat_id = bot, chat_id
-        self._watchers, self._moved = watchers, moved
-        self._queue: queue.SimpleQueue[Alert] = queue.SimpleQueue()
+        super().__init__(name=f"mailbox of {recipient}", daemon=True)
+        self.bot = bot
+        self.chat_id, self.topic = recipient
+        self._watchers, self._moved, self._is_quiet_at = watchers, moved, is_quiet_at
+        self._queue: queue.SimpleQueue[Alert | Edit] = queue.SimpleQueue()
         self._is_refused = False
         self._missed_since: float | None = None  # time.time(); since when Telegram is silent
 
-    def put(self, alert: Alert) -> None:
-        self._queue.put(alert)
+    def put(self, news: Alert | Edit) -> None:
+        self._queue.put(news)
 
     def run(self) -> None:
-        waiting: list[Alert] = []
+        waiting: list[Alert | Edit] = []
         while True:
-            waiting = [*(waiting or [self._queue.get()]), *self._take_waiting()]
+            waiting = _merged([*(waiting or [self._queue.get()]), *self._take_waiting()])
             try:
                 waiting = self._send_some(waiting)
             except Exception:  # whatever it was, the next alert must find its way
@@ -75,22 +97,27 @@ class Mailbox(threading.Thread):
                 if not waiting:
                     self._missed_since = None
 
-    def _take_waiting(self) -> list[Alert]:
+    def _take_waiting(self) -> list[Alert | Edit]:
         taken = []
         while not self._queue.empty():
             taken.append(self._queue.get())
         return taken
 
-    def _send_some(self, waiting: list[Alert]) -> list[Alert]:
-        """Send one message: the first alert, or as many as it holds if there are many. Returns
-        those that are not dealt with yet."""
-        if self._missed_since is None and len(waiting) <= ONE_BY_ONE:
-            text, keyboard, rest = waiting[0].write(), waiting[0].keyboard, waiting[1:]
-        else:
-            text, keyboard, rest = self._together(waiting)
+    def _send_some(self, waiting: list[Alert | Edit]) -> list[Alert | Edit]:
+        """Send one message: the first alert, or as many as it holds if there are many; or change
+        one. Returns what is not dealt with yet."""
+        news = [one for one in waiting if isinstance(one, Alert)]
+        edits = [one for one in waiting if isinstance(one, Edit)]
+        first, rest = waiting[0], waiting[1:]
         try:
-            telegram.send(self.bot, self.chat_id, text, keyboard)
-            self._is_refused = False
+            if isinstance(first, Edit):
+                self._edit(first)
+            elif self._missed_since is None and len(news) <= ONE_BY_ONE:
+                self._remember(first, self._send(first.write(), first.keyboard))
+            else:
+                text, keyboard, left = self._together(news)
+                rest = [*left, *edits]
+                self._send(text, keyboard)
         except ApiTelegramException as error:
             if not self._deal_with(error):
                 return waiting
@@ -100,6 +127,33 @@ class Mailbox(threading.Thread):
         if not rest:
             self._missed_since = None
         return rest
+
+    def _send(self, text: texts.Html, keyboard: InlineKeyboardMarkup | None) -> int | None:
+        is_quiet = self._is_quiet_at(time.time())
+        sent = telegram.send(self.bot, self.chat_id, text, keyboard, self.topic, is_quiet)
+        self._is_refused = False
+        return sent
+
+    @property
+    def recipient(self) -> str:
+        """As the settings name it."""
+        return f"{self.chat_id}:{self.topic}" if self.topic else str(self.chat_id)
+
+    def _remember(self, alert: Alert, message_id: int | None) -> None:
+        """Note which message shows the alert, so that it is found again after a restart too."""
+        if not (alert.key and alert.server and message_id):
+            return
+        with alert.server.lock:
+            known = dict(alert.server.alert_messages)
+            known[alert.key] = {**known.pop(alert.key, {}), self.recipient: message_id}
+            newest = list(known.items())[-MOST_REMEMBERED:]
+            alert.server.alert_messages = dict(newest)
+
+    def _edit(self, edit: Edit) -> None:
+        message_id = edit.server.alert_messages.get(edit.key, {}).get(self.recipient)
+        if message_id and (self.chat_id, message_id) != edit.done:
+            text = edit.write() if edit.write else None
+            telegram.edit_sent(self.bot, self.chat_id, message_id, text, edit.keyboard)
 
     def _deal_with(self, error: ApiTelegramException) -> bool:
         """Whether Telegram will not take this message later either; waits if it will."""
@@ -180,17 +234,36 @@ class Mailbox(threading.Thread):
         return began_with_it and is_over and not (was_told or has_answered or unaffected)
 
 
-class Announcer:
-    """A mailbox for everybody who is listed. `users`: IDs of people and, negative, of groups."""
+def _merged(waiting: list[Alert | Edit]) -> list[Alert | Edit]:
+    """What waits, where an alert that has been changed meanwhile is told as it is by now."""
+    merged: list[Alert | Edit] = []
+    for news in waiting:
+        place = _place_of_alert(merged, news) if isinstance(news, Edit) else None
+        if place is None:
+            merged.append(news)
+        else:
+            old = merged[place]
+            merged[place] = replace(old, write=news.write or old.write, keyboard=news.keyboard)
+    return merged
 
-    def __init__(
-        self,
-        bot: telegram.Bot,
-        users: Iterable[int],
-        moved: Callable[[int, int], None],
-        watchers: Iterable[Watcher],
-    ):
-        self.mailboxes = [Mailbox(bot, user, watchers, moved) for user in users]
+
+def _place_of_alert(waiting: list[Alert | Edit], edit: Edit) -> int | None:
+    """Where the newest alert waits that this is about."""
+    for place, news in reversed(list(enumerate(waiting))):
+        if isinstance(news, Alert) and (news.server, news.key) == (edit.server, edit.key):
+            return place
+    return None
+
+
+class Announcer:
+    """A mailbox for everybody who is listed. `watchers`: those of all servers, as they come."""
+
+    def __init__(self, bot: telegram.Bot, config: Settings, watchers: Iterable[Watcher]):
+        self._watchers = watchers
+        self.mailboxes = [
+            Mailbox(bot, recipient, watchers, config.move_user, config.is_quiet_at)
+            for recipient in config.recipients
+        ]
         for mailbox in self.mailboxes:
             mailbox.start()
 
@@ -205,6 +278,9 @@ class Announcer:
         if stopped:
             write = partial(screens.stopped_by, server, stopped, who)
             self._tell_all(Alert(write, server=server), not_to)
+        for conference in stopped:
+            shown = partial(screens.stopped_alert, server, conference, who, time.time())
+            self._edit_all(Edit(server, conference.session_id, shown, None))
 
     def tell_state(self, change: StateChange) -> None:
         """A server went down or came back."""
@@ -220,15 +296,45 @@ class Announcer:
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""
         if len(found) == 1:
+            session_id = found[0].conference.session_id
             write = partial(screens.forgotten_alert, server, found[0])
-            keyboard = keyboards.forgotten_alert(server, found[0].conference)
+            keyboard = keyboards.forgotten_alert(server, keyboards.short_id(session_id))
+            self._edit_all(Edit(server, session_id, None, None))  # of before the reminder
+            self._tell_all(Alert(write, keyboard, server, key=session_id))
         else:
             write = partial(screens.forgotten_list_alert, server, found)
-            keyboard = keyboards.forgotten_list_alert(server)
-        self._tell_all(Alert(write, keyboard, server))
+            self._tell_all(Alert(write, keyboards.forgotten_list_alert(server), server))
+
+    def show_decision(
+        self,
+        server: Server,
+        session_id: str,
+        text: texts.Html,
+        keyboard: InlineKeyboardMarkup | None,
+        done: tuple[int, int],
+    ) -> None:
+        """Show everywhere what was decided about a forgotten conference. `done`: see `Edit`."""
+        self._edit_all(Edit(server, session_id, lambda: text, keyboard, done))
+
+    def forget(self, chat_id: int, message_id: int) -> None:
+        """A message that showed an alert shows a screen from now on: leave it to who reads it."""
+        here = [(one.recipient, message_id) for one in self.mailboxes if one.chat_id == chat_id]
+        for server in [watcher.server for watcher in self._watchers]:
+            with server.lock:
+                server.alert_messages = {
+                    key: dict(place for place in places.items() if place not in here)
+                    for key, places in server.alert_messages.items()
+                }
 
     def _tell_all(self, alert: Alert, not_to: tuple[int, ...] = ()) -> None:
-        # By the chat, as a group that has moved may have been listed by its new ID too.
-        for chat_id, mailbox in {one.chat_id: one for one in self.mailboxes}.items():
-            if chat_id not in not_to:
+        for mailbox in self._different_mailboxes():
+            if mailbox.chat_id not in not_to:
                 mailbox.put(alert)
+
+    def _edit_all(self, edit: Edit) -> None:
+        for mailbox in self._different_mailboxes():
+            mailbox.put(edit)
+
+    def _different_mailboxes(self) -> Iterable[Mailbox]:
+        """By the chat, as a group that has moved may have been listed by its new ID too."""
+        return {(one.chat_id, one.topic): one for one in self.mailboxes}.values()

@@ -219,16 +219,16 @@ def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
     return _keyboard(_back(_list_of(server, press)))
 
 
-def forgotten_alert(server, conference) -> InlineKeyboardMarkup:
-    key, item = short_id(server.name), short_id(conference.session_id)
+def forgotten_alert(server, item: str, can_remind: bool = True) -> InlineKeyboardMarkup:
+    """`item`: the conference; `can_remind`: nobody has asked to be reminded yet."""
+    key = short_id(server.name)
     ask_stop = Press("ask_stop", key, item, minutes=server.forgotten_age_min)
-    pause = duration(screens.REMIND_IN_S)
+    label = plain_text("button_remind", pause=duration(screens.REMIND_IN_S))
+    remind = [_button(label, Press("remind", key, item))]
+    not_forgotten = _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item))
     return _keyboard(
         [_button(plain_text("button_stop"), ask_stop)],
-        [
-            _button(plain_text("button_remind", pause=pause), Press("remind", key, item)),
-            _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item)),
-        ],
+        [*(remind if can_remind else []), not_forgotten],
     )
 
 

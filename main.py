@@ -51,6 +51,7 @@ watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) -> None:
     """Show a screen: in place of the one whose button was pressed, or as a new message."""
     if isinstance(target, types.CallbackQuery):
+        announcer.forget(*telegram.place_of(target))
         telegram.edit(bot, target, text, keyboard)
     else:
         telegram.reply(bot, target, text, keyboard)
@@ -203,14 +204,21 @@ def keep_quiet(call, server: Server, press: Press) -> str:
     session_id = next((one for one in server.reported if short_id(one) == press.item), None)
     if session_id is None:
         return texts.plain_text("out_of_date")
-    is_for_good = press.action == "not_forgotten"
-    watchers[press.server].keep_quiet(
-        session_id, 0 if is_for_good else time.time() + screens.REMIND_IN_S
-    )
-    if is_for_good:
-        return texts.plain_text("not_forgotten_set")
-    if not server.has_forgotten_alerts:
+    is_reminder = press.action == "remind"
+    if is_reminder and not server.has_forgotten_alerts:
         return texts.plain_text("reminder_off")
+    until = time.time() + screens.REMIND_IN_S if is_reminder else 0
+    who = texts.person(call.from_user)
+    watchers[press.server].keep_quiet(session_id, until)
+    log.info("%s: %s pressed by %s for %s", server.name, press.action, who, session_id)
+    alert = telegram.html_of(call)
+    if alert:
+        text = screens.decided_alert(alert, who, until)
+        keyboard = keyboards.forgotten_alert(server, press.item, False) if is_reminder else None
+        telegram.edit(bot, call, text, keyboard)
+        announcer.show_decision(server, session_id, text, keyboard, done=telegram.place_of(call))
+    if not is_reminder:
+        return texts.plain_text("not_forgotten_set")
     return texts.plain_text("reminder_set", pause=texts.duration(screens.REMIND_IN_S))
 
 
@@ -326,7 +334,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     bot = telegram.Bot(config.token, config.api_url, config.proxy)
     bot.register_message_handler(receive_message, content_types=["text"])
     bot.register_callback_query_handler(receive_press, func=lambda call: True)
-    announcer = alerts.Announcer(bot, config.users, config.move_user, watchers.values())
+    announcer = alerts.Announcer(bot, config, watchers.values())
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
         servers[key] = server

@@ -67,6 +67,7 @@ SAVED = {
     "has_forgotten_alerts": ("forgotten_conferences", "state"),
     "forgotten_age_min": ("forgotten_conferences", "hours"),
     "reported": ("forgotten_conferences", "reported"),
+    "alert_messages": ("told", "messages"),
 }
 
 log = logging.getLogger("bot.settings")
@@ -588,6 +589,7 @@ def _server(name: str, servers: _Section) -> Server:
         return Server(name, "")
     status = section.section("server_status")
     forgotten = section.section("forgotten_conferences")
+    told = section.section("told")  # written by the bot alone
     age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, LONGEST_H)
     server = Server(
         name=name,
@@ -607,8 +609,9 @@ def _server(name: str, servers: _Section) -> Server:
         forgotten_age_min=max(1, round(age_h * 60)),
         forgotten_interval_s=forgotten.number("timeout", Server.forgotten_interval_s, 1, DAY_S),
         reported=_reported(forgotten.get("reported")),
+        alert_messages=_messages(told.get("messages")),
     )
-    for one in (section, status, forgotten):
+    for one in (section, status, forgotten, told):
         one.warn_of_unknown()
     return server
 
@@ -671,6 +674,15 @@ def _moment(value: Any) -> float | None:
     """A time.time(); None for anything else."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and 0 < value < 1e12 else None
+
+
+def _messages(value: object) -> dict[str, dict[str, int]]:
+    alerts = value.items() if isinstance(value, dict) else ()
+    return {
+        key: {name: one for name, one in places.items() if isinstance(one, int)}
+        for key, places in alerts
+        if isinstance(places, dict) and len(key) <= LONGEST_ID
+    }
 
 
 def _reported(value: object) -> dict[str, float]:

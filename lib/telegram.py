@@ -313,18 +313,45 @@ def send(
     text: str,
     keyboard: types.InlineKeyboardMarkup | None = None,
     topic: int | None = None,
-) -> None:
-    """Send one message. Raises one of FAILURES."""
+    is_silent: bool = False,
+) -> int | None:
+    """Send one message. Returns its ID, None if that is not known. Raises one of FAILURES."""
     try:
-        bot.send_message(
+        sent = bot.send_message(
             chat_id,
             text,
             reply_markup=keyboard,
             message_thread_id=topic,
+            disable_notification=is_silent,
             link_preview_options=NO_PREVIEW,
         )
+        return sent.message_id
     except UNREADABLE as error:  # it was sent, and must not be sent again
         log.warning("an answer of Telegram cannot be read: %r", error)
+        return None
+
+
+def edit_sent(
+    bot: Bot,
+    chat_id: int,
+    message_id: int,
+    text: str | None,
+    keyboard: types.InlineKeyboardMarkup | None,
+) -> None:
+    """Change a message that was sent some time ago, or, without a text, only its buttons. One that
+    cannot be changed any more is left as it is. Raises one of FAILURES."""
+    try:
+        if text is None:
+            bot.edit_message_reply_markup(chat_id, message_id, reply_markup=keyboard)
+        else:
+            bot.edit_message_text(
+                text, chat_id, message_id, reply_markup=keyboard, link_preview_options=NO_PREVIEW
+            )
+    except UNREADABLE as error:  # it was changed
+        log.warning("an answer of Telegram cannot be read: %r", error)
+    except ApiTelegramException as error:
+        if not any(words in error.description.lower() for words in (_NOT_MODIFIED, *_MESSAGE_GONE)):
+            raise
 
 
 def reply(bot: Bot, message: types.Message, text: str, keyboard=None) -> None:
@@ -336,6 +363,16 @@ def reply(bot: Bot, message: types.Message, text: str, keyboard=None) -> None:
 
 def chat_of(call: types.CallbackQuery) -> int:
     return call.message.chat.id if call.message else call.from_user.id
+
+
+def place_of(call: types.CallbackQuery) -> tuple[int, int]:
+    """The chat and the ID of the message whose button was pressed; 0 for one that is gone."""
+    return chat_of(call), call.message.message_id if call.message else 0
+
+
+def html_of(call: types.CallbackQuery) -> str | None:
+    """The text of the message whose button was pressed; None for one that is too old."""
+    return getattr(call.message, "html_text", None)
 
 
 def seen_by(call: types.CallbackQuery) -> tuple[int, int]:

@@ -156,6 +156,8 @@ class Server:
     down_since: float | None = None  # time.time(), as are the next two; see status_watcher
     paused_until: float | None = None
     reported: dict[str, float] = field(default_factory=dict)
+    # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
+    alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
 
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
@@ -163,7 +165,7 @@ class Server:
     page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
     token_in_query: bool = False  # this server does not understand the header
     token_request: Future | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)  # tokens and `reported`
+    lock: threading.Lock = field(default_factory=threading.Lock)  # tokens and the two above
     session: requests.Session = field(default_factory=_new_session)
 
     @property

@@ -12,13 +12,24 @@ from telebot import apihelper
 import alerts
 import lib.telegram
 import texts
+from lib import settings
 from status_watcher import StateChange
-from tests.conftest import ANNA, BORIS, TOKEN, open_menu, press, shows_moment, wait_until
+from tests.conftest import (
+    ANNA,
+    BORIS,
+    TOKEN,
+    BotProcess,
+    open_menu,
+    press,
+    shows_moment,
+    wait_until,
+)
 from texts import screens
 from trueconf_api import DOWN, UP, WEB_ONLY, Server, Status
 
 GROUP = -5005
 WATCHED = {"state": 1, "timeout": 1}
+CREDENTIALS = {"ip": "moscow.example.org", "client_id": "id", "client_secret": "secret"}
 
 
 def watched_servers(stage, *names):
@@ -138,7 +149,9 @@ def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage)
         own_stage.bot.wait_for_output(f"{name}: up")
     own_stage.telegram.come_back()
     for chat in chats:
-        message = chat.wait_for("📡 Late: 🟢 Moscow, 🟢 Berlin\n")
+        message = chat.wait_for("📡 Late: ")
+        first_line = message.text.partition("\n")[0]
+        assert sorted(first_line.partition(": ")[2].split(", ")) == ["🟢 Berlin", "🟢 Moscow"]
         assert shows_moment(message.text, "Telegram could not be reached:", silent_at)
         for name in ("Moscow", "Berlin"):
             assert shows_moment(message.text, rf"\n🔴 {name}\n[^\n]*\nSince", silent_at)
@@ -212,7 +225,7 @@ def mailbox(telegram, anna, monkeypatch):
     monkeypatch.setattr(texts, "_language", "en")
     bot = lib.telegram.Bot(TOKEN, telegram.url)
     telegram.go_down()
-    mailbox = WatchedMailbox(bot, ANNA, [], print)
+    mailbox = WatchedMailbox(bot, (ANNA, None), [], print, lambda at: False)
     mailbox.start()
     yield mailbox
     # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
@@ -368,11 +381,14 @@ def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
     assert f"Since {date} " in message.text
 
 
-def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(mailbox, telegram, anna):
+def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
+    mailbox, telegram, anna, settings_for, tmp_path
+):
     telegram.come_back()
-    announcer = alerts.Announcer(mailbox.bot, [], print, [])
-    announcer.mailboxes = [alerts.Mailbox(mailbox.bot, ANNA, [], print), mailbox]
-    announcer.mailboxes[0].start()
+    listed = BotProcess(tmp_path, settings_for({"Moscow": CREDENTIALS}, users=[ANNA]))
+    config = settings.load(str(listed.settings_file))
+    announcer = alerts.Announcer(mailbox.bot, config, [])
+    announcer.mailboxes.append(mailbox)
     down, up = outage(DOWN)
     announcer.tell_state(down.change)
     announcer.tell_state(up.change)

@@ -6,11 +6,12 @@ import pytest
 
 from demo.trueconf.server import FOUR_SCOPES
 from keyboards import short_id
-from tests.conftest import ANNA, open_menu, press, wait_until
+from tests.conftest import ANNA, BORIS, open_menu, press, shows_moment, wait_until
 
 BACK, REFRESH = "← Back", "🔄 Refresh"
 ROLES = "conferences.sessions.participants:read"
 OLD_S = 3 * 3600
+GROUP = -5005
 
 
 @pytest.fixture(scope="module")
@@ -226,8 +227,10 @@ def watched(own_stage):
     """A server that is asked for forgotten conferences each second."""
     server = own_stage.new_server(name="moscow.example.org")
     forgotten = {"state": 1, "hours": 1, "timeout": 1}
+    own_stage.telegram.group(GROUP, members=[own_stage.anna])
     own_stage.start_bot(
-        {"Moscow": server.settings(forgotten_conferences=forgotten), "Berlin": server.settings()}
+        {"Moscow": server.settings(forgotten_conferences=forgotten), "Berlin": server.settings()},
+        users=(ANNA, BORIS, GROUP),
     )
     return server
 
@@ -302,6 +305,8 @@ def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
     bot.write_settings(settings)
     own_stage.wake_bot()
     own_stage.telegram.wait_until(lambda: len(alerts_about(anna.chat, "Webinar")) == 2)
+    assert alert.labels == []  # the reminder has them now
+    assert len(alerts_about(anna.chat, "Webinar")[1].labels) == 3
     wait_for_looks(watched, 1)
     assert len(alerts_about(anna.chat, "Webinar")) == 2
 
@@ -319,13 +324,55 @@ def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
             pressed = anna.press_data(alert, f"{action}:{short_id(name)}:{item}").wait()
             assert "out of date" in pressed.text
     assert anna.press(alert, "Remind me in 1 h").wait().text.startswith("I will remind you")
-    pressed = anna.press(alert, "Not forgotten").wait()
-    assert pressed.text == "All right. I will not mention this run of the conference again."
     press(anna, alert, "⏹ Stop")
     assert "Stop this conference?" in alert.text
+
+
+def test_what_somebody_decides_is_seen_by_all_who_got_the_alert(own_stage, watched):
+    """Also after a restart, and not where the message shows a screen by now."""
+    anna, boris, bot = own_stage.anna, own_stage.boris, own_stage.bot
+    webinar = watched.add_conference("A <b> & webinar", people=(), age_s=OLD_S)
+    chats = [anna.chat, boris.chat, own_stage.telegram.group(GROUP, members=[anna])]
+    alerts = [chat.wait_for("🕓 Forgotten? A <b> & webinar\nNobody is in it") for chat in chats]
+    told = alerts[0].text
+    anna.press(alerts[0], "Remind me in 1 h").wait()
+    in_an_hour = time.time() + 3600
+    for alert in alerts:
+        own_stage.telegram.wait_until(lambda alert=alert: "Reminder" in alert.text)
+        assert alert.text.startswith(told)
+        assert shows_moment(alert.text, "\n🔔 Reminder at", in_an_hour)
+        assert alert.text.endswith(f": Anna ({ANNA})")
+        assert alert.labels == ["⏹ Stop", "Not forgotten"]
+    bot.wait_for_output(f"Moscow: remind pressed by Anna ({ANNA}) for {webinar.session_id}")
+
+    press(anna, alerts[2], "⏹ Stop")
+    bot.stop()
+    own_stage.wake_bot()
+    pressed = boris.press(alerts[1], "Not forgotten").wait()
+    assert pressed.text == "All right. I will not mention this run of the conference again."
+    for alert in alerts[:2]:
+        own_stage.telegram.wait_until(lambda alert=alert: "✔️ Not forgotten: Boris" in alert.text)
+        assert alert.text.startswith(told)
+        assert "🔔 Reminder" in alert.text
+        assert alert.labels == []
+    assert "Stop this conference?" in alerts[2].text
     assert bot.stop() == 0
     section = bot.read_settings()["servers"]["Moscow"]["forgotten_conferences"]
     assert section["reported"] == {webinar.session_id: 0}
+
+
+def test_alert_of_a_conference_that_was_stopped_elsewhere_says_by_whom(own_stage, watched):
+    anna, boris = own_stage.anna, own_stage.boris
+    watched.add_conference("Webinar", people=(), age_s=OLD_S)
+    alert = boris.chat.wait_for("🕓 Forgotten? Webinar")
+    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences", "Webinar", "Yes, stop")
+    stopped_at = time.time()
+    for one in (alert, anna.chat.bot_messages[0]):
+        own_stage.telegram.wait_until(lambda one=one: one.text.startswith("✅ Webinar\nStopped"))
+        assert shows_moment(one.text, "Stopped at", stopped_at)
+        assert f": Anna ({ANNA})\nServer: Moscow" in one.text
+        assert one.labels == []
+    assert "is stopped" in screen.text
 
 
 def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):

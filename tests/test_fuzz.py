@@ -307,7 +307,9 @@ def check_lists(server, running, found) -> None:
         for results in (running[:1], running):
             check_message(screens.stop_result(server, dict.fromkeys(results, trueconf_api.STOPPED)))
     if found:
-        keyboard = keyboards.forgotten_alert(server, found[0].conference)
+        keyboard = keyboards.forgotten_alert(
+            server, keyboards.short_id(found[0].conference.session_id)
+        )
         check_message(screens.forgotten_alert(server, found[0]), keyboard)
         check_message(screens.forgotten_list_alert(server, found))
 

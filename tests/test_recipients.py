@@ -3,6 +3,8 @@
 A stopped conference is told to all others by the same way as an alert, and without its delay.
 """
 
+import time
+
 import pytest
 
 from tests.conftest import ANNA, BORIS, ask, open_menu, press, wait_until
@@ -85,6 +87,27 @@ def test_group_that_became_a_supergroup_is_followed_and_saved(own_stage, anna, g
     supergroup.wait_for("“Fourth”")
     assert len(calls_to(own_stage, GROUP)) == 2
     assert "Choose a server." in ask(anna, "/start", supergroup).text
+
+
+@pytest.mark.parametrize("hours_from_now", [-1, 1])
+def test_alerts_reach_their_topic_and_make_no_sound_in_quiet_hours(
+    own_stage, server, hours_from_now
+):
+    anna, now = own_stage.anna, time.time()
+    group = own_stage.telegram.group(SUPERGROUP, members=[anna], topics={17: "Alerts"})
+    ends = [time.localtime(now + 3600 * hours) for hours in (hours_from_now, hours_from_now + 2)]
+    own_stage.start_bot(
+        {"Moscow": server.settings()},
+        users=(ANNA, BORIS, f"{SUPERGROUP}:17", SUPERGROUP),
+        **{"quiet-hours": "-".join(time.strftime("%H:%M", end) for end in ends)},
+    )
+    stop(anna, server, "First")
+    group.wait_for("“First”")
+    wait_until(lambda: len(calls_to(own_stage, SUPERGROUP)) == 2)
+    assert {message.topic for message in group.bot_messages} == {None, 17}
+    sent = [call.parameters for call in calls_to(own_stage, SUPERGROUP)]
+    is_quiet = {one.get("disable_notification") in ("true", "True") for one in sent}
+    assert is_quiet == {hours_from_now < 0}
 
 
 def test_group_that_threw_the_bot_out_is_logged_once(own_stage, anna, group, server):

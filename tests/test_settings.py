@@ -37,7 +37,7 @@ TOP_KEYS = (
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
-    "server_status", "forgotten_conferences",
+    "server_status", "forgotten_conferences", "told",
 )  # fmt: skip
 STATUS_KEYS = ("state", "timeout", "port", "repeat", "down_since", "paused_until")
 FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
@@ -358,6 +358,10 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
         content = office("server_status", {"down_since": value, "paused_until": value})
         server = load(tmp_path, content).servers["office"]
         assert (server.down_since, server.paused_until) == (None, None)
+    for value in ("x", [5], {"a": 5}, {"a" * 501: {}}, {"a": {"111": "x"}}):
+        loaded = load(tmp_path, put(BASE, "servers/office/told", {"messages": value}))
+        assert not any(loaded.servers["office"].alert_messages.values())
+        assert loaded.warnings == []
 
 
 def test_log_file_is_beside_the_settings(tmp_path):

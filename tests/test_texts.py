@@ -784,7 +784,7 @@ def all_keyboards(text: str) -> list:
         keyboards.to_menus(servers),
         keyboards.confirm("stop_all", server, press, keyboards.short_id("z")),
         keyboards.back_to_list(server, press),
-        keyboards.forgotten_alert(server, conferences[0]),
+        keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
     ]

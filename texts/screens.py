@@ -527,6 +527,23 @@ def forgotten_alert(server: Server, one: Forgotten) -> Html:
     )
 
 
+def decided_alert(alert: str, who: str, remind_at: float) -> Html:
+    """An alert about a forgotten conference, and below it who wants to be reminded at that time,
+    or with 0 who says that it is not forgotten. `alert`: its HTML until now."""
+    key = "mark_reminder" if remind_at else "mark_not_forgotten"
+    at = remind_at or time.time()
+    return _lines(Html(alert), words(key, who=cut(who, LONGEST_NAME), time=moment(at)))
+
+
+def stopped_alert(server: Server, conference: Conference, who: str, at: float) -> Html:
+    """What the alert about a forgotten conference becomes when somebody has stopped it."""
+    return _lines(
+        words("alert_stopped", title=title(conference)),
+        words("mark_stopped", who=cut(who, LONGEST_NAME), time=moment(at)),
+        words("entry_server", server=cut(server.name, LONGEST_NAME)),
+    )
+
+
 def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
     heading = plural("alert_forgotten_list", len(found), server=cut(server.name, LONGEST_NAME))
     return _lines(heading, "", *_short_list([one.conference for one in found]))
