@@ -156,11 +156,9 @@ def _run_demo(path: str | None, run: Run) -> int:
     texts.use(language)
     played = demo.run.start(language, own.telegram_keys() if own else None)
     try:
-        if played.address:
-            print(texts.plain_text("demo_running", url=played.address), flush=True)
-            played.open_page()
-        else:
-            print(texts.plain_text("demo_in_telegram"), flush=True)
+        key = "demo_in_telegram" if own else "demo_running"
+        print(texts.plain_text(key, url=played.address), flush=True)
+        played.open_page()
         # From its own folder: a .env beside main.py is about the real bot.
         return _run(settings.load(str(played.settings_file), played.folder), run)
     finally:

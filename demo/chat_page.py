@@ -31,23 +31,29 @@ LONGEST_TEXT = 4096
 WORLD_ACTIONS = {  # action: (method of World, its note on the page)
     "down": ("take_down", "note_down"),
     "up": ("bring_up", "note_up"),
-    "core_down": ("stop_service", "note_core_down"),
-    "core_up": ("start_service", "note_core_up"),
+    "service_down": ("stop_service", "note_service_down"),
+    "service_up": ("start_service", "note_service_up"),
+    "web_down": ("stop_web", "note_web_down"),
+    "web_up": ("start_web", "note_web_up"),
 }
 
 
 class ChatPage(TelegramServer):
-    """Telegram with one visitor, who uses it from a web browser."""
+    """Telegram with one visitor, who uses it from a web browser.
 
-    def __init__(self, world, language, port=0):
+    has_chat=False: the bot talks to the real Telegram, and the page has only the controls.
+    """
+
+    def __init__(self, world, language, port=0, has_chat=True):
         # Nobody but our bot knows the token, so no other page in the browser can play the bot.
         super().__init__(f"{BOT_ID}:{secrets.token_urlsafe(26)}", port)
         self.world = world
+        self.has_chat = has_chat
         self.words = PAGE[language]
         self.visitor = self.person(
             VISITOR_ID, self.words["visitor"], language_code=language
         ).starts_bot()
-        self._html, self._headers = _read_page(language, self.words)
+        self._html, self._headers = _read_page(language, self.words, has_chat)
         self._start_name = secrets.token_hex(8)  # a page of yesterday's demo notices the change
         self._change_numbers = itertools.count(1)
         self._last_change = 0
@@ -189,19 +195,21 @@ def _shown(message):
     return {
         "id": message.id,
         "isMine": message.sender is not None,
-        "text": message.sent_text,
+        "text": message.text,
         "entities": message.entities,
         "rows": message.rows,
         "date": message.date,
         "isEdited": message.edit_date is not None,
+        "isSilent": message.is_silent,
     }
 
 
-def _read_page(language, words):
+def _read_page(language, words, has_chat):
     """Return the page in this language, and the headers that let it run nothing but itself."""
     page = HTML_FILE.read_text(encoding="utf-8")
     data = json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
     page = page.replace("{{language}}", language).replace("{{words}}", data)
+    page = page.replace("{{kind}}", "" if has_chat else "controls-alone")
     style, script = (_hash_of(page, tag) for tag in ("style", "script"))
     policy = (
         f"default-src 'none'; connect-src 'self'; img-src data:; style-src {style}; "

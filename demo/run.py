@@ -1,7 +1,7 @@
 """`python main.py --demo`: starts the simulated world and says how the bot reaches it.
 
     demo = start("en")
-    print(demo.address)         # the chat page
+    print(demo.address)         # the page with the chat and the controls of the world
     demo.open_page()
     ...                         # run the bot with the settings in demo.settings_file
     demo.stop()
@@ -22,8 +22,8 @@ from demo.chat_page import VISITOR_ID, ChatPage
 from demo.trueconf import certificates
 from demo.world import World
 
-TELEGRAM_KEYS = ("tg-api-token", "tg-users-id", "tg-api-url", "tg-proxy")
-OWN_VARIABLES = ("TG_API_TOKEN", "TG_PROXY")
+# What may be secret, as the token of a real bot is, goes to the bot in a variable and in no file.
+VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
 
 
 class Demo:
@@ -31,9 +31,8 @@ class Demo:
 
     def __init__(self, world, page, settings):
         self.world = world
-        self.page = page  # the simulated Telegram; None with the real one
+        self.page = page
         self.settings = settings
-        # Nobody else may look into it: with the real Telegram it holds a real token.
         self.folder = Path(tempfile.mkdtemp(prefix="trueconf-bot-demo-"))
         self.settings_file = self.folder / "settings.json"
         text = json.dumps(settings, ensure_ascii=False, indent=4)
@@ -41,27 +40,27 @@ class Demo:
 
     @property
     def address(self):
-        """The address of the chat page; None with the real Telegram."""
-        return self.page.url if self.page else None
+        return self.page.url
 
     def open_page(self):
-        """Open the chat page where there is a browser; tell whether that was tried."""
-        if not self.page or not _may_open_browser():
+        """Open the page where there is a browser; tell whether that was tried."""
+        if not _may_open_browser():
             return False
         # A process of its own: some browsers block, and some print what nobody wants to read.
         options = {"start_new_session": True}
         if os.name == "nt":
             options = {"creationflags": subprocess.CREATE_NO_WINDOW}
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        secret = VARIABLES.values()
+        environment = {key: value for key, value in os.environ.items() if key not in secret}
         with contextlib.suppress(OSError):
             command = [sys.executable, "-m", "webbrowser", self.address]
-            subprocess.Popen(command, **silent, **options)
+            subprocess.Popen(command, env=environment, **silent, **options)
         return True
 
     def stop(self):
-        """End the world and remove everything from the disk."""
-        if self.page:
-            self.page.stop()
+        """End the world and remove everything from the disk. The page ends with the process: a bot
+        that is still listening to it would log that Telegram is gone."""
         self.world.stop()
         certificates.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -74,21 +73,23 @@ def start(language, telegram=None):
     tg-proxy), which then shows the simulated servers; None: the simulated Telegram.
     """
     world = World(language)
-    page = ChatPage(world, language) if telegram is None else None
+    page = ChatPage(world, language, has_chat=telegram is None)
     try:
         world.start()
-        if page:
-            page.start()
+        page.start()
+        if telegram is None:
             telegram = {
                 "tg-api-token": page.token,
                 "tg-api-url": page.url,
                 "tg-users-id": [VISITOR_ID],
             }
-            for name in OWN_VARIABLES:  # they would override the settings of the demo
-                os.environ.pop(name, None)
-        kept = {key: telegram[key] for key in TELEGRAM_KEYS if telegram.get(key)}
+        for key, name in VARIABLES.items():
+            os.environ.pop(name, None)
+            if telegram.get(key):
+                os.environ[name] = telegram[key]
+        kept = {key: telegram[key] for key in ("tg-users-id", "tg-api-url") if telegram.get(key)}
         servers = world.settings()
-        if not page:  # so that nobody takes their alerts for those of real servers
+        if not page.has_chat:  # so that nobody takes their alerts for those of real servers
             servers = {f"Demo: {name}": section for name, section in servers.items()}
         return Demo(world, page, {**kept, "language": language, "servers": servers})
     except BaseException:  # Ctrl+C too: main.py ends without the usual clean-up

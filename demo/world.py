@@ -11,9 +11,10 @@ the demo. It knows neither the bot nor the chat page.
 import itertools
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 
-from demo.trueconf.server import Conference, Person, TrueConfServer, openssl_is_here
+from demo.trueconf.server import Certificate, Conference, Person, TrueConfServer, openssl_is_here
 from demo.words import WORLD
 
 HOUR_S = 3600
@@ -22,8 +23,9 @@ AT_THE_START = (OFFLINE, FREE, FREE, BUSY)  # of those who are in no conference
 PAUSES_S = (4, 9)  # between two small events
 FEWEST_PEOPLE = 3  # in a conference that people leave by themselves
 CHECK_EVERY_S = FORGOTTEN_EVERY_S = 5
+CERTIFICATE_DAYS = {"branch": 3}
 
-UP, WEB_ONLY, DOWN = "up", "web_only", "down"
+UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class Plan:
     owner: int
     people: tuple[int, ...]
     is_lively: bool = True  # False: nobody comes or goes by themselves
+    remind_in_s: int = 0  # it was told of before the demo began, and the next time is due then
 
 
-# Two are forgotten already, so the first message comes by itself. The next two follow when an hour
-# passes: one without its owner, and one in the branch whose owner has been left alone.
+# Two are forgotten already. The bot was asked to remind of them, so that the first message comes
+# by itself, but not before the visitor has looked around. The next two follow when an hour passes:
+# one without its owner, and one in the branch whose owner has been left alone.
 PLAN = {
     "office": (
         Plan(25, 0, (0, 1, 2, 3, 4, 5)),
@@ -45,8 +49,8 @@ PLAN = {
         Plan(12, 10, (10, 11, 12)),
         Plan(78, 13, (13, 14, 15)),
         Plan(47, 16, (17, 18), is_lively=False),
-        Plan(134, 19, (19,), is_lively=False),
-        Plan(203, 20, (), is_lively=False),
+        Plan(134, 19, (19,), is_lively=False, remind_in_s=40),
+        Plan(203, 20, (), is_lively=False, remind_in_s=90),
     ),
     "branch": (Plan(18, 0, (0, 1, 2, 3)), Plan(36, 4, (4,), is_lively=False)),
     "training": (Plan(33, 0, (0, 1, 2, 3, 4)), Plan(9, 5, (5, 6, 7))),
@@ -65,8 +69,17 @@ class Site:
     key: str
     name: str
     server: TrueConfServer
-    state: str = UP
+    service_runs: bool = True
+    web_runs: bool = True
     lively: list[Conference] = field(default_factory=list)
+    remind_in_s: dict[str, int] = field(default_factory=dict)  # session ID -> seconds
+
+    @property
+    def state(self):
+        """The light that the bot gives it."""
+        if self.service_runs:
+            return UP if self.web_runs else WEB_DOWN
+        return SERVICE_DOWN if self.web_runs else DOWN
 
     @property
     def running(self):
@@ -92,12 +105,13 @@ class World:
         self._chance = chance or random.Random()
         self._titles = itertools.cycle(words["more"])
         self._ending = threading.Event()
-        self._switching = threading.Lock()  # guards Site.state: one switch at a time
+        self._switching = threading.Lock()  # guards what runs of a Site: one switch at a time
         self.sites = {}
         for key, name, titles, people in zip(
             PLAN, words["servers"], words["titles"], words["people"], strict=True
         ):
-            server = TrueConfServer(DOMAINS[key], _people(people), tls)
+            certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
+            server = TrueConfServer(DOMAINS[key], _people(people), tls, certificate=certificate)
             self.sites[key] = Site(key, name, server)
             self._begin(self.sites[key], titles)
 
@@ -109,6 +123,8 @@ class World:
             conference = site.server.add_conference(title, owner, members, plan.age_min * 60)
             if plan.is_lively:
                 site.lively.append(conference)
+            if plan.remind_in_s:
+                site.remind_in_s[conference.session_id] = plan.remind_in_s
         for person, status in zip(site.free_people(), itertools.cycle(AT_THE_START)):
             person.status = status
 
@@ -135,10 +151,16 @@ class World:
 
     def settings(self):
         """Return the part `servers` of settings.json, with quick checks."""
+        now = time.time()
         return {
             site.name: site.server.settings(
                 server_status={"state": 1, "timeout": CHECK_EVERY_S},
-                forgotten_conferences={"state": 1, "hours": 1, "timeout": FORGOTTEN_EVERY_S},
+                forgotten_conferences={
+                    "state": 1,
+                    "hours": 1,
+                    "timeout": FORGOTTEN_EVERY_S,
+                    "reported": {key: now + wait_s for key, wait_s in site.remind_in_s.items()},
+                },
             )
             for site in self.sites.values()
         }
@@ -183,24 +205,34 @@ class World:
 
     def take_down(self, key):
         """The server vanishes: both its ports refuse."""
-        self._switch(key, (UP, WEB_ONLY), DOWN, TrueConfServer.go_down)
+        self._switch(key, service_runs=False, web_runs=False)
 
     def bring_up(self, key):
-        self._switch(key, (DOWN, WEB_ONLY), UP, TrueConfServer.come_back)
+        self._switch(key, service_runs=True, web_runs=True)
 
     def stop_service(self, key):
-        """Only the web part of the server still answers."""
-        self._switch(key, (UP,), WEB_ONLY, TrueConfServer.core_down)
+        """Meetings end, and only the web part still answers."""
+        self._switch(key, service_runs=False)
 
     def start_service(self, key):
-        self._switch(key, (WEB_ONLY,), UP, TrueConfServer.core_back)
+        self._switch(key, service_runs=True)
 
-    def _switch(self, key, states_before, state, do):
+    def stop_web(self, key):
+        """Meetings go on, and nobody can ask the server anything."""
+        self._switch(key, web_runs=False)
+
+    def start_web(self, key):
+        self._switch(key, web_runs=True)
+
+    def _switch(self, key, service_runs=None, web_runs=None):
         site = self.sites[key]
         with self._switching:
-            if site.state in states_before:
-                do(site.server)
-                site.state = state
+            if service_runs not in (None, site.service_runs):
+                (site.server.core_back if service_runs else site.server.core_down)()
+                site.service_runs = service_runs
+            if web_runs not in (None, site.web_runs):
+                (site.server.web_back if web_runs else site.server.web_down)()
+                site.web_runs = web_runs
 
     def start_conference(self, key):
         """Let some people meet; return the Conference."""

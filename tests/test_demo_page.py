@@ -14,7 +14,7 @@ import requests
 import texts
 from demo.chat_page import VISITOR_ID, ChatPage
 from demo.world import World
-from tests.conftest import ROOT, BotProcess, wait_until
+from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, ask, settings_of, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -41,6 +41,7 @@ return [...document.querySelectorAll(".message")].map(item => ({
 }));
 """
 MOST_PRESSES = 400
+LIGHTS = {"up": "🟢", "service_down": "🟡", "web_down": "🟠", "down": "🔴"}
 
 
 def what_is_missing():
@@ -293,23 +294,25 @@ def test_a_person_stops_a_conference(start_demo, open_page):
 
 
 @with_browser
-def test_a_server_goes_down_and_comes_back_and_the_chat_says_so(start_demo, open_page):
+def test_each_part_of_a_server_goes_down_and_comes_back_and_the_chat_says_so(start_demo, open_page):
     page = open_page(start_demo().address)
     page.start()
-    page.act("down", "branch")
-    alert = page.wait_for_message("🔴")
-    assert alert["text"].startswith("🔴 Branch")
-    assert page.state("branch") == "down"
-    assert page.state("office") == "up"
-    page.act("up", "branch")
-    recovery = page.wait_for_message(word("alert_up"), after=alert["id"])
-    assert recovery["text"].startswith("🟢 Branch")
-    assert page.state("branch") == "up"
+    last = 0
+    for action, state in (
+        *(("service_down", "service_down"), ("service_up", "up")),
+        *(("down", "down"), ("up", "up")),
+    ):
+        page.act(action, "branch")
+        alert = page.wait_for_message(LIGHTS[state], after=last)
+        assert "Branch" in alert["text"].partition("\n")[0]
+        assert (page.state("branch"), page.state("office")) == (state, "up")
+        last = alert["id"]
 
 
 @with_browser
 def test_forgotten_conferences_are_told_of_and_the_answer_is_a_popup(start_demo, open_page):
     page = open_page(start_demo().address)
+    page.act("hour")
     first = page.wait_for_message(word("alert_forgotten"))
     page.press(first["id"], word("button_remind"))
     wait_until(lambda: word("reminder_set") in (page.popup or ""), what="the pop-up")
@@ -386,9 +389,12 @@ def test_it_fits_a_phone_in_the_dark(start_demo, open_page):
     assert red + green + blue < 200
     assert not page.find("#panel").is_displayed()
     page.find("#toggle").click()
-    page.act("core_down", "office")
+    assert not page.find("#about p").is_displayed()
+    page.act("service_down", "office")
     page.wait_for_message("🟡")
     assert page.run(widths) == [360, 360, 360]
+    note, servers = (page.find(each).rect for each in ("#happened", ".controls"))
+    assert note["y"] >= servers["y"] + servers["height"]  # it covers no button
     for key in page.find_all(".key, .world-button, #send, #toggle"):
         assert key.size["height"] >= 34, key.text
     page.find("#toggle").click()
@@ -514,6 +520,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_behind(start_demo):
     demo = start_demo()
     assert demo.stop(signal.SIGINT) == 0
     assert list(demo.temporary.iterdir()) == []
+    assert "Telegram cannot be reached" not in demo.output  # the bot ends before its Telegram
 
 
 def test_a_port_that_is_taken_is_left_alone(start_demo):
@@ -543,6 +550,15 @@ def test_no_other_site_can_use_the_page(start_demo):
         assert answer.json() == {"press": None}
 
 
+def test_too_much_and_odd_lengths_are_refused_before_anything_is_read(start_demo):
+    port = start_demo().port
+    for length in ("400000000", "-5", "\u00b2", "abc"):
+        with closing(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) as raw:
+            head = f"POST /send HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
+            raw.sendall(head.encode("latin-1"))
+            assert raw.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     page = (ROOT / "demo" / "chat.html").read_text(encoding="utf-8")
     addresses = set(re.findall(r"https?://[^'\"\s)]+", page))
@@ -550,20 +566,31 @@ def test_the_page_needs_nothing_from_elsewhere():
     assert "innerHTML" not in page
 
 
-def test_settings_of_a_real_bot_are_taken_over(monkeypatch):
-    from demo.run import start
-
-    own = {"tg-api-token": "1:x", "tg-users-id": [1], "tg-proxy": "", "log-file": "x"}
-    demo = start("en", own)
+def test_a_real_bot_shows_the_simulated_servers_and_its_token_is_in_no_file(tmp_path, telegram):
+    anna = telegram.person(ANNA, first_name="Anna").starts_bot()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    own = {"ip": "192.0.2.1", "client_id": "x" * 40, "client_secret": "x" * 40}
+    bot = BotProcess(tmp_path, settings_of(telegram, {"Own": own}, users=[ANNA]))
+    given = ("--demo", "--settings", str(bot.settings_file))
+    bot.start(*given, BROWSER="none", TMPDIR=str(temporary))
     try:
-        assert demo.address is None
-        assert demo.open_page() is False
-        assert list(demo.settings) == ["tg-api-token", "tg-users-id", "language", "servers"]
-        assert len(demo.settings["servers"]) == 3
-        assert all(name.startswith("Demo: ") for name in demo.settings["servers"])
+        bot.wait_for_output("Bot is running...")
+        files = [each for each in temporary.rglob("*") if each.is_file()]
+        assert files
+        assert not [each for each in files if TOKEN.encode() in each.read_bytes()]
+        labels = ask(anna, "/start").labels
+        assert sum("Demo: " in label for label in labels) == 3
+        address = re.search(r"http://127\.0\.0\.1:\d+", bot.output)[0]
+        with session() as client:
+            assert "controls-alone" in client.get(address, timeout=10).text
+            down = {"action": "down", "server": "branch"}
+            client.post(f"{address}/world", json=down, timeout=10).raise_for_status()
+        anna.chat.wait_for("🔴", timeout=PATIENCE_S)
+        assert bot.stop(signal.SIGINT) == 0
     finally:
-        demo.stop()
-    assert not demo.folder.exists()
+        bot.kill()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["CI", "BROWSER"])

@@ -1,6 +1,9 @@
 """The simulated world of the demo, without the bot and without a browser."""
 
 import random
+import socket
+import ssl
+import time
 
 import pytest
 import requests
@@ -102,18 +105,30 @@ def test_conferences_can_start_again_and_again(world):
     assert len(world.sites["branch"].running) == 22
 
 
-def test_a_server_goes_down_and_comes_back(world, ask):
-    branch, states = ask("branch"), []
-    for change in ("take_down", "start_service", "bring_up", "stop_service", "start_service"):
-        getattr(world, change)("branch")
-        states.append((trueconf_api.get_status(branch).state, world.overview()[1]["state"]))
-    assert states == [(one, one) for one in ("down", "down", "up", "web_only", "up")]
+def answers(port):
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
-def test_a_server_that_is_down_is_not_half_started(world):
-    world.take_down("branch")
-    world.stop_service("branch")
-    assert world.sites["branch"].state == "down"
+def test_the_service_and_the_web_part_stop_and_start_each_for_itself(world):
+    branch, seen = world.sites["branch"], []
+    steps = ("stop_service", "stop_web", "start_service", "take_down", "start_web", "bring_up")
+    for step in steps:
+        getattr(world, step)("branch")
+        parts = answers(branch.server.status_port), answers(branch.server.web_port)
+        seen.append((world.overview()[1]["state"], *parts))
+    assert seen == [
+        ("service_down", False, True),
+        ("down", False, False),
+        ("web_down", True, False),
+        ("down", False, False),
+        ("service_down", False, True),
+        ("up", True, True),
+    ]
 
 
 def test_people_come_and_go_but_nothing_is_forgotten_by_that(world, ask):
@@ -135,6 +150,27 @@ def test_stopped_servers_free_their_ports(world):
         assert other.sites["office"].server.web_port
     world.start()
     assert world.sites["office"].server.web_port == port
+
+
+def test_the_two_that_are_forgotten_already_are_told_of_a_little_later(world):
+    parts = list(world.settings().values())
+    reported = [part["forgotten_conferences"]["reported"] for part in parts]
+    forgotten = [each.session_id for each in world.sites["office"].running if each.age_s > 7200]
+    assert [list(each) for each in reported] == [forgotten, [], []]
+    assert min(reported[0].values()) > time.time() + 30
+
+
+@pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is not installed")
+def test_one_certificate_ends_in_three_days():
+    with World("en") as world:
+        days = []
+        for site in world.sites.values():
+            context = ssl.create_default_context(cafile=site.server.ca_file)
+            raw = socket.create_connection(("127.0.0.1", site.server.web_port), timeout=5)
+            with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+                end = ssl.cert_time_to_seconds(connection.getpeercert()["notAfter"])
+            days.append(round((end - time.time()) / 86400))
+    assert days == [365, 3, 365]
 
 
 @pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is not installed")

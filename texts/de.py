@@ -351,5 +351,5 @@ WORDS = {
     "option_demo": "den Bot ohne Konto und ohne Server zeigen",
     "option_version": "die Version zeigen, und das Programm beenden",
     "demo_running": "Demo: {url}\nBeenden: Strg+C",
-    "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Alle in tg-users-id bekommen seine Meldungen. Läuft Ihr eigener Bot, beenden Sie ihn zuerst: Zwei können sich kein Token teilen. Demo beenden: Strg+C",
+    "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Server aus- und einschalten: {url}\nAlle in tg-users-id bekommen seine Meldungen. Läuft Ihr eigener Bot, beenden Sie ihn zuerst: Zwei können sich kein Token teilen. Demo beenden: Strg+C",
 }

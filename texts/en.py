@@ -329,6 +329,6 @@ WORDS = {
     "option_check": "check the settings, Telegram and the servers, then stop",
     "option_demo": "show the bot without an account and without a server",
     "demo_running": "Demo: {url}\nTo stop it: Ctrl+C",
-    "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. Everybody in tg-users-id gets its alerts. If your own bot is running, stop it first: two cannot share a token. To stop the demo: Ctrl+C",
+    "demo_in_telegram": "Demo: the servers are simulated, the bot answers in Telegram. Switch servers off and on here: {url}\nEverybody in tg-users-id gets its alerts. If your own bot is running, stop it first: two cannot share a token. To stop the demo: Ctrl+C",
     "option_version": "show the version, then end",
 }

@@ -351,5 +351,5 @@ WORDS = {
     "option_demo": "mostrar el bot sin cuenta y sin servidor",
     "option_version": "mostrar la versión y terminar",
     "demo_running": "Demostración: {url}\nPara terminar: Ctrl+C",
-    "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Todos los de tg-users-id reciben sus avisos. Si su propio bot está en marcha, deténgalo antes: dos no pueden compartir un token. Para terminar la demostración: Ctrl+C",
+    "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Apague y encienda servidores aquí: {url}\nTodos los de tg-users-id reciben sus avisos. Si su propio bot está en marcha, deténgalo antes: dos no pueden compartir un token. Para terminar la demostración: Ctrl+C",
 }
