@@ -130,7 +130,8 @@ class Mailbox(threading.Thread):
 
     def _send(self, text: texts.Html, keyboard: InlineKeyboardMarkup | None) -> int | None:
         is_quiet = self._is_quiet_at(time.time())
-        sent = telegram.send(self.bot, self.chat_id, text, keyboard, self.topic, is_quiet)
+        limit_s = telegram.ALERT_LIMIT_S
+        sent = telegram.send(self.bot, self.chat_id, text, keyboard, self.topic, is_quiet, limit_s)
         self._is_refused = False
         return sent
 
@@ -162,9 +163,9 @@ class Mailbox(threading.Thread):
             self._moved(self.chat_id, new_id)
             self.chat_id = new_id
             return False
-        if error.error_code in (401, 404, 429) or error.error_code >= 500:
-            asked_s = telegram.asked_wait_s(error.result_json)
-            time.sleep(max(asked_s, telegram.LONGEST_WAIT_S))
+        if error.error_code in (401, 404, 429):
+            wait_s = telegram.asked_wait_s(error)
+            time.sleep(wait_s if error.error_code == 429 else telegram.LONGEST_WAIT_S)
             return False
         if not self._is_refused:
             log.warning("%s gets no alerts: %s", self.chat_id, telegram.describe(error))
@@ -173,14 +174,11 @@ class Mailbox(threading.Thread):
 
     def _wait_for_telegram(self) -> None:
         """Wait until Telegram answers, then until it is clear how the servers are."""
-        self._missed_since = self._missed_since or self.bot.sender.failing_since or time.time()
+        self._missed_since = self._missed_since or self.bot.sender.silent_since or time.time()
         while True:
             time.sleep(PROBE_S)
-            try:
-                self.bot.get_me()
+            if telegram.answers(self.bot):
                 break
-            except telegram.FAILURES:
-                continue
         status_watcher.settle(self._watchers, SETTLE_LIMIT_S)
 
     def _together(

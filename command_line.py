@@ -78,7 +78,7 @@ def _start(run: Run) -> int:
 def _run(loaded: settings.Settings, run: Run) -> int:
     """Run the bot, with its log, until Ctrl+C or SIGTERM."""
     ending = []  # no Event: its lock may be held by the very thread that a signal interrupts
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
     logs.start(loaded.secrets, loaded.log_file)
@@ -89,9 +89,15 @@ def _run(loaded: settings.Settings, run: Run) -> int:
     try:
         run(loaded, lambda: bool(ending))
     except telegram.TokenRefused:
-        log.error("%s", texts.plain_text("token_refused"))
+        log.error("%s", _token_refused(loaded))
     loaded.save()
     return EXIT_OK if ending else EXIT_FAILED
+
+
+def _token_refused(loaded: settings.Settings) -> str:
+    if loaded.api_url:
+        return plain_text("token_refused_api", url=loaded.api_url)
+    return plain_text("token_refused")
 
 
 def _read_arguments() -> argparse.Namespace:
@@ -181,9 +187,12 @@ class _Report:
         self.is_well = False
         print(f"[!!] {plain_text(key, **values)}", flush=True)
 
-    def failed(self, error: TrueConfError) -> None:
+    def bad_sentence(self, sentence: str) -> None:
         self.is_well = False
-        print(f"[!!] {texts.plain(screens.error_sentence(error))}", flush=True)
+        print(f"[!!] {sentence}", flush=True)
+
+    def failed(self, error: TrueConfError) -> None:
+        self.bad_sentence(texts.plain(screens.error_sentence(error)))
 
 
 def check(loaded: settings.Settings) -> bool:
@@ -209,7 +218,7 @@ def check(loaded: settings.Settings) -> bool:
 
 def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
     bot = telegram.Bot(loaded.token, loaded.api_url, loaded.proxy)
-    proxy = bot.sender.proxy_in_use()
+    proxy, _ = bot.sender.proxy_in_use()
     if proxy:
         report.ok("check_proxy", host=proxy.rpartition("@")[2].rpartition("//")[2])
     try:
@@ -218,10 +227,11 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         for user in loaded.users:
             _check_user(report, bot, user, name)
     except telegram.TokenRefused:
-        report.bad("token_refused")
+        report.bad_sentence(_token_refused(loaded))
+    except telegram.Unreachable as error:
+        report.bad_sentence(screens.telegram_trouble(error.trouble))
     except telegram.FAILURES as error:
-        key = "check_telegram_by_proxy" if proxy else "check_telegram_silent"
-        report.bad(key, reason=screens.reason_words(trueconf_api.reason_of(error)))
+        report.bad_sentence(telegram.describe(error))
 
 
 def _check_user(report: _Report, bot: telegram.Bot, user: int, name: str) -> None:

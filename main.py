@@ -30,15 +30,15 @@ import stopping
 import texts
 import trueconf_api
 from keyboards import NO_PRESS, Press, short_id
-from lib import settings, telegram
+from lib import logs, settings, telegram
 from status_watcher import Watcher
 from texts import screens
 from trueconf_api import Server, TrueConfError
 
-STRANGER_PAUSE_S = 60
 SAVE_EVERY_S = 0.5
 
 log = logging.getLogger("bot")
+refused_lately = logs.OnceAMinute()
 
 # Filled by run(); the servers in the order of the settings.
 bot: telegram.Bot
@@ -122,8 +122,8 @@ def show_overviews(target, server=None, press: Press = NO_PRESS) -> None:
 
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
 @on_command("id")
-def send_id(message: types.Message) -> None:
-    show(message, screens.ids(message.from_user.id, message.chat.id))
+def send_id(message):
+    show(message, screens.ids(message.from_user.id, message.chat.id, telegram.topic_of(message)))
 
 
 # /help, and whatever the bot does not understand in a private chat: what it can do.
@@ -267,50 +267,67 @@ def stop(call, server: Server, press: Press) -> None:
 
 # ------------------------------------------------------------ the gate, and who is called
 
-told_strangers: dict[int, float] = {}  # user ID -> when, time.monotonic()
-
 
 @telegram.logged
 def receive_message(message: types.Message) -> None:
     """Everything that people write. What a channel writes has no sender."""
-    if message.from_user is None:
+    user = message.from_user
+    if user is None:
         return
     command = telegram.command_of(bot, message)
-    if message.from_user.id not in config.users:
-        refuse(message, command)
+    # Who is anonymous in a group shares one ID with all others who are; nobody can be listed so.
+    if message.sender_chat or user.id not in config.users:
+        refuse_message(message, user, command)
     elif command in COMMANDS:
         COMMANDS[command](message)
     elif message.chat.type == "private":
         send_help(message)
 
 
-def refuse(message: types.Message, command: str | None) -> None:
-    """Tell strangers their ID, in a private chat and not more than once a minute. What they say
-    to each other in a group is no business of ours."""
-    user, now, is_private = message.from_user, time.monotonic(), message.chat.type == "private"
-    if is_private or command in COMMANDS:
-        log.warning("refused a message of %s", texts.person(user))
-    if is_private and now - told_strangers.get(user.id, -STRANGER_PAUSE_S) >= STRANGER_PAUSE_S:
-        told_strangers[user.id] = now
-        show(message, texts.words("stranger", id=user.id))
+def refuse_message(message: types.Message, user: types.User, command: str | None) -> None:
+    """Tell strangers their ID, in a private chat or where they ask by /id, at most once a minute.
+    What else they say in a group is not meant for the bot."""
+    chat = message.chat
+    is_told = chat.type == "private" or command == "id"
+    if not (is_told or command in COMMANDS):
+        return
+    if not refused_lately.is_due((user.id, chat.id, is_told)):
+        return
+    who = f"somebody anonymous in {chat.id}" if message.sender_chat else texts.person(user)
+    log.warning("refused a message of %s", who)
+    if is_told:
+        topic = telegram.topic_of(message)
+        text = texts.words("stranger", id=user.id)
+        if command == "id" and chat.type != "private":
+            text = screens.ids(None if message.sender_chat else user.id, chat.id, topic)
+        bot.do_aside(lambda: telegram.send(bot, chat.id, text, topic=topic))
 
 
 @telegram.logged
 def receive_press(call: types.CallbackQuery) -> None:
     """Every press of a button. The answer, which ends the spinner, is sent last and always."""
-    popup = None
+    if call.from_user.id not in config.users:
+        refuse_press(call)
+        return
+    popup: str | None = texts.plain_text("bot_failed")
     try:
         popup = handle_press(call)
     finally:
         telegram.answer(bot, call, popup)
 
 
+def refuse_press(call: types.CallbackQuery) -> None:
+    if refused_lately.is_due((call.from_user.id, "press")):
+        log.warning("refused a press of %s", texts.person(call.from_user))
+    popup = texts.plain_text("stranger_popup", id=call.from_user.id)
+    bot.do_aside(lambda: bot.answer_callback_query(call.id, popup, show_alert=True))
+
+
 def handle_press(call: types.CallbackQuery) -> str | None:
     """Find out what was pressed, for which server, and do it. Returns the text of the pop-up."""
-    if call.from_user.id not in config.users:
-        log.warning("refused a press of %s", texts.person(call.from_user))
-        return texts.plain_text("stranger_popup", id=call.from_user.id)
     press = keyboards.unpack(call.data) or NO_PRESS
+    if press.action and press.action not in BUTTONS:
+        log.warning('main.py has no @on_button("%s"), which somebody has pressed', press.action)
     function, of_server = BUTTONS.get(press.action, (None, False))
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
@@ -322,6 +339,7 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     except TrueConfError as error:
         log.warning("%s for %s: %s", press.action, texts.person(call.from_user), error)
         show(call, screens.error(error), keyboards.error(error.server, press))
+        return None
 
 
 # ------------------------------------------------------------ starting and ending
@@ -331,7 +349,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     """Run the bot until Ctrl+C, or until the system ends it. Raises TokenRefused."""
     global bot, config, announcer
     config = loaded
-    bot = telegram.Bot(config.token, config.api_url, config.proxy)
+    bot = telegram.Bot(config.token, config.api_url, config.proxy, screens.telegram_trouble)
     bot.register_message_handler(receive_message, content_types=["text"])
     bot.register_callback_query_handler(receive_press, func=lambda call: True)
     announcer = alerts.Announcer(bot, config, watchers.values())
@@ -349,6 +367,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
         config.save()
         time.sleep(SAVE_EVERY_S)
 
+    bot.sender.is_ending = True
     for watcher in watchers.values():
         watcher.stop()
     if polling.is_token_refused:

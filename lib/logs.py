@@ -1,6 +1,7 @@
 """The log: one line an event, to the console and to a file, without any secret."""
 
 import contextlib
+import io
 import logging
 import logging.handlers
 import os
@@ -8,12 +9,14 @@ import queue
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 FILE_BYTES, FILES_KEPT = 1024 * 1024, 3
 FINISH_LIMIT_S = 1
+QUIET_S, MOST_REMEMBERED = 60, 1000
 
 # What looks like a secret even if nobody has named it: a bot's token, a token in an address or
 # a header, a password in a proxy's address.
@@ -62,11 +65,43 @@ def use_any_console() -> None:
             stream.reconfigure(errors="replace")
 
 
+class OnceAMinute:
+    """For what somebody could fill the log with: whether it is time to say it again."""
+
+    def __init__(self) -> None:
+        self._said_at: dict[Hashable, float] = {}  # time.monotonic(), the oldest first
+        self._lock = threading.Lock()  # guards it
+
+    def is_due(self, what: Hashable) -> bool:
+        """Whether this was not due within the last minute."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._said_at.get(what, -QUIET_S) < QUIET_S:
+                return False
+            self._said_at.pop(what, None)
+            self._said_at[what] = now
+            if len(self._said_at) > MOST_REMEMBERED:
+                del self._said_at[next(iter(self._said_at))]
+            return True
+
+
+def _open_private(path: str, flags: int) -> int:
+    """For `open`: a new file is readable by its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
 class _File(logging.handlers.RotatingFileHandler):
-    """Goes on in the same file while it cannot be renamed: on Windows, while somebody reads it."""
+    """Readable by its owner alone, as names and IDs stand in it. Goes on in the same file while it
+    cannot be renamed: on Windows, while somebody reads it."""
+
+    def _open(self) -> io.TextIOWrapper:
+        with contextlib.suppress(OSError):  # it may be somebody else's
+            os.chmod(self.baseFilename, 0o600)
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_private)
 
     def doRollover(self) -> None:  # noqa: N802, logging's name
-        self.stream.close()
+        if self.stream:
+            self.stream.close()
         self.stream = None  # whatever fails below, the next line opens the file again
         try:
             os.replace(self.baseFilename, f"{self.baseFilename}.0")
@@ -106,6 +141,8 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Non
             problem = error
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     logging.getLogger("bot").setLevel(logging.INFO)
+    # It shows odd headers with a traceback; whoever sent the request says what came of it.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     if problem:
         logging.getLogger("bot.logs").warning("no log file: %s", problem)
     sys.excepthook = _log_exception

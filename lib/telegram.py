@@ -1,33 +1,37 @@
-"""Telegram as the bot needs it: one connection for all, limits obeyed, failures in one place.
+"""Telegram as the bot needs it: limits obeyed, what may be repeated repeated, one log line each.
 
-pyTelegramBotAPI does the talking. This adds what it leaves to its users: parameters in the body
-instead of the address, a wait when Telegram asks for one, one log line when Telegram cannot be
-reached and one when it answers again. It decides nothing: what is said stands in `main.py`.
+pyTelegramBotAPI does the talking. This adds what it leaves to its users: a bot that polls whatever
+happens, a wait when Telegram asks for one, a second try where no answer came. It decides nothing:
+what is said stands in `main.py`.
 """
 
 import contextlib
 import functools
 import logging
+import queue
 import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
-import requests
 import telebot
-from requests.adapters import HTTPAdapter
 from telebot import apihelper, types
 from telebot.apihelper import ApiTelegramException
 
+from lib.telegram_sender import Sender, Trouble, Unreachable
+
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
-LONG_POLL_S = 25
+# A connection that the network has forgotten is noticed when its poll is overdue. Until then no
+# press arrives, so polls are short.
+LONG_POLL_S = 8
+READ_LIMIT_S = 10  # of everything else: a person is waiting
+ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it twice
 RETRY_S = 3
+AGAIN_S = 1  # before the second try, where Telegram itself or a proxy has said no
 REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
-REFUSAL_LOG_S = 60
 LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
+MOST_ASIDE = 100
 NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
 
 # Telegram's words for "there is nothing to do", each part of a description of a 400.
@@ -42,47 +46,93 @@ _MESSAGE_GONE = (
 
 log = logging.getLogger("bot.telegram")
 
-# Whatever goes wrong between here and Telegram; ValueError: an answer that is not JSON.
-FAILURES = (requests.RequestException, apihelper.ApiException, ValueError)
+# Whatever goes wrong between here and Telegram.
+FAILURES = (Unreachable, apihelper.ApiException)
 # What pyTelegramBotAPI raises over fields that it does not expect.
-UNREADABLE = (KeyError, TypeError, AttributeError)
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError)
+
+Result = TypeVar("Result")
 
 
 class TokenRefused(Exception):
     """Telegram does not know the bot's token."""
 
 
-class NotTelegram(requests.RequestException):
-    """Somebody on the way answered in Telegram's place. One of FAILURES."""
-
-
 class Bot(telebot.TeleBot):
     """A TeleBot that knows its way to Telegram. Sends nothing until it is asked to.
 
-    `api_url`: address of another Bot API server, "" for Telegram's own; `proxy`: "" for none.
+    `api_url`: address of another Bot API server, "" for Telegram's own; `proxy`: "" for none;
+    `say(trouble)` puts what is wrong on the way into words for the log.
     """
 
-    def __init__(self, token: str, api_url: str = "", proxy: str = ""):
+    def __init__(
+        self,
+        token: str,
+        api_url: str = "",
+        proxy: str = "",
+        say: Callable[[Trouble], str] = str,
+    ):
         super().__init__(token, parse_mode="HTML", num_threads=WORKERS)
-        self.sender = _Sender(api_url, proxy)
+        self.sender = Sender(api_url, proxy, WORKERS + 8, say)
+        self.refused_polls = 0  # in a row
+        self._asides: queue.Queue[Callable[[], object]] = queue.Queue(MOST_ASIDE)
+        threading.Thread(target=self._speak_aside, name="asides", daemon=True).start()
         # pyTelegramBotAPI has these settings for the whole process and not for each bot.
-        apihelper.API_URL = f"{api_url}/bot{{0}}/{{1}}" if api_url else None
-        apihelper.CUSTOM_REQUEST_SENDER = self.sender.send
+        url = f"{api_url}/bot{{0}}/{{1}}" if api_url else None
+        apihelper.API_URL = url  # type: ignore[assignment]
+        apihelper.READ_TIMEOUT = READ_LIMIT_S
+        apihelper.CUSTOM_REQUEST_SENDER = self.sender.send  # type: ignore[assignment]
         telebot.logger.setLevel(logging.CRITICAL)  # the sender says it better, and once
 
-    def get_updates(self, offset=None, limit=None, timeout=20, *args, **options):
-        """As pyTelegramBotAPI does, but an update that it cannot read costs that update alone;
-        by default nothing after it would ever be read."""
-        found = apihelper.get_updates(self.token, offset, limit, timeout, *args, **options)
-        return [_read_update(fields) for fields in found]
+    def get_updates(self, offset=None, limit=None, timeout=None, *args, **options):
+        """As pyTelegramBotAPI does, but again and again until there is an answer; and an update
+        that it cannot read costs that update alone, where by default nothing after it is read."""
+        while True:
+            try:
+                found = apihelper.get_updates(self.token, offset, limit, None, *args, **options)
+                self.refused_polls = 0
+                return [update for update in map(_read_update, found or ()) if update]
+            except ApiTelegramException as error:
+                time.sleep(self._deal_with_refused_poll(error))
+            except (*FAILURES, *UNREADABLE):
+                time.sleep(RETRY_S)
+
+    def _deal_with_refused_poll(self, error: ApiTelegramException) -> float:
+        """Returns how many seconds to wait before the next poll."""
+        self.refused_polls = self.refused_polls + 1 if error.error_code == 401 else 0
+        if error.error_code == 429:
+            log.warning("Telegram asks to wait %s s", asked_wait_s(error))
+            return asked_wait_s(error)
+        if error.error_code != 409:
+            if error.error_code != 401:  # the end of the bot will say it
+                self.sender.log_once_a_minute(f"Telegram refused getUpdates: {describe(error)}")
+        elif "webhook" in error.description.lower():
+            self.sender.log_once_a_minute(self.sender.say(Trouble("webhook")))
+            with contextlib.suppress(*FAILURES):
+                self.delete_webhook()
+        else:
+            self.sender.log_once_a_minute(self.sender.say(Trouble("second_copy")))
+        return RETRY_S
+
+    def do_aside(self, act: Callable[[], object]) -> None:
+        """Say something to somebody for whom nobody else shall wait: one thing after the other,
+        each tried once, and not at all where too much is waiting."""
+        with contextlib.suppress(queue.Full):
+            self._asides.put_nowait(act)
+
+    def _speak_aside(self) -> None:
+        while True:
+            with contextlib.suppress(*FAILURES, *UNREADABLE):
+                self._asides.get()()
 
 
-def _read_update(fields: dict) -> types.Update:
+def _read_update(fields: Any) -> types.Update | None:
     try:
         return types.Update.de_json(fields)
-    except (*UNREADABLE, ValueError) as error:
+    except UNREADABLE as error:
         log.warning("an update of Telegram cannot be read: %r", error)
-        return types.Update.de_json({"update_id": fields["update_id"]})
+        update_id = fields.get("update_id") if isinstance(fields, dict) else None
+        return types.Update.de_json({"update_id": update_id}) if update_id else None
 
 
 def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -100,120 +150,29 @@ def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
     return handle
 
 
-@dataclass
-class _Sender:
-    """Sends the requests of pyTelegramBotAPI. Its session keeps connections open for all
-    threads: by default each thread would begin with a TLS handshake of its own."""
-
-    api_url: str
-    proxy: str
-    session: requests.Session = field(default_factory=requests.Session)
-    failing_since: float | None = None  # time.time()
-    refusal_logged_at: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)  # guards the two above
-    unauthorized_polls: int = 0  # in a row
-
-    def __post_init__(self) -> None:
-        for scheme in ("https://", "http://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=WORKERS + 8))
-        if self.proxy:
-            self.session.proxies = {"http": self.proxy, "https": self.proxy}
-        is_local = urlsplit(self.api_url).hostname in ("127.0.0.1", "localhost", "::1")
-        self.session.trust_env = not (self.proxy or is_local)
-
-    def proxy_in_use(self) -> str:
-        """The proxy on the way to Telegram, of the settings or of the system; "" for none."""
-        url = self.api_url or "https://api.telegram.org"
-        options = self.session.merge_environment_settings(url, {}, None, None, None)
-        return requests.utils.select_proxy(url, options["proxies"]) or ""
-
-    def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
-        """Called by telebot for each request. `getUpdates` is repeated until it succeeds; for
-        everything else a wait that Telegram asks for is kept, and failures are raised."""
-        is_poll = url.endswith("/getUpdates")
-        # A kept connection may be closed just as it is used again. Twice is better than never.
-        tries_left = 1
-        while True:
-            try:
-                response = self.session.post(url, data=params, files=files, timeout=timeout)
-            except requests.RequestException as error:
-                tries_left -= 1
-                is_broken = isinstance(error, requests.ConnectionError)
-                if is_broken and tries_left >= 0 and not isinstance(error, requests.Timeout):
-                    continue
-                self.note_failure(describe(error))
-                if not is_poll:
-                    raise
-                time.sleep(RETRY_S)
-                continue
-            wait_s = self.note_answer(response, is_poll)
-            if wait_s is None and not _is_telegrams(response):
-                raise NotTelegram(f"HTTP {response.status_code}")
-            if wait_s is None:
-                return response
-            time.sleep(wait_s)
-
-    def note_answer(self, response: requests.Response, is_poll: bool) -> float | None:
-        """Return how long to wait before this request is sent again, None if not at all."""
-        status = response.status_code
-        if is_poll:
-            is_refused = status == 401 and _is_telegrams(response)  # and not a portal's own 401
-            self.unauthorized_polls = self.unauthorized_polls + 1 if is_refused else 0
-        if status == 409 and is_poll:
-            self.note_refusal("409 Conflict: another copy of this bot is running; stop one of them")
-            return RETRY_S
-        if status >= 500 or not _is_telegrams(response):
-            self.note_failure(f"HTTP {status}")
-            return RETRY_S if is_poll else None
-        self.note_success()
-        if status == 429:
-            asked_s = asked_wait_s(response.json())
-            log.warning("Telegram asks to wait %s s", asked_s)
-            return asked_s if is_poll or asked_s <= LONGEST_WAIT_S else None
-        if status != 200 and is_poll:
-            self.note_refusal(f"Telegram refused getUpdates: HTTP {status}")
-            return RETRY_S
-        return None
-
-    def note_refusal(self, text: str) -> None:
-        """Log it, but not at each of the attempts that follow."""
-        with self.lock:
-            is_due = time.monotonic() - self.refusal_logged_at >= REFUSAL_LOG_S
-            if is_due or not self.refusal_logged_at:
-                self.refusal_logged_at = time.monotonic()
-                log.error("%s", text)
-
-    def note_failure(self, reason: str) -> None:
-        with self.lock:
-            is_news = self.failing_since is None
-            self.failing_since = self.failing_since or time.time()
-        if is_news:
-            log.warning("Telegram cannot be reached: %s", reason)
-
-    def note_success(self) -> None:
-        with self.lock:
-            since, self.failing_since = self.failing_since, None
-        if since is not None:
-            log.info("Telegram answers again after %.0f s", time.time() - since)
+def insist(ask: Callable[[], Result]) -> Result:
+    """Ask, and where no answer came once more, on a new connection. A wait of up to a minute
+    that Telegram asks for is kept. Raises one of FAILURES."""
+    is_second_try = False
+    while True:
+        try:
+            return ask()
+        except Unreachable as error:
+            if is_second_try:
+                raise
+            is_second_try = True
+            wait_s = 0.0 if error.trouble.is_timeout else AGAIN_S
+        except ApiTelegramException as error:
+            wait_s = asked_wait_s(error)
+            if error.error_code != 429 or wait_s > LONGEST_WAIT_S:
+                raise
+            log.warning("Telegram asks to wait %s s", wait_s)
+        time.sleep(wait_s)
 
 
-def _is_telegrams(response: requests.Response) -> bool:
-    """Whether it has the shape that telebot counts on; a proxy's page or JSON has not."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return False
-    if not isinstance(answer, dict) or "ok" not in answer:
-        return False
-    if response.ok:
-        return "result" in answer
-    kinds = {"error_code": int, "description": str}
-    return all(isinstance(answer.get(name), kind) for name, kind in kinds.items())
-
-
-def asked_wait_s(answer: dict) -> float:
-    """How long Telegram asks to wait, in its decoded answer."""
-    parameters = answer.get("parameters")
+def asked_wait_s(error: ApiTelegramException) -> float:
+    """How long Telegram asks to wait."""
+    parameters = error.result_json.get("parameters")
     asked_s = parameters.get("retry_after") if isinstance(parameters, dict) else None
     return asked_s if isinstance(asked_s, (int, float)) and asked_s > 0 else RETRY_S
 
@@ -222,17 +181,31 @@ def describe(error: Exception) -> str:
     """Say what went wrong without the address, which holds the token."""
     if isinstance(error, ApiTelegramException):
         return f"{error.error_code} {error.description}"
-    return type(error).__name__
+    return str(error) if isinstance(error, Unreachable) else type(error).__name__
+
+
+# ---------------------------------------------------------------- logging in, polling
 
 
 def ask_name(bot: Bot) -> str:
     """The bot's name in Telegram. Raises TokenRefused, or one of FAILURES."""
     try:
-        return bot.get_me().username
+        return str(bot.user.username)
     except ApiTelegramException as error:
         if error.error_code in (401, 404):
             raise TokenRefused from error
         raise
+    except UNREADABLE as error:  # {"ok": true, "result": null}
+        raise Unreachable(Trouble("foreign", "http_200")) from error
+
+
+def answers(bot: Bot) -> bool:
+    """Whether Telegram answers just now."""
+    try:
+        bot.get_me()
+    except (*FAILURES, *UNREADABLE):
+        return False
+    return True
 
 
 def log_in(bot: Bot, commands: list[types.BotCommand]) -> None:
@@ -241,8 +214,8 @@ def log_in(bot: Bot, commands: list[types.BotCommand]) -> None:
     What was sent or pressed while the bot was off is dropped: a press carries no time, and
     yesterday's "stop" must not happen today. Raises TokenRefused.
     """
-    _ask_until_it_works(lambda: bot.user)
-    log.info("Telegram knows the bot as @%s", bot.user.username)
+    name = _ask_until_it_works(lambda: ask_name(bot))
+    log.info("Telegram knows the bot as @%s", name)
     _ask_until_it_works(lambda: bot.delete_webhook(drop_pending_updates=True))
     try:
         bot.set_my_commands(commands)
@@ -250,17 +223,14 @@ def log_in(bot: Bot, commands: list[types.BotCommand]) -> None:
         log.warning("Telegram did not take the list of commands: %s", describe(error))
 
 
-def _ask_until_it_works(ask: Callable[[], object]) -> None:
+def _ask_until_it_works(ask: Callable[[], Result]) -> Result:
     while True:
-        wait_s = RETRY_S
+        wait_s: float = RETRY_S
         try:
-            ask()
-            return
+            return ask()
         except ApiTelegramException as error:
-            if error.error_code in (401, 404):
-                raise TokenRefused from error
             log.warning("Telegram refused: %s", describe(error))
-            wait_s = asked_wait_s(error.result_json)
+            wait_s = asked_wait_s(error)
         except FAILURES:
             pass  # the sender has logged it
         time.sleep(wait_s)
@@ -269,7 +239,7 @@ def _ask_until_it_works(ask: Callable[[], object]) -> None:
 def command_of(bot: Bot, message: types.Message) -> str | None:
     """`start` for "/start" and, in a group, for "/start@this_bot", not for another bot's."""
     words = re.match(r"/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?:\s|$)", message.text or "")
-    if not words or (words[2] and words[2].lower() != bot.user.username.lower()):
+    if not words or (words[2] and words[2].lower() != str(bot.user.username).lower()):
         return None
     return words[1].lower()
 
@@ -290,7 +260,7 @@ class Polling(threading.Thread):
     @property
     def is_token_refused(self) -> bool:
         """Whether Telegram does not know the token, at the start or any more."""
-        return self._is_refused or self.bot.sender.unauthorized_polls >= REFUSED_POLLS
+        return self._is_refused or self.bot.refused_polls >= REFUSED_POLLS
 
     def run(self) -> None:
         try:
@@ -307,6 +277,9 @@ class Polling(threading.Thread):
         )
 
 
+# ---------------------------------------------------------------- saying things
+
+
 def send(
     bot: Bot,
     chat_id: int,
@@ -314,6 +287,7 @@ def send(
     keyboard: types.InlineKeyboardMarkup | None = None,
     topic: int | None = None,
     is_silent: bool = False,
+    limit_s: int = READ_LIMIT_S,
 ) -> int | None:
     """Send one message. Returns its ID, None if that is not known. Raises one of FAILURES."""
     try:
@@ -324,6 +298,7 @@ def send(
             message_thread_id=topic,
             disable_notification=is_silent,
             link_preview_options=NO_PREVIEW,
+            timeout=limit_s,
         )
         return sent.message_id
     except UNREADABLE as error:  # it was sent, and must not be sent again
@@ -354,11 +329,16 @@ def edit_sent(
             raise
 
 
-def reply(bot: Bot, message: types.Message, text: str, keyboard=None) -> None:
+def topic_of(message: Any) -> int | None:
+    """The topic of a group that a message is in. A message that is too old for Telegram to show
+    (InaccessibleMessage) does not tell."""
+    is_known = isinstance(message, types.Message)
+    return message.message_thread_id if is_known and message.is_topic_message else None
+
+
+def reply(bot: Bot, message: Any, text: str, keyboard=None) -> None:
     """Send a message where `message` came from, in its topic if the group has topics."""
-    is_known = isinstance(message, types.Message)  # else it is too old for Telegram to show
-    topic = message.message_thread_id if is_known and message.is_topic_message else None
-    send(bot, message.chat.id, text, keyboard, topic)
+    insist(lambda: send(bot, message.chat.id, text, keyboard, topic_of(message)))
 
 
 def chat_of(call: types.CallbackQuery) -> int:
@@ -384,27 +364,31 @@ def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard) -> None:
     """Put a new screen where the pressed button is; where that cannot be, send it anew."""
     message = call.message
     if message is None:
-        send(bot, chat_of(call), text, keyboard)
+        insist(lambda: send(bot, chat_of(call), text, keyboard))
         return
     try:
-        bot.edit_message_text(
-            text,
-            message.chat.id,
-            message.message_id,
-            reply_markup=keyboard,
-            link_preview_options=NO_PREVIEW,
+        insist(
+            lambda: bot.edit_message_text(
+                text,
+                message.chat.id,
+                message.message_id,
+                reply_markup=keyboard,
+                link_preview_options=NO_PREVIEW,
+            )
         )
     except ApiTelegramException as error:
         if any(words in error.description.lower() for words in _MESSAGE_GONE):
             reply(bot, message, text, keyboard)
         elif _NOT_MODIFIED not in error.description:
             raise
+    except UNREADABLE as error:  # it was done
+        log.warning("an answer of Telegram cannot be read: %r", error)
 
 
 def answer(bot: Bot, call: types.CallbackQuery, popup: str | None) -> None:
     """End the spinner of the pressed button, with a pop-up window if there is something to say."""
     try:
-        bot.answer_callback_query(call.id, popup, show_alert=bool(popup))
+        insist(lambda: bot.answer_callback_query(call.id, popup, show_alert=bool(popup)))
     except ApiTelegramException as error:
         if _TOO_OLD not in error.description:
             raise

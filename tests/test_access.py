@@ -144,16 +144,19 @@ def test_stranger_cannot_use_the_message_of_somebody_else(stranger, anna, server
     assert server.stops == []
 
 
-def test_strangers_in_groups_get_no_answer(stranger, anna, group, stage, untouched):
+def test_strangers_in_groups_are_answered_to_id_alone(stranger, anna, group, stage, untouched):
     other = stage.telegram.group(OTHER_GROUP, members=[stranger])
     number = len(group.bot_messages)
     name = stage.telegram.bot_username
-    for words in ("/start", f"/start@{name}", "/status", "/id", f"/id@{name}", "hello"):
+    for words in ("/start", f"/start@{name}", "/status", "hello", f"/id@{name}", "/id"):
         stranger.send(words, group)
         stranger.send(words, other)
-    answer = ask(anna, "/id", group)
-    assert group.bot_messages[number:] == [answer]
-    assert other.bot_messages == []
+    for chat in (group, other):
+        chat.wait_for(f"Your ID: {STRANGER}\nID of this group: {chat.id}")
+    anna.send("/help", group)
+    group.wait_for("This bot shows")
+    assert len(group.bot_messages) == number + 2
+    assert len(other.bot_messages) == 1
 
 
 def test_group_that_is_listed_gives_its_members_nothing(stage, anna, group, server, untouched):
@@ -164,15 +167,22 @@ def test_group_that_is_listed_gives_its_members_nothing(stage, anna, group, serv
     press_all_of(newcomer, message, server)
 
 
-def test_anonymous_administrator_of_a_group_is_a_stranger(stage, anna, group, untouched):
-    """Telegram sends GroupAnonymousBot as the author, and the group as the sender."""
-    number = len(group.bot_messages)
-    author = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
-    chat = group.to_dict()
-    fields = {"message_id": 1, "date": int(time.time()), "chat": chat, "text": "/start"}
-    stage.telegram.push_update({"message": {**fields, "from": author, "sender_chat": chat}})
-    answer = ask(anna, "/id", group)
-    assert group.bot_messages[number:] == [answer]
+def test_who_is_anonymous_in_a_group_gets_nothing_but_its_id(stage, anna, untouched):
+    """Also somebody who is listed: Telegram does not say who it is."""
+    forum = stage.telegram.group(-1001234567890, members=[anna], topics={17: "Alerts"})
+    for way in ("anonymous", "channel"):
+        for words in ("/start", "/status"):
+            anna.send(words, forum, write_as=way)
+    anna.send("/id", forum, topic=17, write_as="anonymous")
+    told = forum.wait_for("You are anonymous here")
+    assert told.topic == 17
+    assert told.text.splitlines()[1:] == [
+        f"ID of this group: {forum.id}",
+        f'For alerts in this topic alone: "{forum.id}:17"',
+    ]
+    answer = ask(anna, "/help", forum)
+    assert forum.bot_messages == [told, answer]
+    stage.bot.wait_for_output(f"refused a message of somebody anonymous in {forum.id}")
 
 
 # ---------------------------------------------------------------- those who are listed

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import telebot
 from telebot import apihelper
+from telebot.apihelper import ApiTelegramException
 
 import alerts
 import lib.telegram
@@ -289,7 +290,7 @@ def test_server_that_fails_long_after_telegram_was_not_cut_off_with_it(
     with pytest.raises(lib.telegram.FAILURES):
         mailbox.bot.get_me()
     blocked_at = time.time() - 600
-    monkeypatch.setattr(apihelper.CUSTOM_REQUEST_SENDER.__self__, "failing_since", blocked_at)
+    monkeypatch.setattr(apihelper.CUSTOM_REQUEST_SENDER.__self__, "silent_since", blocked_at)
     put_outage(mailbox, DOWN)
     telegram.come_back()
     message = anna.chat.wait_for("📡")
@@ -363,7 +364,9 @@ def test_message_whose_answer_cannot_be_read_is_not_sent_again(
 
 @pytest.mark.parametrize("asked", [None, [], {}, {"retry_after": 0}, {"retry_after": "9"}])
 def test_wait_that_telegram_does_not_name_is_a_wait_all_the_same(asked):
-    assert lib.telegram.asked_wait_s({"parameters": asked}) == lib.telegram.RETRY_S
+    answer = {"error_code": 429, "description": "Too Many Requests", "parameters": asked}
+    refusal = ApiTelegramException("sendMessage", None, answer)
+    assert lib.telegram.asked_wait_s(refusal) == lib.telegram.RETRY_S
 
 
 def test_alert_that_waited_over_midnight_says_of_which_day_it_is(

@@ -230,7 +230,7 @@ def test_refused_token_ends_the_bot_with_a_sentence(new_bot, new_server, setting
         bot = new_bot({**settings_for(office(new_server())), "tg-api-url": telegram.url}).start()
         assert bot.process.wait(PATIENCE_S) == 1
         assert {call.status for call in telegram.calls} == {401}
-    assert in_language("en", "token_refused") in bot.output
+    assert in_language("en", "token_refused_api", url=telegram.url) in bot.output
     assert "Traceback" not in bot.output
     assert "Bot is running" not in bot.output
 
@@ -254,7 +254,7 @@ def test_token_that_is_revoked_while_the_bot_runs_ends_it_with_a_sentence(
     telegram.fail("getUpdates", 401, times=1000)
     telegram.push_update({})
     assert bot.process.wait(PATIENCE_S) == 1
-    sentence = in_language("en", "token_refused")
+    sentence = in_language("en", "token_refused_api", url=telegram.url)
     assert sentence in bot.output
     assert sentence in (bot.folder / "bot.log").read_text(encoding="utf-8")
     assert "Traceback" not in bot.output
@@ -705,7 +705,7 @@ def test_nothing_of_a_proxy_with_a_password_is_logged(new_bot, new_server, setti
     settings = settings_for(office(new_server()))
     settings["tg-proxy"] = "http://anna:hunter2hunter2@127.0.0.1:9"
     bot = new_bot(settings).start()
-    bot.wait_for_output("Telegram cannot be reached: ProxyError")
+    bot.wait_for_output("Telegram cannot be reached through the proxy 127.0.0.1:9 (")
     assert bot.stop() == 0
     assert "hunter2" not in bot.output
     assert TOKEN not in bot.output
@@ -821,7 +821,9 @@ MAY_IMPORT = {
     "lib/own_python.py": set(),
     "lib/settings.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv"},
-    "lib/telegram.py": {"requests", "telebot"},
+    "lib/connections.py": set(),
+    "lib/telegram.py": {"telebot", "lib.telegram_sender"},
+    "lib/telegram_sender.py": {"requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3"},
 }
 

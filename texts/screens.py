@@ -552,11 +552,26 @@ def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
 # ---------------------------------------------------------------- people and settings
 
 
-def ids(user_id: int, chat_id: int) -> Html:
-    """The answer to /id. The ID of a group is negative."""
+def ids(user_id: int | None, chat_id: int, topic: int | None) -> Html:
+    """The answer to /id. The ID of a group is negative. `user_id`: None for somebody who is an
+    anonymous administrator there."""
     return _lines(
-        words("your_id", id=user_id), words("group_id", id=chat_id) if chat_id < 0 else None
+        words("your_id", id=user_id) if user_id else words("id_anonymous"),
+        words("group_id", id=chat_id) if chat_id < 0 else None,
+        words("topic_id", id=chat_id, topic=topic) if topic else None,
     )
+
+
+def telegram_trouble(trouble) -> str:
+    """The sentence for a `telegram_sender.Trouble`, for the log and the console."""
+    sentence = words(
+        f"telegram_{trouble.kind}",
+        reason=reason_words(trouble.reason),
+        status=trouble.reason.removeprefix("http_"),
+        proxy=trouble.proxy,
+        where=trouble.where or words("system_proxy"),
+    )
+    return plain(sentence)
 
 
 def problem(one) -> str:
