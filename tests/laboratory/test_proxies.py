@@ -9,10 +9,12 @@ from demo.trueconf.certificates import ca_file
 from tests.conftest import ANNA, TOKEN, BotProcess, ask, settings_of, wait_until
 from tests.laboratory import parts
 from tests.laboratory.parts import NAME, QUOTED_PASSWORD
+from texts.en import WORDS
 
-WRONG_PASSWORD = "does not accept the name and password"
-REFUSES = "does not allow it"
-CANNOT_REACH = "has no way to Telegram itself"
+WRONG_PASSWORD, REFUSES, CANNOT_REACH = (
+    WORDS[f"telegram_proxy_{kind}"].partition("{proxy}")[2].partition(".")[0]
+    for kind in ("login", "refuses", "cannot")
+)
 
 
 class Behind:
