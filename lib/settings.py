@@ -1,7 +1,8 @@
 """Loads, checks and saves the settings.
 
 It speaks to nobody: problems and warnings leave here as `Problem`s, `texts` has the sentences.
-The keys are described in README.md; the servers leave as `trueconf_api.Server` objects.
+The keys are described in README.md; the servers leave as `Server` objects, which know the defaults.
+A new key is one line where its section is read, and one in SAVED if the bot itself changes it.
 """
 
 import contextlib
@@ -47,8 +48,8 @@ LONGEST_ID = 500
 
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
-# Why a file cannot be written -> the word of the sentence for it. Besides: "broken" (somebody is
-# editing it), "failed", and "environment" (that one ends with the process).
+# Why a file cannot be written -> the word of the sentence for it. Besides these "broken" (somebody
+# is editing it), "failed", and "environment": what is saved there ends with the process.
 NOT_SAVED = {
     errno.ENOSPC: "disk_full",
     getattr(errno, "EDQUOT", 122): "disk_full",  # of a quota; Windows may lack the name
@@ -97,8 +98,7 @@ class SettingsError(Exception):
 
 @dataclass
 class Settings:
-    """The checked settings. `warnings` does not keep the bot from running. `save_problem`: why
-    what was changed last will be lost at the end of the bot, see NOT_SAVED, or ""."""
+    """The checked settings. `warnings` does not keep the bot from running."""
 
     source: Source
     token: str
@@ -110,9 +110,9 @@ class Settings:
     log_file: Path | None
     servers: dict[str, Server]
     warnings: list[Problem]
-    save_problem: str = ""
     _saved: dict[tuple[str, ...], object] = field(init=False)  # place in the file -> value
     _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved
+    _failure: str = ""  # why the last save failed
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards these and the source
 
     def __post_init__(self) -> None:
@@ -158,21 +158,25 @@ class Settings:
         """Write what has changed. What cannot be written now is kept for the next time."""
         with self._lock:
             now = self._now()
-            if now == self._saved and not self._moved:
-                return
             try:
-                self._write(now)
+                if now != self._saved or self._moved:
+                    self._write(now)
             except (OSError, ValueError, RecursionError) as error:
-                problem, reason = _why_not_saved(error)
-                if not self.save_problem:
+                code, reason = _why_not_saved(error)
+                if not self._failure:
                     log.warning("%s: not saved, will try again: %s", self.source.name, reason)
-                self.save_problem = problem
+                self._failure = code
                 return
-            if self.save_problem not in ("", "environment"):
+            if self._failure:
                 log.info("%s: saved", self.source.name)
-            self.save_problem = "" if self.source.is_lasting else "environment"
+            self._failure = ""
             self._saved = now
             self._moved.clear()
+
+    @property
+    def save_problem(self) -> str:
+        """Why what was changed is lost at the end of the bot: one of NOT_SAVED, "" if it is not."""
+        return self._failure or ("" if self.source.is_lasting else "environment")
 
     def _now(self) -> dict[tuple[str, ...], object]:
         return {
