@@ -195,7 +195,7 @@ def _shown(message):
     return {
         "id": message.id,
         "isMine": message.sender is not None,
-        "text": message.text,
+        "text": message.sent_text,
         "entities": message.entities,
         "rows": message.rows,
         "date": message.date,

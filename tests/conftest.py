@@ -20,6 +20,7 @@ from demo.trueconf.server import TrueConfServer
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
+OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
     r"(?i)^(.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
@@ -165,6 +166,11 @@ class Stage:
         said = [answer["description"] for answer in answers]
         return [one for one in said if not any(words in one for words in self.expected_refusals)]
 
+    def links_made(self) -> set[str]:
+        """What Telegram made clickable by itself in what the bot wrote."""
+        chats = [self.anna.chat, self.boris.chat, self.stranger.chat]
+        return {link for chat in chats for one in chat.bot_messages for link in one.links_made}
+
     def close(self) -> None:
         self.bot.kill()
         self.telegram.stop()
@@ -174,13 +180,15 @@ class Stage:
 
 @contextlib.contextmanager
 def new_stage(folder: Path):
-    """A Stage whose bot, at the end, has crashed nowhere and was never refused by Telegram."""
+    """A Stage whose bot, at the end, has crashed nowhere, was never refused by Telegram, and in
+    whose messages Telegram found nothing of others to make clickable."""
     stage = Stage(folder)
     try:
         yield stage
         if stage.bot.process:
             assert "Traceback" not in stage.bot.output, stage.bot.output
         assert stage.refusals() == []
+        assert stage.links_made() <= OWN_COMMANDS
     finally:
         stage.close()
 

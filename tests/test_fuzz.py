@@ -390,8 +390,14 @@ def test_token_answer_of_any_bytes_is_a_token_or_an_error(answers, body, token):
         bodies["token"] = good
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 5, 6, 101, 500])
-@pytest.mark.parametrize("letter", ["x", "Щ", "😀", "<", "&", "\n", "\u202e", "👩‍👩‍👧"])
+lengths = some.one_of(some.sampled_from([0, 1, 2, 5, 6, 101]), some.integers(0, 30))
+awkward = some.sampled_from(["x", "Щ", "😀", "<", "&", "\n", "\u202e", "👩‍👩‍👧"])
+
+
+@fuzz(25)
+@given(lengths, awkward | letters)
+@example(500, "👩‍👩‍👧")
+@example(500, "<")
 def test_list_of_any_length_and_letters_fits_into_messages(language, number, letter):
     server = Server(letter * 200, "https://192.0.2.1:8443")
     running = [

@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import re
 import ssl
 import time
 from pathlib import Path
@@ -834,12 +835,69 @@ def test_example_names_every_placeholder_that_was_left(tmp_path):
         assert str(problem.found).startswith("<")
 
 
-def test_example_works_once_it_is_filled_in(tmp_path):
+def filled_in_example() -> dict:
     content = json.loads((ROOT / "settings.json.example").read_text(encoding="utf-8"))
     content.update({"tg-api-token": TOKEN, "tg-users-id": [111111111]})
     [server] = content["servers"].values()
     server.update(ip="192.168.0.1", client_id="e2633da5", client_secret=SECRET)
-    assert load(tmp_path, content).warnings == []
+    return content
+
+
+def test_example_works_once_it_is_filled_in_and_nothing_is_off(tmp_path):
+    loaded = load(tmp_path, filled_in_example())
+    assert loaded.warnings == []
+    [server] = loaded.servers.values()
+    assert (server.is_monitored, server.has_forgotten_alerts) == (True, True)
+
+
+def test_example_shows_the_defaults(tmp_path):
+    """But for the two switches. Whoever changes a default changes it there too."""
+    content = filled_in_example()
+    [(name, server)] = content["servers"].items()
+    server["server_status"]["state"] = server["forgotten_conferences"]["state"] = 0
+    shown = load(tmp_path, content)
+    needed = ("ip", "client_id", "client_secret")
+    content["servers"][name] = {key: server[key] for key in needed}
+    bare = load(tmp_path, {key: content[key] for key in ("tg-api-token", "tg-users-id", "servers")})
+    for loaded in (shown, bare):
+        assert (loaded.language, loaded.quiet_hours, loaded.proxy) == ("ru", None, "")
+    plain = {key: value for key, value in vars(bare.servers[name]).items() if is_plain(value)}
+    assert vars(shown.servers[name]).items() >= plain.items()
+    assert {"look_interval_s", "forgotten_age_min", "verify"} <= set(plain)
+
+
+def is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, dict))
+
+
+SAMPLE = re.compile(r"```json\n(\{.*?\n\})\n```", re.DOTALL)
+ROW = re.compile(r"^\| `servers\.\w+\.(\w+\.\w+)` \|.*\| `?([\d.]+)`? \|$", re.M)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_readme_shows_the_values_of_the_example_and_the_defaults_of_the_code(tmp_path, readme):
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    samples = [json.loads(one) for one in SAMPLE.findall(text)]
+    [example] = filled_in_example()["servers"].values()
+    servers = [server for one in samples for server in one["servers"].values()]
+    assert servers
+    for server in servers:
+        for section in ("server_status", "forgotten_conferences"):
+            assert server.get(section, {}).items() <= example[section].items()
+
+    [server] = load(tmp_path).servers.values()
+    defaults = {
+        "server_status.state": server.is_monitored,
+        "server_status.timeout": server.look_interval_s,
+        "server_status.port": server.status_port,
+        "server_status.repeat": server.repeat_h,
+        "forgotten_conferences.state": server.has_forgotten_alerts,
+        "forgotten_conferences.hours": server.forgotten_age_min / 60,
+        "forgotten_conferences.timeout": server.forgotten_interval_s,
+    }
+    rows = dict(ROW.findall(text))
+    assert len(rows) >= 6
+    assert {key: float(value) for key, value in rows.items()}.items() <= defaults.items()
 
 
 def test_key_that_appears_twice_is_named_beside_the_other_problems(tmp_path):

@@ -20,7 +20,7 @@ import trueconf_api
 from demo.telegram import html as telegram_html
 from demo.telegram.html import utf16_length
 from keyboards import Press
-from tests.conftest import ROOT
+from tests.conftest import OWN_COMMANDS, ROOT
 from texts import LANGUAGES, Html, screens
 from texts.screens import SERVICE_DOWN, WEB_DOWN
 from trueconf_api import (
@@ -439,8 +439,8 @@ def test_whatever_is_filled_in_is_escaped(value):
                 own_tags = len(re.findall(r"<[a-z]", form))
                 assert len(re.findall(r"<[a-z]", message)) == own_tags, key
                 visible = placeholders(form) - {"url"}
-                assert not visible or shown in read.text, key
-                in_one_line = read.text.strip().replace("\u00a0", " ")
+                in_one_line = telegram_html.as_read(read.text).strip()
+                assert not visible or shown.strip() in in_one_line, key
                 assert texts.plain(message).strip() == in_one_line, key
 
 
@@ -465,6 +465,44 @@ def test_cut_texts_are_one_clean_line(value, limit):
     whole = texts.clean(value)
     assert text == whole or (text.endswith("…") and whole.startswith(text[:-1]))
     assert texts.clean(whole) == whole
+
+
+LINKS = ["evil.example/login", "@boss_account", "/start@evil_bot", "https://evil.example/x?y=1"]
+LINKS += ["#tag", "$TON", "a.b@mail.example", "+7 (495) 123-45-67", "+74951234567", "88005553535"]
+LINKS += [
+    "8 800 555-35-35",
+    "4111 1111 1111 1111",
+    "4111111111111111",
+    "tg://user?id=1",
+    "10.0.0.1",
+]
+
+
+def test_foreign_text_reads_the_same_and_is_no_link():
+    for link in LINKS:
+        as_it_is = telegram_html.parse(f"<b>{html.escape(link)}</b>")
+        shown = telegram_html.parse(texts.words("bold", text=link))
+        assert telegram_html.telegram_links(as_it_is), link
+        assert telegram_html.telegram_links(shown) == [], link
+        assert telegram_html.as_read(shown.text) == link
+        assert texts.plain(texts.words("bold", text=link)) == link  # on a button
+    exact = texts.words("stranger", id="4111111111111111")
+    assert texts.WORD_JOINER not in exact  # it is there to be copied
+
+
+def test_what_is_not_seen_is_dropped_and_nothing_of_it_is_untitled(english):
+    unseen = "\u200b\u200c\u200d\ufe0f\u2060\u00ad\u115f\u3164\u2800\U000e0041"
+    nothing = screens.title(a_conference(unseen))
+    assert (nothing, texts.clean(unseen)) == ("Untitled", "")
+    assert "Owner" not in screens.conferences(*a_list_of(a_conference(unseen)))
+    assert (
+        texts.clean(f"Plan\u200bning {unseen}👩\u200d💻") == "Planning \u200c\u200d\ufe0f👩\u200d💻"
+    )
+
+
+def a_list_of(*conferences: Conference) -> tuple:
+    server = Server("office", "https://10.0.0.1")
+    return server, screens.page_of(conferences, 0, 5), len(conferences)
 
 
 @pytest.mark.parametrize(
@@ -511,7 +549,8 @@ def test_all_pages_together_are_the_list(length, size):
 
 # ---------------------------------------------------------------- the screens
 
-ODD_TEXTS = {"nasty": NASTY, "wide": WIDE, "cyrillic": "Щ" * 300, "plain": "Planning", "none": ""}
+ODD_TEXTS = {"nasty": NASTY, "wide": WIDE, "links": " ".join(LINKS * 3), "dense": "a.@/#1+" * 60}
+ODD_TEXTS |= {"cyrillic": "Щ" * 300, "plain": "Planning", "none": ""}
 
 
 def a_server(text: str, number: int = 0, **more) -> Server:
@@ -599,6 +638,7 @@ def test_every_screen_is_one_that_telegram_takes(language, kind):
         assert not re.search(r"\{\w*\}", read.text.replace("{name}", "")), name
         for line in read.text.splitlines():
             assert line == line.strip(), (name, line)
+        assert set(telegram_html.telegram_links(read)) <= OWN_COMMANDS, name
 
 
 @pytest.mark.parametrize("kind", ODD_TEXTS)

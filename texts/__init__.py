@@ -38,11 +38,35 @@ def system_language() -> str:
 # ---------------------------------------------------------------- filling
 
 
+# Control marks and line ends, which part words; direction marks and what has no width at all. The
+# two joiners are kept, as emoji and Persian are made with them.
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"  # nothing by themselves
+
+
 def clean(value: object) -> str:
-    """One line without what a chat cannot show: control and direction marks, half characters."""
+    """One line without what a chat cannot show: control and direction marks, characters that are
+    not seen, half characters. "" if nothing is left to see."""
     text = str(value).encode("utf-8", "replace").decode()
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]", " ", text)
-    return " ".join(text.split())
+    text = " ".join(_UNSEEN.sub("", _BREAKS.sub(" ", text)).split())
+    return text if text.strip(f" {_JOINERS}") else ""
+
+
+# Where a link could form: @name, /command, #tag, $TAG, http://, host.name, +7 495 123-45-67, a card.
+_LINK = re.compile(
+    r"(?<=[@/#$])(?=\w)|(?<=[:/])(?=/)|(?<=\w)(?=[.@]\w)"
+    r"|(?<=\+)(?=\d)|(?<=\d)(?=[ ()-]+\d)|(?<=\d{4})(?=\d{7})"
+)
+WORD_JOINER = "\u2060"  # has no width, and no link goes over it
+
+
+def unlinked(text: str) -> str:
+    """The text with word joiners where Telegram would make a link of it. It reads the same."""
+    return _LINK.sub(WORD_JOINER, text)
 
 
 def units(text: str) -> int:
@@ -77,10 +101,16 @@ def has_words(key: str) -> bool:
 
 def _fill(form: str, values: dict[str, object]) -> Html:
     safe = {
-        name: value if isinstance(value, Html) else html.escape(clean(value))
+        name: value if isinstance(value, Html) else html.escape(_harmless(name, form, clean(value)))
         for name, value in values.items()
     }
     return Html(form.format(**safe))
+
+
+def _harmless(name: str, form: str, value: str) -> str:
+    """The value with no link in it; as it is where it is an address or is to be copied."""
+    is_exact = name == "url" or f"<code>{{{name}}}</code>" in form
+    return value if is_exact else unlinked(value)
 
 
 def plural_form(language: str, number: int) -> int:
@@ -98,8 +128,9 @@ def plain_text(key: str, /, **values: object) -> str:
 
 
 def plain(text: str) -> str:
-    """The text as it reads in a console or on a button, which has one line: without tags."""
-    return html.unescape(re.sub(r"<[^>]*>", "", text)).replace("\u00a0", " ")
+    """The text as it reads in a console or on a button, which has one line and makes no links."""
+    text = text.replace(WORD_JOINER, "").replace("\u00a0", " ")
+    return html.unescape(re.sub(r"<[^>]*>", "", text))
 
 
 # ---------------------------------------------------------------- times

@@ -42,7 +42,7 @@ CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 MOST_IN_A_LIST = 50
-LONGEST_TITLE, LONGEST_NAME, LONGEST_LABEL = 160, 100, 32
+LONGEST_TITLE, LONGEST_ID, LONGEST_NAME, LONGEST_LABEL = 160, 160, 100, 32
 CONFIRM_LIMIT_S = 5 * 60  # how long a confirmation is good for
 REMIND_IN_S = 3600
 SERVICE_DOWN, WEB_DOWN = WEB_ONLY, "web_down"
@@ -270,7 +270,7 @@ def _parts(*parts: str | None) -> Html | None:
 def _id(conference: Conference) -> Html:
     if not conference.id:
         return words("entry_no_id")
-    return words("entry_id", id=conference.id, url=conference.page_url)
+    return words("entry_id", id=cut(conference.id, LONGEST_ID), url=conference.page_url)
 
 
 def _owner(conference: Conference) -> Html | None:
@@ -280,8 +280,8 @@ def _owner(conference: Conference) -> Html | None:
         conference.session_id.partition("@")[2].partition("#")[0],
         urlsplit(conference.server_url).hostname,
     )
-    owner = name if domain in own_domains else conference.owner
-    return words("entry_owner", owner=cut(owner, LONGEST_NAME)) if owner else None
+    owner = cut(name if domain in own_domains else conference.owner, LONGEST_NAME)
+    return words("entry_owner", owner=owner) if owner else None
 
 
 def age(conference: Conference) -> Html:

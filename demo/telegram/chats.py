@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from demo.telegram.checks import ApiError, bad_request
-from demo.telegram.html import FormattedText
+from demo.telegram.html import FormattedText, as_read, telegram_links
 from demo.telegram.html import utf16_length as length_of
 
 BURST, GROUP_MESSAGES_A_MINUTE = 5, 20
@@ -65,15 +65,18 @@ class Message:
         self.is_silent = False
         self.topic = topic
         self.history = []
+        self.links_made = []  # what Telegram made clickable by itself, in any of its contents
         self._extra = extra or {}
         self.change(formatted, html, rows)
 
     def change(self, formatted, html, rows):
         """Take over a new content (the first one too) and remember it in the history."""
-        self.text = formatted.text
+        self.sent_text = formatted.text
+        self.text = as_read(formatted.text)
         self.entities = formatted.entities
         self.dropped_entities = formatted.dropped_entities
         self.dropped_links = formatted.dropped_links
+        self.links_made += telegram_links(formatted)
         self.html = formatted.text if html is None else html
         self.rows = [list(row) for row in rows]
         self.history.append((self.text, self.labels, time.monotonic()))
@@ -124,8 +127,8 @@ class Message:
             fields |= {"message_thread_id": self.topic, "is_topic_message": True}
         if self.edit_date:
             fields["edit_date"] = self.edit_date
-        if self.text:
-            fields["text"] = self.text
+        if self.sent_text:
+            fields["text"] = self.sent_text
         if self.entities:
             fields["entities"] = self.entities
         if self.rows:

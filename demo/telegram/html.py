@@ -48,6 +48,38 @@ class FormattedText:
     dropped_links: list = field(default_factory=list)  # addresses Telegram does not link
 
 
+# What Telegram makes clickable by itself, as far as a title could use it: a name with @, a command,
+# a tag of either kind, an address with a scheme or whose last part is letters, a number of an
+# account or a phone. See MessageEntity, and find_entities of telegram's TDLib.
+_LINKED = re.compile(
+    r"(?<!\w)@\w{3,}"
+    r"|(?<![\w/<>])/[A-Za-z0-9_]{1,64}"
+    r"|(?<![\w#])#\w*[^\W\d]\w*"
+    r"|(?<![\w$])\$[A-Z]{1,8}(?![\w$])"
+    r"|\b[\w+.-]+://\S"
+    r"|[\w.+-]+@[\w-]+\.\w"
+    r"|[\w-]+(?:\.[\w-]+)*\.(?!json\b|crt\b)[^\W\d_]{2,}"
+    r"|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])"
+    r"|(?<!\w)\+\d(?:[ ()-]*\d){6,}"
+    r"|(?<!\w)\d(?:[ -]?\d){10,18}(?!\w)"
+)
+
+
+def telegram_links(formatted):
+    """What Telegram would make clickable of this text by itself, outside of links and code."""
+    text = formatted.text.encode("utf-16-le")
+    for entity in formatted.entities:
+        if entity["type"] in ("text_link", "text_mention", "code", "pre"):
+            start, end = entity["offset"] * 2, (entity["offset"] + entity["length"]) * 2
+            text = text[:start] + "\n".encode("utf-16-le") * entity["length"] + text[end:]
+    return [match[0] for match in _LINKED.finditer(text.decode("utf-16-le"))]
+
+
+def as_read(text):
+    """The text as people read it: what only keeps a line or a link from forming is not seen."""
+    return text.replace("\u2060", "").replace("\u00a0", " ")
+
+
 def utf16_length(text):
     """Length as Telegram counts it: an emoji outside the basic plane is 2."""
     return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)

@@ -222,7 +222,7 @@ class BotApi:
             raise bad_request("message can't be edited")
         if formatted is None:
             formatted, html = copy.deepcopy(self._content(message)), message.html
-        same_text = (formatted.text, formatted.entities) == (message.text, message.entities)
+        same_text = (formatted.text, formatted.entities) == (message.sent_text, message.entities)
         if same_text and rows == message.rows:
             raise bad_request(NOT_MODIFIED)
         self._pace(message.chat)
@@ -234,7 +234,7 @@ class BotApi:
     @staticmethod
     def _content(message):
         dropped = (message.dropped_entities, message.dropped_links)
-        return FormattedText(message.text, message.entities, *dropped)
+        return FormattedText(message.sent_text, message.entities, *dropped)
 
     def delete_message(self, parameters):
         message = self._message(parameters, "message to delete not found")
