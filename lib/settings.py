@@ -48,14 +48,14 @@ LONGEST_ID = 500
 
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
-# Why a file cannot be written -> the word of the sentence for it. Besides these "broken" (somebody
-# is editing it), "failed", and "environment": what is saved there ends with the process.
+# Why a file cannot be written -> the word of the sentence for it, and what the log says. Besides
+# these "broken" (somebody is editing it), "failed", and "environment": that ends with the process.
 NOT_SAVED = {
-    errno.ENOSPC: "disk_full",
-    getattr(errno, "EDQUOT", 122): "disk_full",  # of a quota; Windows may lack the name
-    errno.EROFS: "not_allowed",
-    errno.EACCES: "not_allowed",
-    errno.EPERM: "not_allowed",
+    errno.ENOSPC: ("disk_full", "the disk is full"),
+    getattr(errno, "EDQUOT", 122): ("disk_full", "the quota of this disk is used up"),
+    errno.EROFS: ("read_only", "the disk is read-only"),
+    errno.EACCES: ("not_allowed", "no right to write it, or another program holds it"),
+    errno.EPERM: ("not_allowed", "no right to write it"),
 }
 
 # What the bot itself changes: a field of `Server` -> where it is kept in the server's section.
@@ -175,7 +175,7 @@ class Settings:
 
     @property
     def save_problem(self) -> str:
-        """Why what was changed is lost at the end of the bot: one of NOT_SAVED, "" if it is not."""
+        """Why what was changed is lost at the end of the bot, see NOT_SAVED; "" if it is kept."""
         return self._failure or ("" if self.source.is_lasting else "environment")
 
     def _now(self) -> dict[tuple[str, ...], object]:
@@ -208,11 +208,12 @@ def _as_saved(name: str, value: object) -> object:
 
 
 def _why_not_saved(error: Exception) -> tuple[str, str]:
-    """One of NOT_SAVED, and the reason in words for the log."""
+    """The word of the sentence for people, and what the log says."""
     if isinstance(error, FileChanged):
         return "broken", "somebody has just saved it"
     if isinstance(error, OSError):
-        return NOT_SAVED.get(error.errno or 0, "failed"), error.strerror or type(error).__name__
+        said = error.strerror or type(error).__name__
+        return NOT_SAVED.get(error.errno or 0, ("failed", said))
     # Not the text of a JSON error: it may quote the file, and the file holds secrets.
     line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
     return "broken", f"it holds no settings now, its JSON is broken{line}"

@@ -502,14 +502,14 @@ def test_why_it_cannot_be_saved_is_told_in_words(tmp_path, monkeypatch, caplog):
     set_token(loaded, NEW)
     fsync = os.fsync
     for number, words, code in [
-        (errno.ENOSPC, "No space left on device", "disk_full"),
-        (errno.EROFS, "Read-only file system", "not_allowed"),
-        (errno.EACCES, "Permission denied", "not_allowed"),
-        (errno.EIO, "Input/output error", "failed"),
+        (errno.ENOSPC, "the disk is full", "disk_full"),
+        (errno.EROFS, "the disk is read-only", "read_only"),
+        (errno.EACCES, "no right to write it, or another program holds it", "not_allowed"),
+        (errno.EIO, "as the system says", "failed"),
     ]:
 
-        def refuse(_, number=number, words=words):
-            raise OSError(number, words)
+        def refuse(_, number=number):
+            raise OSError(number, "as the system says")
 
         caplog.clear()
         monkeypatch.setattr(os, "fsync", refuse)
@@ -550,7 +550,7 @@ def test_who_presses_a_switch_is_told_when_it_cannot_be_kept(
 
 
 def test_every_reason_fits_into_a_pop_up():
-    reasons = {*settings.NOT_SAVED.values(), "broken", "failed", "environment"}
+    reasons = {*dict(settings.NOT_SAVED.values()), "broken", "failed", "environment"}
     for language in texts.LANGUAGES:
         texts.use(language)
         for reason in reasons:

@@ -187,6 +187,7 @@ WORDS = {
     "out_of_date": "Diese Schaltfläche ist veraltet. Öffnen Sie das Menü mit /start neu.",
     "not_saved": "Das gilt nur bis zum Neustart des Bots: Die Einstellungen wurden nicht gespeichert ({reason}).",
     "not_saved_disk_full": "der Datenträger ist voll",
+    "not_saved_read_only": "der Datenträger ist schreibgeschützt",
     "not_saved_not_allowed": "Schreibrechte fehlen, oder ein anderes Programm hält die Datei fest",
     "not_saved_broken": "die Datei wird gerade bearbeitet oder ist fehlerhaft",
     "not_saved_failed": "das Schreiben schlug fehl",

@@ -182,6 +182,7 @@ WORDS = {
     "out_of_date": "This button is out of date. Send /start to open the menu again.",
     "not_saved": "This holds only until the bot restarts: the settings were not saved ({reason}).",
     "not_saved_disk_full": "the disk is full",
+    "not_saved_read_only": "the disk is read-only",
     "not_saved_not_allowed": "there is no right to write, or another program holds the file",
     "not_saved_broken": "the file is being edited, or it is broken",
     "not_saved_failed": "writing failed",

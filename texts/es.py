@@ -189,6 +189,7 @@ WORDS = {
     "out_of_date": "Este botón ya no es válido. Envíe /start para volver a abrir el menú.",
     "not_saved": "Esto solo vale hasta que se reinicie el bot: la configuración no se guardó ({reason}).",
     "not_saved_disk_full": "el disco está lleno",
+    "not_saved_read_only": "el disco es de solo lectura",
     "not_saved_not_allowed": "faltan permisos de escritura u otro programa tiene abierto el archivo",
     "not_saved_broken": "el archivo se está editando o tiene un error",
     "not_saved_failed": "falló la escritura",
