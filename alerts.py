@@ -23,7 +23,7 @@ from lib import telegram
 from lib.settings import Recipient, Settings
 from status_watcher import StateChange, Watcher
 from texts import screens
-from trueconf_api import STOPPED, UP, WEB_ONLY, Forgotten, Server
+from trueconf_api import SERVICE_DOWN, STOPPED, UP, Forgotten, Server
 
 ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
 PROBE_S = 3
@@ -215,7 +215,7 @@ class Mailbox(threading.Thread):
             for change in changes
         )
         # Where the web part answers, the network is there.
-        has_answered = any(change.status.state == WEB_ONLY for change in changes)
+        has_answered = any(change.status.state == SERVICE_DOWN for change in changes)
         last_state = {change.server.name: change.status.state for change in changes}
         first_state = {change.server.name: change.status.state for change in reversed(changes)}
         unaffected = [

@@ -273,8 +273,8 @@ def _check_service(report: _Report, server: Server) -> None:
     if not server.status_port:
         return
     status = trueconf_api.get_status(server)
-    if status.reason:
-        reason = screens.reason_words(status.reason)
+    if status.service_reason:
+        reason = screens.reason_words(status.service_reason)
         report.bad("check_service_silent", port=server.status_port, reason=reason)
     else:
         report.ok("check_service", port=server.status_port)
@@ -282,7 +282,7 @@ def _check_service(report: _Report, server: Server) -> None:
 
 def _check_web(report: _Report, server: Server) -> bool:
     try:
-        skew_s = trueconf_api.probe_web(server)
+        skew_s = trueconf_api.get_clock_skew(server)
     except TrueConfError as error:
         is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
         key = f"check_{error.reason}" if is_certificate else "check_web_silent"

@@ -179,7 +179,7 @@ def show_conferences(call, server: Server, press: Press) -> None:
 @on_button("forgotten")
 def show_forgotten(call, server: Server, press: Press) -> None:
     minutes = press.minutes or server.forgotten_age_min
-    found = trueconf_api.find_forgotten(server, minutes / 60)
+    found = trueconf_api.find_forgotten(server, minutes)
     page = screens.page_of(found, press.page, screens.CONFERENCES_A_PAGE)
     text = screens.forgotten(server, page, len(found), minutes)
     stop_count = len(stopping.stoppable(found))
@@ -233,7 +233,7 @@ def ask_stop(call, server: Server, press: Press) -> None:
     if not found:
         show(call, screens.not_running(server), keyboards.back_to_list(server, press))
         return
-    people = trueconf_api.or_error(trueconf_api.count_people, server, found[0])
+    people = trueconf_api.or_error(trueconf_api.get_people, server, found[0])
     text = screens.confirm_stop(server, found[0], people)
     show(call, text, keyboards.confirm("stop", server, press, press.item))
 

@@ -213,7 +213,7 @@ class Watcher(threading.Thread):
             self._down_since = change.since
         self.status, self._looks_at_change = status, 0
         self.since = None if change.is_first else change.since
-        words = filter(None, (status.state, status.reason, status.web_reason))
+        words = filter(None, (status.state, status.service_reason, status.web_reason))
         log.info("%s: %s", self.server.name, " ".join(words))
         self._tell_state(change)
 
@@ -221,7 +221,7 @@ class Watcher(threading.Thread):
 
     def find_newly_forgotten(self) -> None:
         """Look once. A conference is told of when it was forgotten in two looks in a row."""
-        found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_min / 60)
+        found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_min)
         now = self.clock()
         certain = {one.conference.session_id: one for one in found if one.is_certain}
         news = [

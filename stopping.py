@@ -35,9 +35,12 @@ def find(server: Server, press: Press) -> list[Conference]:
     """What a Stop button was made for: one conference, or for "Stop all" the forgotten ones of
     now. [] if it no longer runs. Raises TrueConfError."""
     if press.action.endswith("_all"):
-        return stoppable(trueconf_api.find_forgotten(server, press.minutes / 60))
-    running = trueconf_api.get_running_conferences(server)
-    return [one for one in running if one.id and short_id_of_runs([one]) == press.item]
+        return stoppable(trueconf_api.find_forgotten(server, press.minutes))
+    found = trueconf_api.find_running(
+        server,
+        lambda conference: bool(conference.id) and short_id_of_runs([conference]) == press.item,
+    )
+    return [found] if found else []
 
 
 def stoppable(found: list[Forgotten]) -> list[Conference]:

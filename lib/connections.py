@@ -1,16 +1,20 @@
-"""Opening a connection within a limit, whatever the name resolver and the addresses do.
+"""Opening a connection within a limit, and one word for what kept an answer from coming.
 
-For the connections to TrueConf Server and to Telegram alike. It knows nothing of HTTP.
+For the connections to TrueConf Server and to Telegram alike.
 """
 
 import ipaddress
 import os
 import socket
+import ssl
 import struct
 import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+
+import requests
+import urllib3
 
 Address = tuple[int, str]  # family, numeric address
 
@@ -110,3 +114,92 @@ def _connect(address: Address, port: int, limit_s: float) -> socket.socket:
         opened.close()
         raise
     return opened
+
+
+# ---------------------------------------------------------------- what went wrong
+
+
+class TooMuch(OSError):
+    """The question has used up its bytes."""
+
+
+class CaFileMissing(OSError):
+    """The file with the trusted certificates cannot be read."""
+
+
+class CertificateNamesNoHost(ssl.SSLError):
+    """The certificate has no subjectAltName, which is where names are looked for."""
+
+
+# Where the chain of causes holds one of these, this is what happened; the first row that fits.
+# The causes come from the system, from urllib3 and from requests, one wrapped in the other.
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (TooMuch, "too_large"),
+    (CaFileMissing, "ca_file"),
+    (LookupTimedOut, "dns_silent"),
+    (socket.gaierror, "name_not_found"),
+    (urllib3.exceptions.NameResolutionError, "name_not_found"),
+    (ConnectTimedOut, "timed_out"),
+    (CertificateNamesNoHost, "certificate_no_names"),
+    (ssl.SSLCertVerificationError, "certificate_untrusted"),
+    (ssl.SSLZeroReturnError, "cut"),
+    (ssl.SSLEOFError, "cut"),
+    (ssl.SSLError, "not_https"),
+    (requests.exceptions.SSLError, "not_https"),
+    (ConnectionRefusedError, "refused"),
+    (requests.exceptions.ConnectTimeout, "timed_out"),
+    (urllib3.exceptions.ReadTimeoutError, "no_answer"),
+    (TimeoutError, "no_answer"),
+    (urllib3.exceptions.ProtocolError, "cut"),
+    (ConnectionError, "cut"),
+)
+# X509_V_ERR_* of OpenSSL: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_CERTIFICATE_REASONS = {
+    9: "certificate_expired",
+    10: "certificate_expired",
+    20: "certificate_chain",
+    21: "certificate_chain",
+    62: "certificate_name",
+    64: "certificate_name",
+}
+# Both sides speak TLS and cannot agree on a version or a cipher.
+_TLS_DISAGREEMENTS = {
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+    "DH_KEY_TOO_SMALL",
+    "EE_KEY_TOO_SMALL",
+    "CA_MD_TOO_WEAK",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
+    "WRONG_SIGNATURE_TYPE",
+}
+_NO_ROUTE = {101, 113, 10051, 10065, 51, 65}  # ENETUNREACH, EHOSTUNREACH: Linux, Windows, macOS
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and all that it wraps: requests wraps urllib3, which wraps the socket's."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and cause not in found:
+            found.append(cause)
+            nested = getattr(cause, "reason", None)
+            waiting += [nested, cause.__cause__, cause.__context__, *cause.args]
+    return found
+
+
+def reason_of(error: Exception) -> str:
+    """One word for what kept an answer from coming, e.g. refused; `texts` has words for each."""
+    causes = _causes(error)
+    if any(isinstance(cause, OSError) and cause.errno in _NO_ROUTE for cause in causes):
+        return "no_route"
+    for kind, reason in _REASONS:
+        for cause in causes:
+            if isinstance(cause, kind):
+                if getattr(cause, "reason", None) in _TLS_DISAGREEMENTS:
+                    return "tls_version"
+                code = getattr(cause, "verify_code", None)
+                return _CERTIFICATE_REASONS.get(code, reason) if code else reason
+    return "failed"

@@ -21,8 +21,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from lib import connections
+from lib.connections import reason_of
 from lib.logs import OnceAMinute
-from lib.trueconf_client import reason_of
 
 TELEGRAM = "https://api.telegram.org"
 CONNECT_LIMIT_S = 6.1  # shared out among the addresses; there are two, IPv4 and IPv6

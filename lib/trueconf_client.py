@@ -1,41 +1,47 @@
-"""One question to a TrueConf Server: TLS, token, time limit, size limit, pages, errors.
+"""One question to a TrueConf Server: limits, token, version of the API, pages, errors.
 
-`trueconf_api` says what is asked; this knows how. It shows nothing to people.
+`trueconf_api` says what is asked; `trueconf_v3` and `trueconf_v4` know the addresses and field
+names of either API. It shows nothing to people.
+
+    client = Client(server)
+    for rows in client.pages("users", "users", "users:read"):
+        ...
 
 Documentation: https://developers.trueconf.com/api/server/
 """
 
 import json
-import os
+import logging
 import re
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.util.ssl_ import create_urllib3_context
 
-CONNECT_LIMIT_S = 3.05
-READ_LIMIT_S = 8
-PRESS_LIMIT_S = 12  # for all the requests of one call together: a person is waiting
-MAX_BODY_BYTES = 16 * 1024 * 1024
+from lib import trueconf_transport as transport
+from lib.connections import reason_of
+
+PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
+MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
 PAGE_SIZE = 500
 MAX_PAGES = 200
-SIDE_BY_SIDE = 50  # requests to one server at the same time
+SIDE_BY_SIDE = transport.SIDE_BY_SIDE
+LEADER_ROLE = 2  # owner or moderator: the sources differ
+SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
+LONGEST_ID = 500  # characters of an ID or a permission that is kept
 
-# `"ssl_certificate": false` is warned of once, when the settings are read.
-urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+VERSIONS = ("v3.3", "v3.2", "v3.1", "v3.11", "v3.10", "v3.8", "v4")  # tried in this order
+SEARCH_AGAIN_S = 60  # after none of them was there
 
-UP, WEB_ONLY, DOWN = "up", "web_only", "down"
+UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
+
+log = logging.getLogger("bot.trueconf")
 
 
 class TrueConfError(Exception):
@@ -51,8 +57,9 @@ class TrueConfError(Exception):
 
 
 class ServerUnreachable(TrueConfError):
-    """No answer came. `reason`: refused, timed_out, no_answer, name_not_found, no_route, cut,
-    not_https, ca_file, certificate_expired, certificate_name, certificate_untrusted, failed."""
+    """No answer came. `reason`: refused, timed_out, no_answer, name_not_found, dns_silent,
+    no_route, cut, not_https, tls_version, ca_file, certificate_expired, certificate_name,
+    certificate_no_names, certificate_chain, certificate_untrusted, failed."""
 
 
 class AccessRefused(TrueConfError):
@@ -75,60 +82,71 @@ class NotFound(TrueConfError):
 
 class BadAnswer(TrueConfError):
     """An answer came that cannot be used. `reason`: status (`details["status"]`: the HTTP
-    status), redirect (`details["location"]`), not_json, shape, too_large or endless."""
+    status), in_front (the same, from something in front of the server), redirect
+    (`details["location"]`), not_json, shape, too_large or endless."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """`state`: UP, WEB_ONLY (the web part answers, the service does not) or DOWN. `reason` and
-    `web_reason` say why `vsstatus` and the web part did not answer, "" where they did."""
+    """What a look at both parts of a server found.
+
+    `state`: UP, SERVICE_DOWN (the web part works, the service does not), WEB_DOWN (the other way
+    round) or DOWN. `service_reason` and `web_reason` say why a part does not work, "" where it
+    does. `looked_at`: time.time(). `certificate_end`: time.time(), None where unknown or not
+    checked.
+    """
 
     state: str
-    reason: str = ""
+    service_reason: str = ""
     web_reason: str = ""
+    looked_at: float = field(default_factory=time.time, compare=False)
+    certificate_end: float | None = field(default=None, compare=False)
 
 
-@lru_cache
-def _tls_context(verify: bool | str, changed_at: float) -> ssl.SSLContext:
-    """What the certificates are checked with; a CA file that has changed is read again."""
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE)
-    if verify:
-        path = requests.certs.where() if verify is True else verify
-        is_folder = os.path.isdir(path)
-        context.load_verify_locations(
-            capath=path if is_folder else None, cafile=None if is_folder else path
-        )
-    if isinstance(verify, str):
-        # From Python 3.13 on certificates are refused for what many a company's own lack.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
+@dataclass(frozen=True)
+class Conference:
+    """One running session of a conference. Texts are "" and numbers None where unknown.
+
+    `session_id` is this run; `id` is the conference itself ("" for a call without one, which
+    cannot be stopped); `age_s` counts seconds. `is_listed`: the server itself calls it running;
+    False for a row of the log that a crash may have left open.
+    """
+
+    session_id: str
+    id: str
+    title: str
+    owner: str
+    participant_count: int | None
+    age_s: int | None
+    server_url: str
+    start: str = ""  # the date as the server writes it: good for comparing, whatever the zone
+    is_listed: bool = True
+    has_realtime_page: bool = True
+
+    # Made when shown: 1200 conferences have 2400 addresses, a screen shows 10 (7 ms).
+    @property
+    def page_url(self) -> str:
+        return f"{self.server_url}/c/{path_part(self.id)}"
+
+    @property
+    def realtime_url(self) -> str:
+        """TrueConf's real-time management of this run; "" where the run has no name for it."""
+        if not (self.session_id and self.has_realtime_page):
+            return ""
+        return f"{self.server_url}/tools/real-time/{path_part(self.session_id)}?a=cookies"
 
 
-class _Adapter(HTTPAdapter):
-    """All connections share one TLS context. By default each has its own, for which the list of
-    authorities is read again: 15 ms a connection, and 443 MB instead of 95 for 500 servers."""
+@dataclass(frozen=True)
+class Participant:
+    """Somebody who is in a conference now. `is_leader` is None where roles are not known."""
 
-    def build_connection_pool_key_attributes(self, request, verify, cert=None):
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] != "https":
-            return host, {}
-        changed_at = os.stat(verify).st_mtime if isinstance(verify, str) else 0
-        return host, {"ssl_context": _tls_context(verify, changed_at)}
-
-    def cert_verify(self, conn, url, verify, cert):
-        """Done by the context."""
+    id: str  # "anna@video.example.org/0A1B", "#guest:..." or ""
+    name: str
+    is_guest: bool
+    is_leader: bool | None
 
 
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    # A server in the own network is asked directly: no proxy, .netrc or CA of the environment.
-    session.trust_env = False
-    # Redirects are not followed, but requests would read all of their body to find the next one.
-    session.get_redirect_target = lambda response: None
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(pool_maxsize=SIDE_BY_SIDE + 14))
-    return session
+# ---------------------------------------------------------------- the server
 
 
 @dataclass(eq=False)
@@ -145,7 +163,7 @@ class Server:
     client_secret: str = ""
     access_token: str = ""
     verify: bool | str = True  # True, False or the path of a CA file
-    api_version: str = "v3.3"
+    api_version: str = "auto"
     status_port: int = 4307  # 0: the server has no vsstatus for us, ask only the web part
     is_monitored: bool = False
     look_interval_s: float = 15
@@ -164,258 +182,387 @@ class Server:
     last_status: Status | None = None
     page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
     token_in_query: bool = False  # this server does not understand the header
-    token_request: Future | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)  # tokens and the two above
-    session: requests.Session = field(default_factory=_new_session)
+    is_log_ascending: bool = False  # the log's open rows come first in ascending order
+    unknown_zone: str = ""  # a time zone in its log that this computer does not know
+    certificate_end: float | None = None  # time.time(), as of the newest connection
+    found_version: str = ""  # "auto": the version that answered
+    search_again_at: float = 0  # time.monotonic()
+    under_way: "dict[str, Future[str]]" = field(default_factory=dict)  # see Client._once
+    lock: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # of this section and the one above
+    session: requests.Session = field(default_factory=transport.new_session)
 
     @property
     def host(self) -> str:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
 
+    @property
+    def version(self) -> str:
+        """The API version in use; "" while it is to be found out."""
+        return self.found_version if self.api_version == "auto" else self.api_version
 
-# ---------------------------------------------------------------- one request
+
+def get_certificate_end(server: Server) -> float | None:
+    """Return when the certificate of the web part ends, time.time(); None if it is not checked.
+
+    A new connection is made for it. Raises ServerUnreachable.
+    """
+    parts = urlsplit(server.url)
+    if not server.verify or parts.scheme != "https":
+        return None
+    try:
+        opened, server.certificate_end = transport.open_tls(
+            parts.hostname or "", parts.port or 443, server.verify, PRESS_LIMIT_S
+        )
+    except OSError as error:
+        raise ServerUnreachable(server, reason_of(error)) from error
+    opened.close()
+    return server.certificate_end
+
+
+# ---------------------------------------------------------------- one question
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """An answer of any status."""
+
     status: int
     body: bytes
-    location: str
+    location: str = ""
     date: str = ""
 
-    def json(self) -> object:
+    def json(self) -> Any:
         """The decoded body, None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
 
-    def reason(self) -> str:
-        """What the error body gives as the reason, in any of the shapes seen, else ""."""
+    def reason(self) -> str | None:
+        """What an error of TrueConf gives as the reason, in any of the shapes seen; None if this
+        is no error of TrueConf's."""
         body = self.json()
-        error = body.get("error", body) if isinstance(body, dict) else None
+        if not isinstance(body, dict) or not ({"error", "reason"} & body.keys()):
+            return None
+        error = body.get("error", body)
         if not isinstance(error, dict):
             return str(error or "")
         first = next(iter(dict_rows(error.get("errors"))), error)
         return str(first.get("reason") or "")
 
+    @property
+    def is_token_rejected(self) -> bool:
+        reason = self.reason()
+        if reason is None:
+            return False
+        return self.status == 401 or (self.status == 403 and reason == "accessTokenInvalid")
 
-# Where the chain of causes holds one of these, this is what happened; the first row that fits.
-_REASONS: tuple[tuple[type, str], ...] = (
-    (socket.gaierror, "name_not_found"),
-    (urllib3.exceptions.NameResolutionError, "name_not_found"),
-    (ssl.SSLCertVerificationError, "certificate_untrusted"),
-    (requests.exceptions.SSLError, "not_https"),
-    (ConnectionRefusedError, "refused"),
-    (requests.exceptions.ConnectTimeout, "timed_out"),
-    (urllib3.exceptions.ReadTimeoutError, "no_answer"),
-    (TimeoutError, "no_answer"),
-    (urllib3.exceptions.ProtocolError, "cut"),
-    (ConnectionError, "cut"),
-)
-# X509_V_ERR_* of OpenSSL: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
-_CERTIFICATE_REASONS = {
-    9: "certificate_expired",
-    10: "certificate_expired",
-    62: "certificate_name",
-    64: "certificate_name",
-}
-_NO_ROUTE = {101, 113, 10051, 10065, 51, 65}  # ENETUNREACH, EHOSTUNREACH: Linux, Windows, macOS
+    @property
+    def is_version_missing(self) -> bool:
+        """Whether it says that this version of the API, or this path of it, is not there: a 404
+        that is not about a conference, a user or a record."""
+        return self.status == 404 and not self.is_thing_missing
+
+    @property
+    def is_thing_missing(self) -> bool:
+        reason = self.reason() or ""
+        return self.status == 404 and reason.endswith("NotFound") and reason != "routeNotFound"
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and all that it wraps: requests wraps urllib3, which wraps the socket's."""
-    found: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            waiting += [getattr(one, "reason", None), one.__cause__, one.__context__, *one.args]
-    return found
+class Client:
+    """Asks one server one question, with as many requests as that takes, side by side or one
+    after the other; `limits` and MAX_VALUES hold for all of them together.
 
-
-def reason_of(error: Exception) -> str:
-    """One word for what kept an answer from coming, see ServerUnreachable."""
-    causes = _causes(error)
-    if any(isinstance(cause, OSError) and cause.errno in _NO_ROUTE for cause in causes):
-        return "no_route"
-    for kind, reason in _REASONS:
-        for cause in causes:
-            if isinstance(cause, kind):
-                return _CERTIFICATE_REASONS.get(getattr(cause, "verify_code", None), reason)
-    # requests raises a plain OSError where the CA file is missing.
-    is_plain = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
-    return "ca_file" if is_plain else "failed"
-
-
-def send(server: Server, method: str, url: str, deadline: float, **request) -> _Answer:
-    """Send one request and read its answer, whatever its status. Redirects are not followed:
-    a token must not travel to another host.
-
-    Raises ServerUnreachable if no complete answer came before `deadline` (time.monotonic()),
-    BadAnswer if it is larger than MAX_BODY_BYTES.
+    Paths are relative to the API, e.g. "conferences". `permission` is the one that a request
+    needs, to name it if it is missing. All methods raise TrueConfError.
     """
-    for is_last_try in (False, True):
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            break
-        limits = (min(CONNECT_LIMIT_S, left_s), min(READ_LIMIT_S, left_s))
-        try:
-            with server.session.request(
-                method, url, timeout=limits, verify=server.verify,
-                allow_redirects=False, stream=True, **request,
-            ) as response:  # fmt: skip
-                body = _read_body(server, response, deadline)
-                location = response.headers.get("Location", "")
-                date = response.headers.get("Date", "")
-                return _Answer(response.status_code, body, location, date)
-        # urllib3's own errors come while the body is read, OSError for a missing CA file,
-        # ValueError for an address that no request can be made of.
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
-            reason = reason_of(e)
-            # A kept connection may be closed by the server just as it is used again.
-            if reason == "cut" and method == "GET" and not is_last_try:
-                continue
-            raise ServerUnreachable(server, reason) from e
-    raise ServerUnreachable(server, "no_answer")
 
+    def __init__(self, server: Server, limit_s: float | None = None):
+        self.server = server
+        self.limits = transport.Limits(limit_s or PRESS_LIMIT_S)
+        self._values_left = MAX_VALUES
+        self._lock = threading.Lock()  # guards the values
 
-def _read_body(server: Server, response: requests.Response, deadline: float) -> bytes:
-    # read1 returns what has come, so that a body that drips is noticed at the deadline.
-    chunks, size = [], 0
-    while chunk := response.raw.read1(65536, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise BadAnswer(server, "too_large")
-        if time.monotonic() > deadline:
-            raise ServerUnreachable(server, "no_answer")
-    return b"".join(chunks)
+    # ------------------------------------------------------------ what is asked
 
+    def get(self, path: str, permission: str, **params: object) -> dict[str, Any]:
+        """Return the decoded JSON object of `GET path`."""
+        return _as_object(self.server, self._call("GET", path, permission, params))
 
-# ---------------------------------------------------------------- the access token
+    def post(self, path: str, permission: str) -> dict[str, Any]:
+        """Send `POST path` and return the decoded JSON object, {} for an empty answer."""
+        return _as_object(self.server, self._call("POST", path, permission, {}))
 
+    def get_public(self, path: str) -> dict[str, Any]:
+        """Return the decoded JSON object of a whole path that needs no token, e.g.
+        "api/v4/server"."""
+        answer = self.send("GET", f"{self.server.url}/{path}")
+        return _as_object(self.server, self._decoded(answer, permission=""))
 
-def renew_access_token(server: Server) -> None:
-    """Get a new access token and save it (`POST /oauth2/v1/token`, client credentials).
+    def pages(
+        self,
+        path: str,
+        rows_key: str,
+        permission: str,
+        page_names: tuple[str, ...] = ("page_id",),
+        **params: object,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of one page after the other until the server says it was the last.
 
-    Raises TrueConfError.
-    """
-    _access_token(server, press_deadline(), rejected=server.access_token)
+        `page_names`: the parameters that hold the number of the page. The end is `next_page_id`
+        (-1, null or missing) for `users`, and the total (`cnt`, `results`) or an empty page for
+        the others. Raises BadAnswer where the rows are missing or the pages never end.
+        """
+        page, row_count = 1, 0
+        seen: set[int] = set()
+        while True:
+            numbers = dict.fromkeys(page_names, page)
+            answer = self._page(path, permission, {**params, **numbers})
+            if isinstance(answer, list) and len(dict_rows(answer)) == len(answer):
+                answer = {rows_key: answer, "cnt": row_count + len(answer)}  # only the rows
+            rows = answer.get(rows_key) if isinstance(answer, dict) else None
+            if not isinstance(rows, list):
+                raise BadAnswer(self.server, "shape")
+            yield dict_rows(rows)
 
+            row_count += len(rows)
+            total = number_of(answer.get("cnt", answer.get("results")))
+            if "next_page_id" in answer or (rows_key == "users" and total is None):
+                next_page = number_of(answer.get("next_page_id")) or 0
+            else:
+                is_last = not rows or (total is not None and row_count >= total)
+                next_page = 0 if is_last else page + 1
+            if next_page == 0:
+                return
+            seen.add(page)
+            if next_page in seen or len(seen) >= MAX_PAGES:
+                raise BadAnswer(self.server, "endless")
+            page = next_page
 
-def _access_token(server: Server, deadline: float, rejected: str | None = None) -> str:
-    """Return the token, a new one if there is none or the one at hand was `rejected`.
+    def _page(self, path: str, permission: str, params: dict[str, object]) -> Any:
+        """One page, as large as the server allows. What is too large for it is not documented."""
+        size = self.server.page_size
+        if size is not None:
+            try:
+                return self._call("GET", path, permission, {**params, "page_size": size})
+            except BadAnswer as error:
+                if error.details.get("status") != 400:
+                    raise
+        answer = self._call("GET", path, permission, params)
+        self.server.page_size = None
+        return answer
 
-    Whoever comes while a new one is being fetched waits for it: many threads, one request.
-    """
-    with server.lock:
-        if server.access_token and server.access_token != rejected:
-            return server.access_token
-        is_mine = server.token_request is None
+    # ------------------------------------------------------------ the version of the API
+
+    @property
+    def version(self) -> str:
+        """The version of the API that this server speaks: as the settings say, or found out once
+        for all questions. Raises NotFound if it is none of VERSIONS."""
+        return self.server.version or self._once("version", self._search_version)
+
+    def find_version(self) -> str:
+        """Return the first of VERSIONS that this server has, "" if it has none of them.
+
+        What says so is the path of a list: it is missing, or there is any answer of TrueConf's.
+        """
+        for version in VERSIONS:
+            answer = self._answer_to("GET", version, "conferences", {"page_size": 1})
+            if answer.status == 200 or (answer.reason() is not None and answer.status < 500):
+                if not answer.is_version_missing:
+                    return version
+            elif answer.status != 404:
+                raise _error_for(self.server, answer)
+        return ""
+
+    def _search_version(self) -> str:
+        server = self.server
+        if not server.found_version and time.monotonic() >= server.search_again_at:
+            server.found_version = self.find_version()
+            server.search_again_at = time.monotonic() + SEARCH_AGAIN_S
+            if server.found_version:
+                log.info("%s: API %s", server.name, server.found_version)
+        if not server.found_version:
+            raise NotFound(server, "api_version", version=", ".join(VERSIONS))
+        return server.found_version
+
+    def _once(self, job: str, do: Callable[[], str]) -> str:
+        """Do something for all threads that want it at the same time: one does it, the others
+        wait for what comes of it."""
+        server = self.server
+        with server.lock:
+            result = server.under_way.get(job)
+            is_mine = result is None
+            if result is None:
+                result = server.under_way[job] = Future()
         if is_mine:
-            server.token_request = Future()
-        request = server.token_request
-    if is_mine:
-        try:
-            request.set_result(_fetch_token(server, deadline))
-        except BaseException as error:
-            request.set_exception(error)
-        finally:
-            with server.lock:
-                server.token_request = None
-    return request.result()
+            try:
+                result.set_result(do())
+            except BaseException as error:
+                result.set_exception(error)
+            finally:
+                with server.lock:
+                    del server.under_way[job]
+        return result.result()
 
+    # ------------------------------------------------------------ the access token
 
-def _fetch_token(server: Server, deadline: float) -> str:
-    answer = send(
-        server, "POST", f"{server.url}/oauth2/v1/token", deadline,
-        data={
+    def access_token(self, rejected: str | None = None) -> str:
+        """Return the token, a new one if there is none or the one at hand was `rejected`."""
+        token = self.server.access_token
+        if token and token != rejected:
+            return token
+
+        def fetch() -> str:  # unless another thread has just done it
+            newest = self.server.access_token
+            return newest if newest and newest != rejected else self._fetch_token()
+
+        return self._once("token", fetch)
+
+    def _fetch_token(self) -> str:
+        server = self.server
+        fields = {
             "grant_type": "client_credentials",
             "client_id": server.client_id,
             "client_secret": server.client_secret,
-        },
-    )  # fmt: skip
-    body = answer.json()
-    token = body.get("access_token") if isinstance(body, dict) else None
-    if answer.status in (400, 401, 403):
-        raise AccessRefused(server, "wrong_secret")
-    is_token = isinstance(token, str) and re.fullmatch(r"[!-~]+", token)
-    if answer.status != 200 or not is_token:
-        raise _error_for(server, answer)
-    lifetime_s = number_of(body.get("expires_in")) or 3600
-    with server.lock:
-        server.access_token = token
-        server.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
-        server.scopes = frozenset(str(body.get("scope") or "").split())
-    return token
+        }
+        answer = self.send("POST", f"{server.url}/oauth2/v1/token", data=fields)
+        if answer.status == 404:
+            answer = self.send("POST", f"{server.url}/api/v4/oauth2/token", json=fields)
+        if answer.status in (400, 401, 403) and answer.reason() is not None:
+            raise AccessRefused(server, "wrong_secret")
+        body = answer.json()
+        token = body.get("access_token") if isinstance(body, dict) else None
+        if answer.status != 200 or not is_token(token):
+            raise _error_for(server, answer)
+        lifetime_s = number_of(body.get("expires_in")) or 3600
+        scopes = str(body.get("scope") or "")[: 100 * LONGEST_ID].split()
+        with server.lock:
+            server.access_token = str(token)
+            server.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
+            server.scopes = frozenset(scope for scope in scopes if len(scope) <= LONGEST_ID)
+        return server.access_token
+
+    # ------------------------------------------------------------ one request
+
+    def _call(self, method: str, path: str, permission: str, params: dict[str, object]) -> Any:
+        """Return the decoded JSON answer."""
+        answer = self._answer_to(method, self.version, path, params)
+        if answer.is_version_missing and path == "conferences":
+            self.server.found_version = ""  # it was found by this path: the server has changed
+        return self._decoded(answer, permission)
+
+    def _answer_to(self, method: str, version: str, path: str, params: dict[str, object]) -> Answer:
+        """Send a request with the token. A rejected token is replaced once.
+
+        The token travels in the header. Every known client of v3.1 to v3.3 puts it into the
+        address, so if the header is refused we try that once and remember it.
+        """
+        server = self.server
+        token = self.access_token()
+        answer = self._send_with_token(method, version, path, token, params)
+        if answer.is_token_rejected:
+            token = self.access_token(rejected=token)
+            answer = self._send_with_token(method, version, path, token, params)
+        if answer.is_token_rejected and not server.token_in_query and version.startswith("v3"):
+            server.token_in_query = True
+            answer = self._send_with_token(method, version, path, token, params)
+            server.token_in_query = not answer.is_token_rejected
+        return answer
+
+    def _send_with_token(
+        self, method: str, version: str, path: str, token: str, params: dict[str, object]
+    ) -> Answer:
+        url = f"{self.server.url}/api/{version}/{path}"
+        if self.server.token_in_query:
+            return self.send(method, url, params={**params, "access_token": token})
+        return self.send(method, url, params=params, headers={"Authorization": f"Bearer {token}"})
+
+    def _decoded(self, answer: Answer, permission: str) -> Any:
+        if answer.status == 204:
+            return {}
+        if answer.status != 200:
+            raise _error_for(self.server, answer, permission)
+        with self._lock:
+            self._values_left -= sum(answer.body.count(mark) for mark in (b",", b"[", b"{"))
+            if self._values_left < 0:
+                raise BadAnswer(self.server, "too_large")
+        body = answer.json()
+        if body is None:
+            raise BadAnswer(self.server, "not_json")
+        return body
+
+    def send(self, method: str, url: str, **request: Any) -> Answer:
+        """Send one request to a whole address and read its answer, whatever its status.
+
+        A GET is sent once more, on a new connection, if a kept one broke or stayed silent.
+        Raises ServerUnreachable if no complete answer came in time, BadAnswer if it is too large.
+        """
+        server = self.server
+        for is_last_try in (False, True):
+            attempt = transport.begin(self.limits, server.verify)
+            left_s = self.limits.left_s()
+            if left_s <= 0:
+                break
+            try:
+                with server.session.request(
+                    method, url, timeout=left_s, verify=server.verify,
+                    allow_redirects=False, stream=True, **request,
+                ) as response:  # fmt: skip
+                    server.certificate_end = attempt.certificate_end or server.certificate_end
+                    body = self._read_body(response)
+                    location = response.headers.get("Location", "")
+                    date = response.headers.get("Date", "")
+                    return Answer(response.status_code, body, location, date)
+            # urllib3's own errors come while the body is read; ValueError: an address that no
+            # request can be made of.
+            except (
+                requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError
+            ) as error:  # fmt: skip
+                reason = reason_of(error)
+                if reason == "too_large":
+                    raise BadAnswer(server, reason) from error
+                was_forgotten = attempt.is_on_kept and reason == "no_answer"
+                if was_forgotten:  # and so, most likely, were all the other kept ones
+                    server.session = transport.new_session()
+                may_repeat = method == "GET" and (was_forgotten or reason == "cut")
+                if is_last_try or not may_repeat:
+                    raise ServerUnreachable(server, reason) from error
+        raise ServerUnreachable(server, "no_answer")
+
+    def _read_body(self, response: requests.Response) -> bytes:
+        # read1 returns what has come, so what is unpacked is counted before more is read.
+        chunks = []
+        while chunk := response.raw.read1(65536, decode_content=True):
+            self.limits.take_unpacked_bytes(len(chunk))
+            chunks.append(chunk)
+        return b"".join(chunks)
 
 
-# ---------------------------------------------------------------- one call of the API
-
-
-def press_deadline() -> float:
-    return time.monotonic() + PRESS_LIMIT_S
-
-
-def _token_rejected(answer: _Answer) -> bool:
-    return answer.status == 401 or (
-        answer.status == 403 and answer.reason() == "accessTokenInvalid"
-    )
-
-
-def call(
-    server: Server, method: str, path: str, permission: str, deadline: float, **params: object
-) -> dict:
-    """Return the decoded JSON answer. A rejected token is replaced once.
-
-    The token travels in the header; in the address only for a server that does not understand
-    the header (nobody has seen v3.1 to v3.3 do it), which is found out once and remembered.
-    """
-    token = _access_token(server, deadline)
-    answer = _send_with_token(server, method, path, token, deadline, params)
-    if _token_rejected(answer):
-        token = _access_token(server, deadline, rejected=token)
-        answer = _send_with_token(server, method, path, token, deadline, params)
-    if _token_rejected(answer) and not server.token_in_query:
-        server.token_in_query = True
-        answer = _send_with_token(server, method, path, token, deadline, params)
-        server.token_in_query = not _token_rejected(answer)
-    return _checked(server, answer, permission)
-
-
-def _send_with_token(
-    server: Server, method: str, path: str, token: str, deadline: float, params: dict
-) -> _Answer:
-    url = f"{server.url}/api/{server.api_version}/{path}"
-    if server.token_in_query:
-        return send(server, method, url, deadline, params={**params, "access_token": token})
-    return send(
-        server, method, url, deadline, params=params, headers={"Authorization": f"Bearer {token}"}
-    )
-
-
-def _checked(server: Server, answer: _Answer, permission: str) -> dict:
-    if answer.status == 204:
-        return {}
-    if answer.status != 200:
-        raise _error_for(server, answer, permission)
-    body = answer.json()
+def _as_object(server: Server, body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise BadAnswer(server, "not_json" if body is None else "shape")
+        raise BadAnswer(server, "shape")
     return body
 
 
-def _error_for(server: Server, answer: _Answer, permission: str = "") -> TrueConfError:
-    if _token_rejected(answer):
+# ---------------------------------------------------------------- what went wrong
+
+
+def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConfError:
+    """The error that an answer of any status but success stands for."""
+    reason = answer.reason()
+    if answer.is_token_rejected:
         return AccessRefused(server, "token_refused")
+    if answer.status in (400, 401, 403) and reason is None:
+        return BadAnswer(server, "in_front", status=answer.status)
     if answer.status == 403:
         return PermissionMissing(server, "permission", permission=permission)
     if answer.status == 404:
-        is_gone = answer.reason() in ("conferenceNotFound", "recordNotFound")
-        return NotFound(server, "conference" if is_gone else "api_version")
+        if answer.is_thing_missing:
+            return NotFound(server, "conference")
+        return NotFound(server, "api_version", version=server.version)
     if 300 <= answer.status < 400:
         found = re.match(r"https?://(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location)
         return BadAnswer(server, "redirect", location=found[1] if found else server.host)
@@ -424,19 +571,36 @@ def _error_for(server: Server, answer: _Answer, permission: str = "") -> TrueCon
     return BadAnswer(server, "status", status=answer.status)
 
 
-# ---------------------------------------------------------------- fields and pages
+# ---------------------------------------------------------------- fields
+
+
+def is_token(value: object) -> bool:
+    """Whether this can be kept and sent as an access token."""
+    longest = LONGEST_TOKEN
+    return (
+        isinstance(value, str)
+        and SHORTEST_TOKEN <= len(value) <= longest
+        and bool(re.fullmatch(r"[!-~]+", value))
+    )
 
 
 def number_of(value: object) -> int | None:
     """A whole number from 0 up, also if it was sent as text; None for anything else."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return int(value) if is_number and 0 <= value < 1e15 else None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15:
+        return int(value)
+    return None
 
 
 def text_of(value: object) -> str:
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def id_of(value: object) -> str:
+    """An ID of the server; one that is longer than any real one is no ID."""
+    text = text_of(value)
+    return text if len(text) <= LONGEST_ID else ""
 
 
 def path_part(text: str) -> str:
@@ -444,50 +608,16 @@ def path_part(text: str) -> str:
     return quote(text, safe="", errors="surrogatepass")
 
 
-def dict_rows(value: object) -> list[dict]:
+def dict_rows(value: object) -> list[dict[str, Any]]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
-def pages(
-    server: Server, path: str, rows_key: str, permission: str, deadline: float, **params: object
-) -> Iterator[list[dict]]:
-    """Yield the rows of one page after the other until the server says that it was the last.
-
-    The end is `next_page_id` (-1, null or missing) for `users`, and `cnt` rows for the others.
-    Raises BadAnswer where the rows are missing or the pages never end.
-    """
-    page_id, row_count, seen = 1, 0, set()
-    while True:
-        answer = one_page(server, path, permission, deadline, {**params, "page_id": page_id})
-        if not isinstance(answer.get(rows_key), list):
-            raise BadAnswer(server, "shape")
-        rows = dict_rows(answer[rows_key])
-        yield rows
-
-        row_count += len(answer[rows_key])
-        if rows_key == "users":
-            next_page_id = number_of(answer.get("next_page_id")) or 0
-        else:
-            total = number_of(answer.get("cnt"))
-            is_last = not answer[rows_key] or (total is not None and row_count >= total)
-            next_page_id = 0 if is_last else page_id + 1
-        if next_page_id == 0:
-            return
-        seen.add(page_id)
-        if next_page_id in seen or len(seen) >= MAX_PAGES:
-            raise BadAnswer(server, "endless")
-        page_id = next_page_id
-
-
-def one_page(server: Server, path: str, permission: str, deadline: float, params: dict) -> dict:
-    """One page, as large as the server allows. What is too large for it is not documented."""
-    if server.page_size is not None:
-        try:
-            size = server.page_size
-            return call(server, "GET", path, permission, deadline, page_size=size, **params)
-        except BadAnswer as error:
-            if error.details.get("status") != 400:
-                raise
-    answer = call(server, "GET", path, permission, deadline, **params)
-    server.page_size = None
-    return answer
+def participant(row: dict[str, Any], role_key: str) -> Participant:
+    """A row of any list of participants; `role_key`: the field that holds the role, if it has."""
+    ids = [text_of(row[key]) for key in ("call_id", "uid", "id") if row.get(key)]
+    return Participant(
+        id=next(iter(ids), ""),
+        name=text_of(row.get("display_name")),
+        is_guest=any(one_id.startswith("#guest") for one_id in ids),
+        is_leader=number_of(row[role_key]) == LEADER_ROLE if role_key in row else None,
+    )

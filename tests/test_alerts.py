@@ -26,7 +26,7 @@ from tests.conftest import (
     wait_until,
 )
 from texts import screens
-from trueconf_api import DOWN, UP, WEB_ONLY, Server, Status
+from trueconf_api import DOWN, SERVICE_DOWN, UP, Server, Status
 
 GROUP = -5005
 WATCHED = {"state": 1, "timeout": 1}
@@ -276,7 +276,7 @@ def test_outage_of_telegram_and_the_only_server_is_that_of_the_own_network(mailb
 
 
 def test_server_whose_web_part_answered_was_not_cut_off_by_the_own_network(mailbox, telegram, anna):
-    put_outage(mailbox, WEB_ONLY)
+    put_outage(mailbox, SERVICE_DOWN)
     telegram.come_back()
     message = anna.chat.wait_for("📡")
     assert "\n🟡 Moscow\n" in message.text
@@ -373,7 +373,7 @@ def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
     mailbox, telegram, anna, monkeypatch
 ):
     """It is put into words when it is sent."""
-    put_outage(mailbox, WEB_ONLY)
+    put_outage(mailbox, SERVICE_DOWN)
     now = time.time()
     tomorrow = time.localtime(now + 86400)
     localtime = time.localtime

@@ -82,8 +82,8 @@ def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settin
     assert "open the port" in parts["closed port"]
     assert '"port": 0' in parts["closed port"]
     assert "was not found" in parts["no name"]
-    assert "not trusted" in parts["untrusted"]
-    assert "download ca.crt" in parts["untrusted"]
+    assert "issuer of the certificate is unknown" in parts["untrusted"]
+    assert "put its ca.crt beside settings.json" in parts["untrusted"]
     assert "has expired or is not valid yet. Renew the certificate" in parts["expired"]
     assert "issued for another name. Put the name" in parts["other name"]
     assert all("ca.crt" not in parts[name] for name in ("expired", "other name"))

@@ -44,7 +44,7 @@ def ask(world):
 
 
 def reasons(server):
-    return sorted(one.reason for one in trueconf_api.find_forgotten(server, 1))
+    return sorted(one.reason for one in trueconf_api.find_forgotten(server, 60))
 
 
 def test_every_language_has_all_words_of_the_page():

@@ -301,7 +301,7 @@ def check_lists(server, running, found) -> None:
         check_message(text, keyboards.forgotten(server, page, 60, len(found)))
     if running:
         check_message(screens.stopped_by(server, running, "Anna"))
-        people = trueconf_api.People(2, None, None)
+        people = trueconf_api.People(2, 0, ("Anna", "Boris"), None, None)
         check_message(screens.confirm_stop(server, running[0], people))
         check_message(screens.confirm_stop_all(server, running, 60, has_changed=True))
         for results in (running[:1], running):
@@ -412,7 +412,8 @@ def test_list_of_any_length_and_letters_fits_into_messages(language, number, let
         )
         for position in range(number)
     ]
-    found = [trueconf_api.Forgotten(one, "no_leader", 5) for one in running]
+    people = trueconf_api.People(5, 0, ("Anna",) * 5, None, None)
+    found = [trueconf_api.Forgotten(one, "no_leader", people) for one in running]
     check_lists(server, running, found)
 
 

@@ -127,7 +127,8 @@ def test_dead_servers_hold_up_no_line_of_the_others(own_stage, number_of_dead):
     def paths(server):
         return {request.path for request in server.requests}
 
-    everything = {"/vsstatus", "/api/v3.3/logs/calls", "/api/v3.3/users"}
+    everything = {"/vsstatus", "/api/v4/server"}
+    everything |= {f"/api/v3.3/{path}" for path in ("conferences", "logs/calls", "users")}
     wait_until(lambda: paths(live) == everything, what="all questions to the live server")
     wait_until(lambda: len(dead.requests) >= 3 * number_of_dead, what="questions to the dead ones")
     assert paths(dead) == everything

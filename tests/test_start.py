@@ -811,7 +811,7 @@ def source_files(*folders: str) -> list[Path]:
 
 
 MAY_IMPORT = {
-    "trueconf_api.py": {"lib.trueconf_client"},
+    "trueconf_api.py": {"lib"},
     "keyboards.py": {"telebot.types", "texts"},
     "status_watcher.py": {"trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
@@ -821,10 +821,13 @@ MAY_IMPORT = {
     "lib/own_python.py": set(),
     "lib/settings.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv"},
-    "lib/connections.py": set(),
+    "lib/connections.py": {"requests", "urllib3"},
     "lib/telegram.py": {"telebot", "lib.telegram_sender"},
     "lib/telegram_sender.py": {"requests", "urllib3", "lib"},
-    "lib/trueconf_client.py": {"requests", "urllib3"},
+    "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
+    "lib/trueconf_client.py": {"requests", "urllib3", "lib"},
+    "lib/trueconf_v3.py": {"lib"},
+    "lib/trueconf_v4.py": {"lib"},
 }
 
 

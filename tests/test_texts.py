@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import keyboards
-import lib.trueconf_client
+import lib.connections
 import texts
 import trueconf_api
 from demo.telegram import html as telegram_html
@@ -22,13 +22,14 @@ from demo.telegram.html import utf16_length
 from keyboards import Press
 from tests.conftest import OWN_COMMANDS, ROOT
 from texts import LANGUAGES, Html, screens
-from texts.screens import SERVICE_DOWN, WEB_DOWN
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
+    SERVICE_DOWN,
     STILL_RUNNING,
     STOPPED,
     UP,
+    WEB_DOWN,
     BadAnswer,
     Conference,
     Forgotten,
@@ -243,14 +244,16 @@ def names_after(marker: str, documented: object) -> list[str]:
     return re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", re.sub(r"\([^)]*\)", "", listed))
 
 
+MANY_PEOPLE = People(1000, 10, ("Anna",) * 990, None, None)
 SILENCES = names_after("`reason`:", ServerUnreachable)
 OTHER_REASONS = {
     "wrong_secret": {},
     "token_refused": {},
     "permission": {"permission": "users:read"},
-    "api_version": {},
+    "api_version": {"version": "v3.3"},
     "conference": {},
     "status": {"status": 500},
+    "in_front": {"status": 403},
     "redirect": {"location": "other.example.org"},
     "not_json": {},
     "shape": {},
@@ -276,10 +279,10 @@ def is_text(node: ast.AST) -> bool:
 
 
 def test_the_lists_of_reasons_here_are_complete():
-    tables = {reason for _, reason in lib.trueconf_client._REASONS}
-    tables |= set(lib.trueconf_client._CERTIFICATE_REASONS.values())
+    tables = {reason for _, reason in lib.connections._REASONS}
+    tables |= set(lib.connections._CERTIFICATE_REASONS.values())
     assert {"refused", "timed_out", "no_route", "ca_file", "failed"} <= set(SILENCES)
-    assert tables <= set(SILENCES)
+    assert tables <= {*SILENCES, "too_large"}
     assert raised_reasons() <= {*SILENCES, *OTHER_REASONS}
 
 
@@ -577,7 +580,7 @@ def all_screens(text: str) -> dict[str, str]:
     server = a_server(text)
     servers = [a_server(text, number) for number in range(60)]
     conferences = [a_conference(text, number) for number in range(60)]
-    found = [Forgotten(one, "no_leader", 1000) for one in conferences]
+    found = [Forgotten(one, "no_leader", MANY_PEOPLE) for one in conferences]
     error = PermissionMissing(server, "permission", permission="logs.calls.participants:read")
     down = Status(DOWN, "no_answer", "certificate_untrusted")
     since = time.time() - 10**7
@@ -593,8 +596,8 @@ def all_screens(text: str) -> dict[str, str]:
     made = {
         "servers": screens.servers(page(servers, 1, screens.SERVERS_A_PAGE)),
         "menu": screens.menu(server),
-        "online": screens.online(server, Online(10**6, 10**6, 1, 1, 1)),
-        "confirm_stop": screens.confirm_stop(server, conferences[0], People(1000, None, None)),
+        "online": screens.online(server, Online(10**6, 10**6, 1, 1)),
+        "confirm_stop": screens.confirm_stop(server, conferences[0], MANY_PEOPLE),
         "confirm_stop, unknown": screens.confirm_stop(server, conferences[0], error),
         "confirm_stop_all": screens.confirm_stop_all(server, conferences, 90, True),
         "not_running": screens.not_running(server),
@@ -666,7 +669,7 @@ def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, num
     server = a_server(ODD_TEXTS[kind])
     conferences = [a_conference(ODD_TEXTS[kind], place) for place in range(number)]
     results = dict.fromkeys(conferences, STILL_RUNNING)
-    found = [Forgotten(one, "empty", 0) for one in conferences]
+    found = [Forgotten(one, "empty") for one in conferences]
     for message in (
         screens.confirm_stop_all(server, conferences, 60, True),
         screens.stop_result(server, results),
@@ -814,7 +817,7 @@ def all_keyboards(text: str) -> list:
     other = a_server(text, has_forgotten_alerts=True)
     servers = [a_server(text, number) for number in range(60)]
     conferences = [a_conference(text, number) for number in range(60)]
-    found = [Forgotten(one, "empty", 0) for one in conferences]
+    found = [Forgotten(one, "empty") for one in conferences]
     press = Press("ask_stop", keyboards.short_id("x"), keyboards.short_id("y"), 11, 1440)
     made = [
         keyboards.servers(screens.page_of(servers, 1, screens.SERVERS_A_PAGE)),

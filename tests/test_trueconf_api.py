@@ -10,17 +10,18 @@ from urllib.parse import unquote
 import pytest
 
 import lib.trueconf_client
+import lib.trueconf_transport
 import trueconf_api
 from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer, openssl_is_here
+from lib.trueconf_v3 import ROLES_PERMISSION
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
-    PAGE_SIZE,
-    ROLES_PERMISSION,
+    SERVICE_DOWN,
     STILL_RUNNING,
     STOPPED,
     UP,
-    WEB_ONLY,
+    WEB_DOWN,
     AccessRefused,
     BadAnswer,
     NotFound,
@@ -28,10 +29,10 @@ from trueconf_api import (
     PermissionMissing,
     Server,
     ServerUnreachable,
-    count_people,
     find_forgotten,
     get_online,
     get_overviews,
+    get_people,
     get_running_conferences,
     get_status,
     stop_conference,
@@ -57,6 +58,7 @@ def server_for(simulator: TrueConfServer, **more) -> Server:
         "client_secret": simulator.client_secret,
         "verify": simulator.ca_file or True,
         "status_port": simulator.status_port,
+        "api_version": "v3.3",  # else one more request finds it out
     }
     return Server(**{**fields, **more})
 
@@ -130,7 +132,10 @@ def test_long_history_costs_one_request(simulator, server):
     simulator.add_conference("Meeting")
     simulator.add_ended_conferences(1200)
     assert len(get_running_conferences(server)) == 1
-    assert api_requests(simulator) == ["GET /api/v3.3/logs/calls"]
+    assert sorted(api_requests(simulator)) == [
+        "GET /api/v3.3/conferences",
+        "GET /api/v3.3/logs/calls",
+    ]
 
 
 def test_all_pages_are_read_up_to_the_first_ended_row(simulator, server):
@@ -138,7 +143,7 @@ def test_all_pages_are_read_up_to_the_first_ended_row(simulator, server):
         simulator.add_conference(f"Meeting {number}", people=())
     simulator.add_ended_conferences(2000)
     assert len(get_running_conferences(server)) == 1201
-    assert len(api_requests(simulator)) == 3
+    assert len(api_requests(simulator)) == 3 + 3  # of the log and of the list
 
 
 def test_server_that_refuses_the_page_size_is_asked_without(simulator, server):
@@ -147,10 +152,10 @@ def test_server_that_refuses_the_page_size_is_asked_without(simulator, server):
         simulator.add_conference(f"Meeting {number}", people=())
     assert len(get_running_conferences(server)) == 45
     sizes = [one.query.get("page_size") for one in simulator.requests if "calls" in one.path]
-    assert sizes == [str(PAGE_SIZE), None, None, None]  # refused, then pages of 20
+    assert sizes[-3:] == [None] * 3  # the size refused, pages of 20
     simulator.clear_requests()
     assert len(get_running_conferences(server)) == 45
-    assert len(api_requests(simulator)) == 3  # what was refused once is not tried again
+    assert len(api_requests(simulator)) == 3 + 3  # what was refused once is not tried again
 
 
 def test_conference_that_moves_to_the_next_page_is_listed_once(simulator, server):
@@ -181,9 +186,9 @@ def test_odd_rows_cost_a_conference_its_detail_and_never_the_list(simulator, ser
         ),
     }
     for title, fields in odd.items():
-        simulator.add_conference(title).fields.update(fields)
+        simulator.add_conference(title, listed=False).fields.update(fields)
     for row in (None, "text", 5, [], ["a"], {}):
-        simulator.add_conference("replaced").replaced_row = row
+        simulator.add_conference("replaced", listed=False).replaced_row = row
     found = get_running_conferences(server)
     assert len(found) == len(odd) + 1  # {} is a row too; what is no object is left out
     by_title = {one.title: one for one in found}
@@ -267,7 +272,7 @@ def test_online_people_are_counted_by_what_they_do(new_server):
     simulator = new_server(people=online_people(-2, -1, 0, 1, 1, 1, 2, 2, 3, 5, 9))
     online = get_online(server_for(simulator))
     assert (online.accounts, online.online) == (11, 8)
-    assert (online.free, online.busy, online.in_conference) == (3, 2, 2)
+    assert (online.free, online.in_conference) == (3, 4)
 
 
 def test_disabled_accounts_are_not_counted(new_server):
@@ -293,8 +298,8 @@ def test_empty_server_has_nobody_online(new_server):
     [
         (get_online, "users"),
         (get_running_conferences, "logs/calls"),
-        (lambda server: find_forgotten(server, 1), "conferences"),
-        (lambda server: find_forgotten(server, 1), "logs/calls"),
+        (lambda server: find_forgotten(server, 60), "conferences"),
+        (lambda server: find_forgotten(server, 60), "logs/calls"),
     ],
 )
 def test_pages_that_never_end_are_an_error(simulator, server, ask, part):
@@ -310,14 +315,15 @@ def test_pages_that_never_end_are_an_error(simulator, server, ask, part):
 
 def people_of(simulator, server, title):
     running = get_running_conferences(server)
-    return count_people(server, next(one for one in running if one.title == title))
+    return get_people(server, next(one for one in running if one.title == title))
 
 
 def test_people_are_those_who_have_not_left(simulator, server):
     meeting = simulator.add_conference("Meeting", people=("anna", "boris", "clara"))
     meeting.leave("boris")
     people = people_of(simulator, server, "Meeting")
-    assert (people.count, people.has_owner, people.has_moderator) == (2, True, None)
+    assert (people.count, people.has_owner, people.has_leader) == (2, True, None)
+    assert (people.names, people.guest_count) == (("Anna Petrova", "Clara Schmidt"), 0)
 
 
 def test_person_who_reconnects_counts_once(simulator, server):
@@ -356,7 +362,7 @@ def test_participants_of_many_pages_are_all_counted(simulator, server):
 
 
 def forgotten(server, age_h=1) -> dict[str, str]:
-    return {one.conference.title: one.reason for one in find_forgotten(server, age_h)}
+    return {one.conference.title: one.reason for one in find_forgotten(server, age_h * 60)}
 
 
 def test_each_reason_to_be_forgotten(simulator, server):
@@ -434,7 +440,7 @@ def test_search_costs_two_requests_and_one_for_each_candidate(simulator, server,
     for number in range(min(listed, 40)):
         simulator.add_conference(f"old {number}", people=(), age_s=2 * HOUR_S)
     simulator.add_conference("young", age_s=60)
-    assert len(find_forgotten(server, 1)) == min(listed, 40)
+    assert len(find_forgotten(server, 60)) == min(listed, 40)
     assert len(api_requests(simulator)) == 2 + min(listed, 40)
     assert token_requests(simulator) == 1
 
@@ -452,7 +458,7 @@ def test_fifty_candidates_are_asked_side_by_side(simulator, server):
         return answer(request)
 
     simulator.answer = wait_for_the_others
-    assert len(find_forgotten(server, 1)) == 50
+    assert len(find_forgotten(server, 60)) == 50
     assert not asked.broken
 
 
@@ -460,15 +466,15 @@ def test_failing_participants_are_not_examined_and_not_none(simulator, server):
     simulator.add_conference("old", people=("boris",), age_s=2 * HOUR_S)
     for fault, details in (("status", {"status": 500}), ("html", {}), ("status", {"status": 404})):
         simulator.break_path("participants", fault, **details)
-        (one,) = find_forgotten(server, 1)
-        assert (one.reason, one.is_certain, one.people_count) == ("not_examined", False, None)
+        (one,) = find_forgotten(server, 60)
+        assert (one.reason, one.is_certain, one.people) == ("not_examined", False, None)
 
 
 def test_missing_permission_for_participants_is_named(simulator):
     simulator.scopes = tuple(set(FOUR_SCOPES) - {"logs.calls.participants:read"})
     simulator.add_conference("old", people=("boris",), age_s=2 * HOUR_S)
     with pytest.raises(PermissionMissing) as error:
-        find_forgotten(server_for(simulator), 1)
+        find_forgotten(server_for(simulator), 60)
     assert error.value.details == {"permission": "logs.calls.participants:read"}
 
 
@@ -487,7 +493,7 @@ def test_moderators_are_known_where_the_token_allows_it(with_roles):
     with_roles.add_conference("owner alone", people=("anna",), **old)
     with_roles.add_conference("nobody leads", people=("boris", "clara"), **old)
     assert forgotten(server) == {
-        "alone": "moderator_alone",
+        "alone": "leader_alone",
         "unowned": "no_leader",
         "owner alone": "owner_alone",
         "nobody leads": "no_leader",
@@ -515,7 +521,7 @@ def test_log_is_asked_where_the_sessions_are_refused(with_roles, refusal):
 
 def test_sessions_are_not_asked_without_their_permission(simulator, server):
     simulator.add_conference("old", people=("boris",), age_s=2 * HOUR_S)
-    find_forgotten(server, 1)
+    find_forgotten(server, 60)
     assert not [path for path in api_requests(simulator) if "conference-sessions" in path]
 
 
@@ -536,8 +542,7 @@ def test_stopped_conference_is_stopped(simulator, server, answer, is_ad_hoc):
     assert stop_conference(server, running_one(server)) == STOPPED
     assert (meeting.is_running, other.is_running) == (False, True)
     assert simulator.stops == ["77"]
-    assert api_requests(simulator) == [
-        "GET /api/v3.3/logs/calls",
+    assert api_requests(simulator)[2:] == [
         "POST /api/v3.3/conferences/77/stop",
         "GET /api/v3.3/conferences/77",
     ]
@@ -626,7 +631,7 @@ def test_call_without_an_id_cannot_be_stopped(simulator, server):
     simulator.add_conference("Meeting", conference_id="")
     with pytest.raises(ValueError, match="without a conference ID"):
         stop_conference(server, running_one(server))
-    assert len(api_requests(simulator)) == 1
+    assert not [asked for asked in api_requests(simulator) if asked.startswith("POST")]
 
 
 def test_several_are_stopped_and_each_has_its_own_result(simulator, server):
@@ -642,15 +647,16 @@ def test_several_are_stopped_and_each_has_its_own_result(simulator, server):
 # ---------------------------------------------------------------- is it up
 
 
-def test_status_of_a_server_that_is_up_costs_one_request(simulator, server):
+def test_both_parts_are_asked_for_the_status(simulator, server):
     assert get_status(server) == ServerStatus(UP)
     assert server.last_status.state == UP
-    assert [one.path for one in simulator.requests] == ["/vsstatus"]
+    assert {one.path for one in simulator.requests} == {"/vsstatus", "/api/v4/server"}
+    assert len(simulator.requests) == 2
 
 
 def test_status_where_only_the_web_part_answers(simulator, server):
     simulator.core_down()
-    assert get_status(server) == ServerStatus(WEB_ONLY, "refused")
+    assert get_status(server) == ServerStatus(SERVICE_DOWN, "refused")
 
 
 def test_status_of_a_server_that_is_down(simulator, server):
@@ -668,15 +674,21 @@ def test_status_without_the_status_port_asks_only_the_web_part(simulator):
     assert get_status(server) == ServerStatus(DOWN, "", "refused")
 
 
-@pytest.mark.parametrize("code", [200, 302, 401, 404, 429])
-def test_any_answer_below_500_shows_that_it_is_up(simulator, server, code):
-    simulator.break_path("vsstatus", "status", status=code)
-    assert get_status(server).state == UP
+def test_service_works_only_if_it_answers_200_and_the_web_part_below_500(simulator, server):
+    for code in (204, 302, 401, 404, 429, 500):
+        simulator.break_path("vsstatus", "status", status=code)
+        assert get_status(server) == ServerStatus(SERVICE_DOWN, f"http_{code}")
+    simulator.mend()
+    for code in (200, 302, 401, 404, 429):
+        simulator.break_path("v4/server", "status", status=code)
+        assert get_status(server) == ServerStatus(UP), code
+    simulator.break_path("v4/server", "status", status=500)
+    assert get_status(server) == ServerStatus(WEB_DOWN, "", "http_500")
 
 
 def test_errors_of_the_server_are_a_reason(simulator, server):
     simulator.break_path("vsstatus", "status", status=503)
-    assert get_status(server) == ServerStatus(WEB_ONLY, "http_503")
+    assert get_status(server) == ServerStatus(SERVICE_DOWN, "http_503")
     simulator.break_path("v4/server", "status", status=502, html=True)
     assert get_status(server) == ServerStatus(DOWN, "http_503", "http_502")
 
@@ -684,12 +696,12 @@ def test_errors_of_the_server_are_a_reason(simulator, server):
 @pytest.mark.parametrize(
     ("fault", "state", "reason"),
     [
-        ("reset", WEB_ONLY, "cut"),
-        ("cut", WEB_ONLY, "cut"),
+        ("reset", SERVICE_DOWN, "cut"),
+        ("cut", SERVICE_DOWN, "cut"),
         ("empty", UP, ""),
         ("null", UP, ""),
         ("huge", UP, ""),
-        ("redirect", UP, ""),
+        ("redirect", SERVICE_DOWN, "http_302"),
     ],
 )
 def test_status_under_faults(simulator, server, fault, state, reason):
@@ -700,7 +712,7 @@ def test_status_under_faults(simulator, server, fault, state, reason):
 @pytest.mark.parametrize("fault", ["hang", "hang_after_header"])
 def test_silent_status_port_is_given_up(simulator, server, fault):
     simulator.break_path("vsstatus", fault)
-    assert get_status(server) == ServerStatus(WEB_ONLY, "no_answer")
+    assert get_status(server) == ServerStatus(SERVICE_DOWN, "no_answer")
 
 
 def test_name_that_does_not_exist_is_a_reason():
@@ -890,8 +902,8 @@ def test_renewal_is_due_before_the_token_expires(new_server):
     [
         (get_running_conferences, "logs.calls:read"),
         (get_online, "users:read"),
-        (lambda server: find_forgotten(server, 1), "conferences"),
-        (lambda server: find_forgotten(server, 1), "logs.calls:read"),
+        (lambda server: find_forgotten(server, 60), "conferences"),
+        (lambda server: find_forgotten(server, 60), "logs.calls:read"),
     ],
 )
 def test_missing_permission_is_named_as_in_the_control_panel(simulator, ask, permission):
@@ -923,7 +935,8 @@ def test_version_of_the_settings_is_asked_for(simulator, version):
         ("status", {"status": 400}, (BadAnswer, "status")),
         ("status", {"status": 401}, (AccessRefused, "token_refused")),
         ("status", {"status": 403, "reason": "forbidden"}, (PermissionMissing, "permission")),
-        ("status", {"status": 403, "html": True}, (PermissionMissing, "permission")),
+        ("status", {"status": 403, "html": True}, (BadAnswer, "in_front")),
+        ("status", {"status": 401, "html": True}, (BadAnswer, "in_front")),
         (
             "status",
             {"status": 403, "reason": "accessTokenInvalid"},
@@ -949,7 +962,7 @@ def test_version_of_the_settings_is_asked_for(simulator, version):
 def test_answer_that_cannot_be_used_is_an_error_and_no_zero(
     simulator, server, monkeypatch, fault, details, expected
 ):
-    monkeypatch.setattr(lib.trueconf_client, "READ_LIMIT_S", 1)
+    monkeypatch.setattr(lib.trueconf_transport, "READ_LIMIT_S", 1)
     monkeypatch.setattr(lib.trueconf_client, "PRESS_LIMIT_S", 2)
     get_online(server)
     simulator.break_path("users", fault, **details)
@@ -998,7 +1011,7 @@ def test_kept_connection_that_the_server_closed_is_no_error(simulator, server):
 def test_second_request_uses_the_same_connection(simulator, server):
     get_online(server)
     get_running_conferences(server)
-    find_forgotten(server, 1)
+    find_forgotten(server, 60)
     assert simulator.handshakes <= 2  # the search asks two things at the same time
 
 
@@ -1010,7 +1023,7 @@ def test_second_request_uses_the_same_connection(simulator, server):
     [
         ("expired", "certificate_expired"),
         ("other_name", "certificate_name"),
-        ("untrusted", "certificate_untrusted"),
+        ("untrusted", "certificate_chain"),
     ],
 )
 def test_bad_certificate_is_refused_and_nothing_is_sent(new_server, certificate, reason):
@@ -1034,7 +1047,7 @@ def test_certificate_is_checked_against_the_system_by_default(simulator, monkeyp
     monkeypatch.setenv("SSL_CERT_FILE", simulator.ca_file)
     with pytest.raises(ServerUnreachable) as error:
         get_online(server_for(simulator, verify=True))
-    assert error.value.reason == "certificate_untrusted"
+    assert error.value.reason == "certificate_chain"
 
 
 def test_ca_file_of_the_environment_does_not_replace_the_one_of_the_settings(

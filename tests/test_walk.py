@@ -92,7 +92,7 @@ def test_screens_say_what_the_server_knows(stage, servers):
     expected = [person for person in server.people if person.is_active]
     free = sum(person.status == 1 for person in expected)
     assert f"Онлайн: {free + 4} из 11 учётных записей" in online.text
-    assert f"Свободны: {free}\nЗаняты: 2\nВ конференции: 2" in online.text
+    assert f"Свободны: {free}\nВ звонке или конференции: 4" in online.text
 
     forgotten = press(stage.anna, online, BACK, "Забытые конференции")
     assert "Забытых конференций нет." in forgotten.text

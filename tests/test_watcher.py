@@ -76,7 +76,7 @@ def test_change_is_told_after_three_looks_with_the_time_of_the_first(looks, simu
     assert looks.changes == []
     looks.look()
     [change] = looks.changes
-    assert (change.status.state, change.status.reason) == ("down", "refused")
+    assert (change.status.state, change.status.service_reason) == ("down", "refused")
     assert change.since == looks.now - 4
     assert not change.is_first
     assert change.down_since is None
@@ -120,7 +120,7 @@ def test_web_part_alone_is_a_state_of_its_own(looks, simulated):
     looks.look(3)
     simulated.core_back()
     looks.look(3)
-    assert looks.states == ["web_only", "down", "web_only", "up"]
+    assert looks.states == ["service_down", "down", "service_down", "up"]
     assert looks.changes[-1].down_since == looks.changes[0].since
 
 

@@ -27,6 +27,8 @@ WORDS = {
     "advice_filtered": "Vermutlich sperrt eine Firewall den Port: Geben Sie ihn für den Bot frei",
     "advice_hangs": "Vermutlich hängt der Dienst: Starten Sie ihn neu",
     "advice_certificate_untrusted": "Ist es selbstsigniert, geben Sie bei ssl_certificate die Datei ca.crt des Servers an",
+    "advice_certificate_chain": "Bei einer eigenen Zertifizierungsstelle geben Sie deren ca.crt bei ssl_certificate an; bei einem gekauften Zertifikat ergänzen Sie auf dem Server das Zwischenzertifikat",
+    "advice_certificate_no_names": "Stellen Sie das Zertifikat neu aus, mit dem Servernamen in subjectAltName",
     "advice_certificate_expired": "Erneuern Sie das Zertifikat auf dem Server und prüfen Sie die Uhr des Computers, auf dem der Bot läuft",
     "advice_certificate_name": "Tragen Sie bei ip den Namen ein, auf den es lautet",
     "advice_ca_file": "Prüfen Sie den Pfad",
@@ -52,8 +54,7 @@ WORDS = {
     "online_of": "Online: <b>{online}</b> von {accounts}",
     "accounts": ("{number} Konto", "{number} Konten"),
     "online_free": "Verfügbar: {number}",
-    "online_busy": "Beschäftigt: {number}",
-    "online_in_conference": "In einer Konferenz: {number}",
+    "online_in_conference": "In Anruf oder Konferenz: {number}",
     "online_other": "Sonstige: {number}",
     "forgotten_age": "Laufen seit über {age} unbeaufsichtigt: leer, nur noch der Besitzer oder ein Moderator dabei, oder keiner von beiden",
     "forgotten_none": "Es gibt keine vergessenen Konferenzen.",
@@ -62,7 +63,7 @@ WORDS = {
     "forgotten_alerts_off": "Vergessene Konferenzen melden: aus",
     "forgotten_empty": "Niemand nimmt teil",
     "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
-    "forgotten_moderator_alone": "Nur noch eine Person dabei: Besitzer oder Moderator",
+    "forgotten_leader_alone": "Nur noch eine Person dabei: Besitzer oder Moderator",
     "forgotten_no_leader": (
         "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
         "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
@@ -130,6 +131,7 @@ WORDS = {
     ),
     "error_conference": "Diese Konferenz gibt es auf dem Server nicht mehr.",
     "error_status": "Der Server hat mit dem HTTP-Fehler {status} geantwortet.",
+    "error_in_front": "Nicht TrueConf Server, sondern etwas davor lehnt die Anfrage ab: HTTP {status}. Prüfen Sie Proxy oder Firewall vor dem Server.",
     "error_redirect": (
         "Der Server verweist auf eine andere Adresse: {location}. Wenn das die richtige ist, "
         "tragen Sie sie bei ip ein."
@@ -151,6 +153,10 @@ WORDS = {
     "reason_certificate_expired": "das Zertifikat ist abgelaufen oder noch nicht gültig",
     "reason_certificate_name": "das Zertifikat ist auf einen anderen Namen ausgestellt",
     "reason_certificate_untrusted": "dem Zertifikat wird nicht vertraut",
+    "reason_dns_silent": "DNS antwortet nicht",
+    "reason_tls_version": "keine gemeinsame TLS-Version: Der Bot spricht TLS 1.2 und 1.3",
+    "reason_certificate_no_names": "das Zertifikat nennt keinen Servernamen (subjectAltName fehlt)",
+    "reason_certificate_chain": "der Aussteller des Zertifikats ist unbekannt: Ein Zwischenzertifikat fehlt, oder es ist eine eigene Zertifizierungsstelle",
     "reason_failed": "Verbindung fehlgeschlagen",
     "reason_http": "HTTP-Fehler {status}",
     # unasked
@@ -355,6 +361,8 @@ WORDS = {
     "check_web_plain": "Der Webdienst antwortet, ohne Verschlüsselung: {url}",
     "check_ca_file": "{url}: {reason}. Prüfen Sie den Pfad.",
     "check_certificate_untrusted": '{url}: {reason}. Ist das Zertifikat selbstsigniert, laden Sie ca.crt in der Verwaltungsoberfläche des Servers herunter (Web → HTTPS), legen Sie die Datei neben settings.json und setzen Sie "ssl_certificate": "ca.crt".',
+    "check_certificate_chain": '{url}: {reason}. Bei einer eigenen Zertifizierungsstelle legen Sie deren ca.crt neben settings.json und tragen "ssl_certificate": "ca.crt" ein; bei einem gekauften Zertifikat ergänzen Sie auf dem Server das Zwischenzertifikat.',
+    "check_certificate_no_names": "{url}: {reason}. Stellen Sie das Zertifikat neu aus, mit dem Servernamen in subjectAltName.",
     "check_certificate_name": "{url}: {reason}. Tragen Sie bei ip den Namen ein, auf den das Zertifikat lautet.",
     "check_certificate_expired": "{url}: {reason}. Erneuern Sie das Zertifikat auf dem Server und prüfen Sie die Uhr dieses Computers.",
     "check_web_silent": "Der Webdienst {url}: {reason}. Prüfen Sie ip und den Port in den Einstellungen und ob ein Browser auf diesem Computer die Adresse öffnet.",

@@ -27,6 +27,8 @@ WORDS = {
     "advice_filtered": "A firewall probably blocks the port: open it for the bot",
     "advice_hangs": "The service probably hangs: restart it",
     "advice_certificate_untrusted": "If it is self-signed, name the server's ca.crt in ssl_certificate",
+    "advice_certificate_chain": "If the authority is your own, name its ca.crt in ssl_certificate; if the certificate was bought, add the intermediate one on the server",
+    "advice_certificate_no_names": "Issue the certificate anew, with the server's name in subjectAltName",
     "advice_certificate_expired": "Renew the certificate on the server and check the clock of the bot's computer",
     "advice_certificate_name": "Put the name that it was issued for into ip",
     "advice_ca_file": "Check the path",
@@ -52,8 +54,7 @@ WORDS = {
     "online_of": "Online: <b>{online}</b> of {accounts}",
     "accounts": ("{number} account", "{number} accounts"),
     "online_free": "Free: {number}",
-    "online_busy": "Busy: {number}",
-    "online_in_conference": "In a conference: {number}",
+    "online_in_conference": "In a call or conference: {number}",
     "online_other": "Other: {number}",
     "forgotten_age": "Running for more than {age} with nobody in charge: empty, only the owner or one moderator left, or neither of them there",
     "forgotten_none": "There are no forgotten conferences.",
@@ -62,7 +63,7 @@ WORDS = {
     "forgotten_alerts_off": "Alerts about forgotten conferences: off",
     "forgotten_empty": "Nobody is in it",
     "forgotten_owner_alone": "Only its owner is in it",
-    "forgotten_moderator_alone": "One person is left in it: the owner or a moderator",
+    "forgotten_leader_alone": "One person is left in it: the owner or a moderator",
     "forgotten_no_leader": (
         "{number} person is in it, but no owner or moderator was found",
         "{number} people are in it, but no owner or moderator was found",
@@ -127,6 +128,7 @@ WORDS = {
     ),
     "error_conference": "The server no longer has this conference.",
     "error_status": "The server answered with HTTP error {status}.",
+    "error_in_front": "Not TrueConf Server but something in front of it refuses the request: HTTP {status}. Check the proxy or firewall in front of the server.",
     "error_redirect": (
         "The server points to another address: {location}. If that is the right one, put it "
         "into ip."
@@ -146,6 +148,10 @@ WORDS = {
     "reason_certificate_expired": "the certificate has expired or is not valid yet",
     "reason_certificate_name": "the certificate was issued for another name",
     "reason_certificate_untrusted": "the certificate is not trusted",
+    "reason_dns_silent": "DNS does not answer",
+    "reason_tls_version": "no version of TLS could be agreed on: the bot speaks TLS 1.2 and 1.3",
+    "reason_certificate_no_names": "the certificate names no host (it has no subjectAltName)",
+    "reason_certificate_chain": "the issuer of the certificate is unknown: an intermediate certificate is missing, or the authority is your own",
     "reason_failed": "the connection failed",
     "reason_http": "HTTP error {status}",
     # unasked
@@ -334,6 +340,8 @@ WORDS = {
     "check_web_plain": "The web part answers, without encryption: {url}",
     "check_ca_file": "{url}: {reason}. Check the path.",
     "check_certificate_untrusted": '{url}: {reason}. If the certificate is self-signed, download ca.crt from the server\'s control panel (Web → HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt".',
+    "check_certificate_chain": '{url}: {reason}. If the authority is your own, put its ca.crt beside settings.json and set "ssl_certificate": "ca.crt"; if the certificate was bought, add the intermediate one on the server.',
+    "check_certificate_no_names": "{url}: {reason}. Issue the certificate anew, with the server's name in subjectAltName.",
     "check_certificate_name": "{url}: {reason}. Put the name that the certificate was issued for into ip.",
     "check_certificate_expired": "{url}: {reason}. Renew the certificate on the server and check this computer's clock.",
     "check_web_silent": "The web part {url}: {reason}. Check ip and the port in the settings, and whether a browser on this computer opens the address.",

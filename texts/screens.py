@@ -25,8 +25,9 @@ from texts import (
 )
 from trueconf_api import (
     DOWN,
+    SERVICE_DOWN,
     UP,
-    WEB_ONLY,
+    WEB_DOWN,
     Conference,
     Forgotten,
     Online,
@@ -45,7 +46,6 @@ MOST_IN_A_LIST = 50
 LONGEST_TITLE, LONGEST_ID, LONGEST_NAME, LONGEST_LABEL = 160, 160, 100, 32
 CONFIRM_LIMIT_S = 5 * 60  # how long a confirmation is good for
 REMIND_IN_S = 3600
-SERVICE_DOWN, WEB_DOWN = WEB_ONLY, "web_down"
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
 WORST_FIRST = (DOWN, WEB_DOWN, SERVICE_DOWN, UP, None)
@@ -149,7 +149,7 @@ def state_sentence(server: Server, status: Status) -> Html:
     if _is_about_trust(status.web_reason):
         service = words("state_service_works")
         if status.state == DOWN:
-            service = _service_is_silent(server, status) if status.reason else None
+            service = _service_is_silent(server, status) if status.service_reason else None
         untrusted = untrusted_sentences(status.web_reason)
         return _sentences(*([service, untrusted] if status.state == DOWN else [untrusted, service]))
     if status.state == WEB_DOWN:
@@ -158,23 +158,25 @@ def state_sentence(server: Server, status: Status) -> Html:
 
 
 def _service_is_down(server: Server, status: Status) -> Html:
-    key = "state_service_fails" if status.reason.startswith("http_") else "state_service_down"
-    reason = reason_words(status.reason)
-    advice = SERVICE_ADVICE.get(status.reason)
+    key = (
+        "state_service_fails" if status.service_reason.startswith("http_") else "state_service_down"
+    )
+    reason = reason_words(status.service_reason)
+    advice = SERVICE_ADVICE.get(status.service_reason)
     return _sentences(
         words(key, port=server.status_port, reason=reason), words(advice) if advice else None
     )
 
 
 def _service_is_silent(server: Server, status: Status) -> Html:
-    reason = reason_words(status.reason)
+    reason = reason_words(status.service_reason)
     return words("state_service_silent", port=server.status_port, reason=reason)
 
 
 def _both_are_down(server: Server, status: Status) -> Html:
     web = reason_words(status.web_reason)
-    if status.reason and status.reason != status.web_reason:
-        reason = reason_words(status.reason)
+    if status.service_reason and status.service_reason != status.web_reason:
+        reason = reason_words(status.service_reason)
         return words("state_down_both", web=web, port=server.status_port, reason=reason)
     return _sentences(words("state_down", reason=web), _advice(status.web_reason))
 
@@ -295,13 +297,12 @@ def title(conference: Conference) -> str:
 
 
 def online(server: Server, online: Online) -> Html:
-    others = online.online - online.free - online.busy - online.in_conference
+    others = online.online - online.free - online.in_conference
     return _lines(
         _heading(server, "online"),
         words("online_of", online=online.online, accounts=plural("accounts", online.accounts)),
         "",
         words("online_free", number=online.free),
-        words("online_busy", number=online.busy),
         words("online_in_conference", number=online.in_conference),
         words("online_other", number=others) if others else None,
         "",
@@ -328,7 +329,7 @@ def _forgotten(number: int, one: Forgotten) -> Html:
 
 def forgotten_reason(one: Forgotten) -> Html:
     if one.reason == "no_leader":
-        return plural("forgotten_no_leader", one.people_count or 0)
+        return plural("forgotten_no_leader", one.people.count if one.people else 0)
     return words(f"forgotten_{one.reason}")
 
 
@@ -437,7 +438,7 @@ def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> H
 def error_sentence(error: TrueConfError) -> Html:
     """What went wrong and what to do about it."""
     if error.reason == "api_version":
-        return words("error_api_version", version=error.server.api_version)
+        return words("error_api_version", version=error.details.get("version", ""))
     if has_words(f"error_{error.reason}"):
         return words(
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}

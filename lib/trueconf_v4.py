@@ -1,0 +1,135 @@
+"""What API v4 and v4.1 calls things: addresses, field names, permissions.
+
+`trueconf_v3` has the same functions. Documentation: https://HOST/api/v4/docs/ of a server.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Any
+
+from lib.trueconf_client import (
+    BadAnswer,
+    Client,
+    Conference,
+    Participant,
+    Server,
+    id_of,
+    number_of,
+    participant,
+    path_part,
+    text_of,
+)
+
+# Permission -> the path of a request that needs it, "" where only a stop would;
+# {conference} is any conference of the list.
+PERMISSIONS = {
+    "conferences:read": "conferences",
+    "conferences:write": "",
+    "conferences.participants:read": "conferences/{conference}/participants",
+    "conferences.sessions:read": "sessions",
+    "users:read": "users",
+}
+STOP_PERMISSION, READ_PERMISSION = "conferences:write", "conferences:read"
+STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
+PAGE = ("page",)
+
+
+# ---------------------------------------------------------------- conferences
+
+
+def get_running(client: Client) -> list[Conference]:
+    """Return the conferences that run now.
+
+    `GET conferences?state=running`, and beside it `GET sessions`, which knows when each run
+    began. Needs `conferences:read` and `conferences.sessions:read`.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        listing = pool.submit(_starts, client)
+        rows = _running_rows(client)
+        starts = listing.result()
+    return [_conference(client.server, row, starts) for row in rows.values()]
+
+
+def get_logged(client: Client) -> list[Conference]:
+    """Nothing: no log of v4 is asked."""
+    return []
+
+
+def _running_rows(client: Client) -> dict[str, dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for page in client.pages("conferences", "conferences", READ_PERMISSION, PAGE, state="running"):
+        known = len(rows)
+        rows.update((id_of(row.get("id")), row) for row in page)
+        if page and len(rows) == known:
+            raise BadAnswer(client.server, "endless")
+    rows.pop("", None)
+    return rows
+
+
+def _starts(client: Client) -> dict[str, object]:
+    """When the newest run of each conference began, as the server writes it."""
+    starts: dict[str, object] = {}
+    pages = client.pages("sessions", "conference_sessions", "conferences.sessions:read", PAGE)
+    for rows in pages:
+        known = len(starts)
+        for row in rows:
+            conference_id, start = id_of(row.get("conference_id")), row.get("start_time")
+            is_newer = (_moment(start) or 0) >= (_moment(starts.get(conference_id)) or 0)
+            if conference_id not in starts or is_newer:
+                starts[conference_id] = start
+        if len(starts) == known:  # without a total nothing else says that it was the last page
+            break
+    return starts
+
+
+def _conference(server: Server, row: dict[str, Any], starts: dict[str, object]) -> Conference:
+    conference_id, session_id = id_of(row.get("id")), id_of(row.get("session_id"))
+    start = starts.get(conference_id)
+    began_at = _moment(start)
+    return Conference(
+        # A run without a name of its own is told from others by its start.
+        session_id=session_id or f"{conference_id} {start or ''}".strip(),
+        id=conference_id,
+        title=text_of(row.get("topic")),
+        owner=text_of(row.get("owner")),
+        participant_count=None,
+        age_s=None if began_at is None else max(0, int(time.time() - began_at)),
+        server_url=server.url,
+        start=str(start or ""),
+        has_realtime_page=bool(session_id),
+    )
+
+
+def _moment(value: object) -> float | None:
+    """time.time() of a Unix number or of ISO 8601 text; without a zone it is UTC."""
+    number = number_of(value)
+    if number is not None:
+        return number
+    try:
+        moment = datetime.fromisoformat(text_of(value).replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+# ---------------------------------------------------------------- people
+
+
+def get_participants(client: Client, conference: Conference) -> list[Participant]:
+    """Return who is in the conference now, a row for each connection.
+
+    `GET conferences/{id}/participants?is_in_conf=true`. Needs `conferences.participants:read`.
+    """
+    path = f"conferences/{path_part(conference.id)}/participants"
+    pages = client.pages(path, "list", "conferences.participants:read", PAGE, is_in_conf="true")
+    return [participant(row, "flag") for rows in pages for row in rows if not row.get("leave_time")]
+
+
+def get_user_pages(client: Client) -> Iterator[list[dict[str, Any]]]:
+    """Yield the accounts, a page at a time: `GET users`. Needs `users:read`.
+
+    Which parameter turns the page is not known, so both are sent.
+    """
+    return client.pages("users", "users", "users:read", ("page", "page_id"))
