@@ -202,6 +202,8 @@ def check(loaded: settings.Settings) -> bool:
     report.ok("check_settings", source=loaded.source.name)
     for warning in loaded.warnings:
         print(f"[??] {screens.problem(warning)}")
+    for silence in screens.silences(list(loaded.servers.values())):
+        print(f"[??] {texts.plain(silence)}")
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
     _check_telegram(report, loaded)

@@ -10,13 +10,13 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 import texts
 from texts import cut, duration, plain, plain_text, screens
-from texts.screens import LONGEST_LABEL, Page
+from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
@@ -54,10 +54,10 @@ def pack(press: Press) -> str:
 def unpack(data: str | None) -> Press | None:
     """The press that this callback data stands for; None for data that is not of our making."""
     parts = (data or "").split(":")
-    parts += [""] * (6 - len(parts))
+    parts += [""] * (len(fields(Press)) - len(parts))
     action, server, item, *numbers = parts
     names_fit = all(re.fullmatch(r"[A-Za-z0-9_-]*", part) for part in (action, server, item))
-    if len(parts) != 6 or not names_fit:
+    if len(parts) != len(fields(Press)) or not names_fit:
         return None
     if not all(re.fullmatch(r"[0-9]{0,12}", number) for number in numbers):
         return None
@@ -98,13 +98,19 @@ def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
 
 
 def servers(page: Page) -> InlineKeyboardMarkup:
-    """Two servers a row, with the last known state of each. `page.items`: Server objects."""
-    buttons = []
+    """A button for each server with its light, two a row where both names are short.
+    `page.items`: Server objects."""
+    rows: list[list[InlineKeyboardButton]] = []
+    fits_beside = False  # the button before, which has a row to itself so far
     for server in page.items:
-        sign = screens.STATE_SIGNS[server.last_status.state if server.last_status else None]
-        label = f"{sign} {cut(server.name, LONGEST_LABEL)}".strip()
-        buttons.append(_button(label, Press("menu", short_id(server.name))))
-    rows = [buttons[start : start + 2] for start in range(0, len(buttons), 2)]
+        label = f"{screens.light(server)} {cut(server.name, LONGEST_LABEL)}".strip()
+        button = _button(label, Press("menu", short_id(server.name)))
+        is_short = texts.units(texts.clean(server.name)) <= SHORT_NAME
+        if fits_beside and is_short:
+            rows[-1].append(button)
+        else:
+            rows.append([button])
+        fits_beside = is_short and len(rows[-1]) == 1
     has_several = page.total > 1 or len(page.items) > 1
     all_servers = [_button(plain_text("button_all_servers"), Press("all"))] if has_several else []
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)

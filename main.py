@@ -107,7 +107,7 @@ def show_servers(target, server=None, press: Press = NO_PRESS) -> None:
     listed = list(servers.values())
     number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
     page = screens.page_of(listed, number, screens.SERVERS_A_PAGE)
-    show(target, screens.servers(page), keyboards.servers(page))
+    show(target, screens.servers(page, listed), keyboards.servers(page))
 
 
 # /status and the button "All servers": one message with the state of each.
@@ -129,7 +129,7 @@ def send_id(message):
 # /help, and whatever the bot does not understand in a private chat: what it can do.
 @on_command("help")
 def send_help(message: types.Message) -> None:
-    show(message, texts.words("help"))
+    show(message, screens.help(list(servers.values())))
 
 
 # The menu of one server: Status, Running conferences, Online users, Forgotten conferences.

@@ -36,6 +36,8 @@ def test_all_is_well_and_said_so(check, anna, new_server, settings_for):
     for permission in ("conferences", "users:read", "logs.calls:read"):
         assert f"[OK] The permission {permission} is there" in said
     assert "The permission logs.calls.participants:read is there" in said
+    assert "[??] No word of outages: office. To turn monitoring on: server → “Status”" in said
+    assert "[??] No word of forgotten conferences: office." in said
 
 
 @pytest.mark.parametrize("missing", ["conferences", "users:read", "logs.calls.participants:read"])

@@ -1,11 +1,16 @@
 """The screens: pages, Back and Refresh, errors in words, and texts of any length and letters."""
 
+import time
+
 import pytest
 
 import keyboards
+import texts
 import trueconf_api
 from keyboards import Press, pack, short_id
 from tests.conftest import ask, open_menu, press, walk
+from texts import screens
+from trueconf_api import UP
 
 BACK, REFRESH, NEXT, PREVIOUS = "← Back", "🔄 Refresh", "▶", "◀"
 
@@ -40,11 +45,17 @@ def _fresh_servers(moscow, berlin):
 # ---------------------------------------------------------------- the way around
 
 
-def test_start_shows_the_servers_two_a_row(anna):
+def test_start_shows_the_servers_two_a_row_where_their_names_are_short(anna):
     message = ask(anna, "/start")
     assert "Choose a server." in message.text
     assert [len(row) for row in message.rows] == [2, 1]
     assert [label.split()[-1] for label in message.labels] == ["Moscow", "Berlin", "servers"]
+    names = ["A" * 14, "B" * 14, "C", "D" * 15, "E", "F", "G"]
+    servers = [trueconf_api.Server(name, "https://10.0.0.1") for name in names]
+    rows = keyboards.servers(screens.page_of(servers, 0, 16)).keyboard
+    assert [[button.text[0] for button in row] for row in rows[:-1]] == [
+        ["A", "B"], ["C"], ["D"], ["E", "F"], ["G"],
+    ]  # fmt: skip
 
 
 def test_servers_show_their_last_known_state_without_being_asked(anna, moscow, berlin):
@@ -58,6 +69,45 @@ def test_servers_show_their_last_known_state_without_being_asked(anna, moscow, b
     moscow.come_back()
     press(anna, message, "Moscow", "Status", BACK, BACK)
     assert message.labels[:2] == ["🟢 Moscow", "🔴 Berlin"]
+
+
+# Minutes since the last look, seconds between looks, is monitoring on: is the light of now?
+LIGHTS = [(0, 15, False, True), (0.9, 15, True, True), (1.1, 15, True, False)]
+LIGHTS += [(5, 120, True, True), (7, 120, False, False), (-60, 15, True, False)]
+
+
+def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so(monkeypatch):
+    monkeypatch.setattr(texts, "_language", "en")
+    for minutes, interval_s, is_on, is_fresh in LIGHTS:
+        looked_at = time.time() - minutes * 60
+        status = trueconf_api.Status(UP, looked_at=looked_at)
+        server = trueconf_api.Server(
+            "Moscow", "https://10.0.0.1", look_interval_s=interval_s, is_monitored=is_on
+        )
+        server.last_status = status
+        [[button]] = keyboards.servers(screens.page_of([server], 0, 16)).keyboard
+        assert button.text == ("🟢 Moscow" if is_fresh else "Moscow"), minutes
+        said = screens.menu(server).splitlines()[1]
+        was = f"🟢 Was up at {texts.moment(looked_at)}{'' if is_on else ' (monitoring is off)'}"
+        assert said == ("🟢 The server is up" if is_fresh else was), minutes
+
+
+def test_what_the_bot_will_not_tell_of_is_said_where_people_look(own_stage):
+    server, watched = own_stage.new_server(), {"state": 1, "timeout": 60}
+    own_stage.start_bot(
+        {
+            "Moscow": server.settings(server_status=watched),
+            "Berlin": server.settings(forgotten_conferences=watched),
+        }
+    )
+    anna = own_stage.anna
+    for command in ("/start", "/help"):
+        said = ask(anna, command).text
+        assert "🔕 No word of outages: Berlin. To turn monitoring on: server → “Status”" in said
+        assert "🔕 No word of forgotten conferences: Moscow. To turn alerts on: server →" in said
+    press(anna, open_menu(anna, "Berlin"), "Status", "Turn monitoring on")
+    press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "Turn on")
+    assert "🔕" not in ask(anna, "/start").text + ask(anna, "/help").text
 
 
 def test_menu_has_the_four_screens_in_the_order_of_the_original(anna):

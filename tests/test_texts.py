@@ -7,6 +7,7 @@ import re
 import string
 import time
 import unicodedata
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import example, given
@@ -594,7 +595,7 @@ def all_screens(text: str) -> dict[str, str]:
     }
     page = screens.page_of
     made = {
-        "servers": screens.servers(page(servers, 1, screens.SERVERS_A_PAGE)),
+        "servers": screens.servers(page(servers, 1, screens.SERVERS_A_PAGE), servers),
         "menu": screens.menu(server),
         "online": screens.online(server, Online(10**6, 10**6, 1, 1)),
         "confirm_stop": screens.confirm_stop(server, conferences[0], MANY_PEOPLE),
@@ -613,7 +614,7 @@ def all_screens(text: str) -> dict[str, str]:
         "several": screens.several_alerts(news, 60),
         "forgotten_alert": screens.forgotten_alert(server, found[0]),
         "forgotten_list_alert": screens.forgotten_list_alert(server, found),
-        "help": texts.words("help"),
+        "help": screens.help(servers),
         "stranger": texts.words("stranger", id=10**15),
         "empty conferences": screens.conferences(server, page([], 0, 5), 0),
         "empty forgotten": screens.forgotten(server, page([], 0, 5), 0, 60),
@@ -855,6 +856,29 @@ def test_buttons_have_labels_that_can_be_read(language, kind):
                 assert len(button.text) <= screens.LONGEST_LABEL + 10
                 assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text)
                 assert 1 <= len(button.callback_data.encode()) <= 64
+
+
+def test_button_may_carry_one_more_number(monkeypatch):
+    """Whoever adds a field to Press adds it there and nowhere else."""
+
+    @dataclass(frozen=True)
+    class LongerPress(Press):
+        colour: int = 0
+
+    monkeypatch.setattr(keyboards, "Press", LongerPress)
+    press = LongerPress("menu", "abc", page=2, colour=7)
+    assert keyboards.unpack(keyboards.pack(press)) == press
+    assert keyboards.unpack("menu:abc") == LongerPress("menu", "abc")
+    assert keyboards.unpack("menu:abc:::::1:1") is None
+
+
+def test_status_shows_how_long_the_certificate_is_good(english):
+    server, day_s = Server("office", "https://10.0.0.1"), 86400
+    for left_s, said in ((2.5 * day_s, "good for 2 more days, until "), (day_s, "1 more day,")):
+        status = Status(UP, certificate_end=time.time() + left_s + 60)
+        assert said in screens.status(server, status, None)
+    for end in (None, time.time() - 60):
+        assert "certificate" not in screens.status(server, Status(UP, certificate_end=end), None)
 
 
 def test_title_on_a_button_is_what_it_is(english):

@@ -44,8 +44,11 @@ SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 MOST_IN_A_LIST = 50
 LONGEST_TITLE, LONGEST_ID, LONGEST_NAME, LONGEST_LABEL = 160, 160, 100, 32
+SHORT_NAME = 14  # two of them are seen side by side on a phone
+FRESH_LOOKS, FRESH_LEAST_S = 3, 60  # an older light is not shown as if it were of now
 CONFIRM_LIMIT_S = 5 * 60  # how long a confirmation is good for
 REMIND_IN_S = 3600
+DAY_S = 86400
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
 WORST_FIRST = (DOWN, WEB_DOWN, SERVICE_DOWN, UP, None)
@@ -117,8 +120,39 @@ def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
 # ---------------------------------------------------------------- the screens
 
 
-def servers(page: Page) -> Html:
-    return words("servers") if page.total == 1 else _lines(words("servers"), _footer_place(page))
+def servers(page: Page, all_servers: Sequence[Server]) -> Html:
+    """A page of the list, and what of `all_servers` nobody will be told."""
+    place = _footer_place(page) if page.total > 1 else None
+    return _lines(words("servers"), *_silent_lines(all_servers), place)
+
+
+def _silent_lines(servers: Sequence[Server]) -> list[Html]:
+    """An empty line and those of `silences`, if there are any."""
+    lines = [Html(f"🔕 {silence}") for silence in silences(servers)]
+    return [Html(""), *lines] if lines else []
+
+
+def silences(servers: Sequence[Server]) -> list[Html]:
+    """What the bot will not tell of unasked, for which servers, and how to change that."""
+    lines = []
+    for key, is_on in (("monitoring", "is_monitored"), ("forgotten", "has_forgotten_alerts")):
+        silent = [server for server in servers if not getattr(server, is_on)]
+        if silent:
+            is_all = len(silent) == len(servers) > 1
+            names = plain(words("all_servers")) if is_all else _some([one.name for one in silent])
+            lines.append(words(f"silent_{key}", servers=names))
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    """As many of them as a line can hold, and how many are left."""
+    shown = ", ".join(cut(name, NAME_IN_NEWS) for name in names[:MOST_IN_NEWS])
+    left = len(names) - MOST_IN_NEWS
+    return plain_text("alert_news_more", news=shown, number=left) if left > 0 else shown
+
+
+def help(servers: Sequence[Server]) -> Html:
+    return _lines(words("help"), *_silent_lines(servers))
 
 
 def _footer_place(page: Page) -> Html:
@@ -130,9 +164,33 @@ def _heading(server: Server, key: str) -> Html:
 
 
 def menu(server: Server) -> Html:
-    known = [state_line(server, server.last_status)] if server.last_status else []
     name = words("bold", text=cut(server.name, LONGEST_NAME))
-    return _lines(name, *known, "", words("menu_question"))
+    return _lines(name, _last_known(server), "", words("menu_question"))
+
+
+def _last_known(server: Server) -> Html | None:
+    """The state of the last look; if that is old, when it was so."""
+    status = server.last_status
+    if status is None or is_fresh(server):
+        return status and state_line(server, status)
+    was = words(f"was_{status.state}", time=moment(status.looked_at))
+    if not server.is_monitored:
+        was = words("was_monitoring_off", was=was)
+    return Html(f"{STATE_SIGNS[status.state]} {was}")
+
+
+def light(server: Server) -> str:
+    """The light of the last look, "" if that is too old to be taken for the light of now."""
+    status = server.last_status
+    return STATE_SIGNS[status.state] if status and is_fresh(server) else ""
+
+
+def is_fresh(server: Server) -> bool:
+    """Whether the last look is as new as one that monitoring makes."""
+    if server.last_status is None:
+        return False
+    limit_s = max(FRESH_LEAST_S, FRESH_LOOKS * server.look_interval_s)
+    return abs(time.time() - server.last_status.looked_at) <= limit_s
 
 
 def state_line(server: Server, status: Status) -> Html:
@@ -210,8 +268,21 @@ def status(server: Server, status: Status, since: float | None) -> Html:
     if server.is_monitored:
         checking = words("monitoring_on", interval=duration(server.look_interval_s))
     return _lines(
-        _heading(server, "status"), state_line(server, status), age, checking, "", _read_at()
+        _heading(server, "status"),
+        state_line(server, status),
+        age,
+        _certificate(status),
+        checking,
+        "",
+        _read_at(),
     )
+
+
+def _certificate(status: Status) -> Html | None:
+    end = status.certificate_end
+    if end is None or end < time.time():  # that it has ended, the state says
+        return None
+    return plural("certificate_until", int((end - time.time()) / DAY_S), time=moment(end))
 
 
 def overviews(page: Page, overviews: Sequence[Overview]) -> Html:
