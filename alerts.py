@@ -23,12 +23,16 @@ from lib import telegram
 from lib.settings import Recipient, Settings
 from status_watcher import StateChange, Watcher
 from texts import screens
-from trueconf_api import SERVICE_DOWN, STOPPED, UP, Forgotten, Server
+from trueconf_api import DOWN, STOPPED, UP, Forgotten, Server
 
 ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
 PROBE_S = 3
+HUNG_S = 1  # an answer of Telegram that took longer may have waited for the network
+MOST_LOOKS = 3  # before a state is told although Telegram is that slow
 SETTLE_LIMIT_S = 45
+LOOK_LIMIT_S = 12  # the same where Telegram was there all the while
 CONFIRMED_WITHIN_S = 120  # so long it may take from a server's silence to the alert
+BACK_TOGETHER_S = 30  # so long after a server Telegram may be noticed to be back
 MOST_REMEMBERED = 50  # alerts of one server whose messages are found again
 
 log = logging.getLogger("bot.alerts")
@@ -38,13 +42,15 @@ log = logging.getLogger("bot.alerts")
 class Alert:
     """One piece of news. `write` puts it into words when it is sent: by then the day may be
     another. `change`: what it is about, if it is the state of a server. `key`: by which its
-    messages are found again in `server.alert_messages`, "" if they stay as they are."""
+    messages are found again in `server.alert_messages`, "" if they stay as they are.
+    `late_since`: time.time(); since when Telegram was silent, if that is why it comes late."""
 
     write: Callable[[], texts.Html]
     keyboard: InlineKeyboardMarkup | None = None
     server: Server | None = None
     change: StateChange | None = None
     key: str = ""
+    late_since: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,13 @@ class Mailbox(threading.Thread):
         self,
         bot: telegram.Bot,
         recipient: Recipient,
-        watchers: Iterable[Watcher],
         moved: Callable[[int, int], None],
         is_quiet_at: Callable[[float], bool],
     ):
         super().__init__(name=f"mailbox of {recipient}", daemon=True)
         self.bot = bot
         self.chat_id, self.topic = recipient
-        self._watchers, self._moved, self._is_quiet_at = watchers, moved, is_quiet_at
+        self._moved, self._is_quiet_at = moved, is_quiet_at
         self._queue: queue.SimpleQueue[Alert | Edit] = queue.SimpleQueue()
         self._is_refused = False
         self._missed_since: float | None = None  # time.time(); since when Telegram is silent
@@ -112,7 +117,7 @@ class Mailbox(threading.Thread):
         try:
             if isinstance(first, Edit):
                 self._edit(first)
-            elif self._missed_since is None and len(news) <= ONE_BY_ONE:
+            elif self._late_since(news) is None and len(news) <= ONE_BY_ONE:
                 self._remember(first, self._send(first.write(), first.keyboard))
             else:
                 text, keyboard, left = self._together(news)
@@ -173,63 +178,34 @@ class Mailbox(threading.Thread):
         return True
 
     def _wait_for_telegram(self) -> None:
-        """Wait until Telegram answers, then until it is clear how the servers are."""
         self._missed_since = self._missed_since or self.bot.sender.silent_since or time.time()
         while True:
             time.sleep(PROBE_S)
             if telegram.answers(self.bot):
-                break
-        status_watcher.settle(self._watchers, SETTLE_LIMIT_S)
+                return
+
+    def _late_since(self, waiting: list[Alert]) -> float | None:
+        """Since when Telegram was silent, if that is why these come late."""
+        known = [self._missed_since, *(alert.late_since for alert in waiting)]
+        return min((since for since in known if since), default=None)
 
     def _together(
         self, waiting: list[Alert]
     ) -> tuple[texts.Html, InlineKeyboardMarkup, list[Alert]]:
         """One message about as many of those that wait as fit into it, and what is left."""
-        heading, rest = self._heading(waiting)
-        text, count = screens.pack_message(heading, (alert.write() for alert in rest))
-        told, rest = rest[:count], rest[count:]
-        servers = {alert.server.name: alert.server for alert in told if alert.server}
-        return text, keyboards.to_menus(list(servers.values())), rest
-
-    def _heading(self, waiting: list[Alert]) -> tuple[texts.Html, list[Alert]]:
-        """What stands above, and which alerts are left to be told below it."""
-        states = {alert.server.name: None for alert in waiting if alert.server}
+        states: dict[str, str | None] = {
+            alert.server.name: None for alert in waiting if alert.server
+        }
         changes = [alert.change for alert in waiting if alert.change]
         states.update({change.server.name: change.status.state for change in changes})
-        if self._missed_since is None:
-            return screens.several_alerts(states, len(waiting)), waiting
-        now = time.time()
-        if self._was_own_network(changes, now - self._missed_since):
-            began = min(change.down_since or change.since for change in changes)
-            ended = max(change.since for change in changes)
-            count = len({change.server.name for change in changes})
-            heading = screens.own_network_alert(began, ended, count)
-            return heading, [alert for alert in waiting if not alert.change]
-        return screens.missed_alerts(states, self._missed_since, now), waiting
-
-    def _was_own_network(self, changes: list[StateChange], outage_s: float) -> bool:
-        """Whether every server that was up vanished together with Telegram and is back."""
-        began_with_it = all(
-            abs((change.down_since or change.since) - self._missed_since)
-            < CONFIRMED_WITHIN_S + change.server.look_interval_s
-            for change in changes
-        )
-        # Where the web part answers, the network is there.
-        has_answered = any(change.status.state == SERVICE_DOWN for change in changes)
-        last_state = {change.server.name: change.status.state for change in changes}
-        first_state = {change.server.name: change.status.state for change in reversed(changes)}
-        unaffected = [
-            watcher
-            for watcher in self._watchers
-            if watcher.server.is_monitored
-            and watcher.server.name not in last_state
-            and watcher.status is not None
-            and watcher.status.state == UP
-            and watcher.server.look_interval_s < outage_s
-        ]
-        is_over = set(last_state.values()) == {UP}
-        was_told = UP in first_state.values()  # that it went down, so Telegram could be reached
-        return began_with_it and is_over and not (was_told or has_answered or unaffected)
+        since = self._late_since(waiting)
+        heading = screens.several_alerts(states, len(waiting))
+        if since:
+            heading = screens.missed_alerts(states, since, time.time())
+        text, count = screens.pack_message(heading, (alert.write() for alert in waiting))
+        told, rest = waiting[:count], waiting[count:]
+        servers = {alert.server.name: alert.server for alert in told if alert.server}
+        return text, keyboards.to_menus(list(servers.values())), rest
 
 
 def _merged(waiting: list[Alert | Edit]) -> list[Alert | Edit]:
@@ -253,17 +229,151 @@ def _place_of_alert(waiting: list[Alert | Edit], edit: Edit) -> int | None:
     return None
 
 
+# ---------------------------------------------------------------- whose outage was it
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a server looked around the time in which Telegram was silent. Times are time.time().
+
+    `gone_at`: when it was first seen not to be up, None if it was up all the while. `back_at`: when
+    it was first seen to be up again, None if it is not. `has_answered`: a part of it did meanwhile.
+    """
+
+    look_interval_s: float
+    gone_at: float | None = None
+    back_at: float | None = None
+    has_answered: bool = False
+
+
+def was_own_network(silent_from: float, silent_to: float, sights: Iterable[Sight]) -> bool:
+    """Whether the servers that came back were never down: all that the bot looks at vanished
+    together with Telegram, and came back with it. What is still down does not matter."""
+    sights = list(sights)
+    returned = [sight for sight in sights if sight.gone_at and sight.back_at]
+    for sight in sights:
+        if sight.has_answered:
+            return False  # then the network was there
+        if sight.back_at and sight.back_at < silent_to - BACK_TOGETHER_S:
+            return False
+        was_seen = sight.look_interval_s < silent_to - silent_from
+        if was_seen and not (sight.gone_at or sight.back_at):
+            return False  # it was up all the while
+    return bool(returned) and all(
+        abs(sight.gone_at - silent_from) < CONFIRMED_WITHIN_S + sight.look_interval_s
+        for sight in returned
+        if sight.gone_at
+    )
+
+
+def sights_of(watchers: Iterable[Watcher], changes: list[StateChange]) -> dict[str, Sight]:
+    """How each server looked, by its name; without those that are down and were so before."""
+    sights = {}
+    for watcher in watchers:
+        server = watcher.server
+        own = [change for change in changes if change.server is server]
+        is_up = watcher.status is not None and watcher.status.state == UP
+        if own:
+            gone_at = next((one.since for one in own if one.status.state != UP), None)
+            back_at = own[-1].since if own[-1].status.state == UP else None
+            has_answered = any(one.status.state not in (UP, DOWN) for one in own)
+            sights[server.name] = Sight(server.look_interval_s, gone_at, back_at, has_answered)
+        elif server.is_monitored and is_up:
+            sights[server.name] = Sight(server.look_interval_s)
+    return sights
+
+
+class StateNews(threading.Thread):
+    """Makes sure of what the watchers saw before it is told, once for all mailboxes.
+
+    A state is told after Telegram has answered and the server was looked at again, and Telegram
+    was still there: so the network of the bot was there too. `tell(changes, silent_from)` is
+    called with what is to be told; `tell_own_network(began, ended, server_count)` if the outage
+    was the network's.
+    """
+
+    def __init__(
+        self,
+        bot: telegram.Bot,
+        watchers: Iterable[Watcher],
+        tell: Callable[[list[StateChange], float | None], None],
+        tell_own_network: Callable[[float, float, int], None],
+    ):
+        super().__init__(name="news of states", daemon=True)
+        self.bot, self._watchers = bot, watchers
+        self._tell, self._tell_own_network = tell, tell_own_network
+        self._queue: queue.SimpleQueue[StateChange] = queue.SimpleQueue()
+
+    def put(self, change: StateChange) -> None:
+        self._queue.put(change)
+
+    def run(self) -> None:
+        while True:
+            changes = [self._queue.get()]
+            silent_from = self._make_sure(changes)
+            while not self._queue.empty():
+                changes.append(self._queue.get())
+            try:
+                self._publish(changes, silent_from)
+            except Exception:  # the next news must find its way
+                log.exception("a change of state could not be told")
+
+    def _make_sure(self, changes: list[StateChange]) -> float | None:
+        """Wait until Telegram answers and it is clear how the servers are. Returns since when
+        Telegram was silent, None if it was not."""
+        silent_from, look_count = self.bot.sender.silent_around(changes[0].since), 0
+        while True:
+            asked_at = time.time()
+            is_there = telegram.answers(self.bot)
+            has_hung = time.time() - asked_at > HUNG_S
+            if not is_there or has_hung:
+                since = self.bot.sender.silent_since or asked_at
+                silent_from = min(silent_from or since, since)
+            if not is_there:
+                look_count = 0
+                time.sleep(PROBE_S)
+            elif look_count and (not has_hung or look_count >= MOST_LOOKS):
+                return silent_from
+            else:
+                self._look_again(changes, silent_from)
+                look_count += 1
+
+    def _look_again(self, changes: list[StateChange], silent_from: float | None) -> None:
+        if silent_from:
+            status_watcher.settle(self._watchers, SETTLE_LIMIT_S)
+        else:
+            servers = [change.server for change in changes]
+            concerned = [watcher for watcher in self._watchers if watcher.server in servers]
+            status_watcher.settle(concerned, LOOK_LIMIT_S)
+
+    def _publish(self, changes: list[StateChange], silent_from: float | None) -> None:
+        if silent_from:
+            sights = sights_of(self._watchers, changes)
+            if was_own_network(silent_from, time.time(), sights.values()):
+                own = {name for name, one in sights.items() if one.gone_at and one.back_at}
+                began = min(sights[name].gone_at or 0 for name in own)
+                ended = max(sights[name].back_at or 0 for name in own)
+                self._tell_own_network(began, ended, len(own))
+                changes = [change for change in changes if change.server.name not in own]
+        if changes:
+            self._tell(changes, silent_from)
+
+
+# ---------------------------------------------------------------- to all who are listed
+
+
 class Announcer:
     """A mailbox for everybody who is listed. `watchers`: those of all servers, as they come."""
 
     def __init__(self, bot: telegram.Bot, config: Settings, watchers: Iterable[Watcher]):
         self._watchers = watchers
         self.mailboxes = [
-            Mailbox(bot, recipient, watchers, config.move_user, config.is_quiet_at)
+            Mailbox(bot, recipient, config.move_user, config.is_quiet_at)
             for recipient in config.recipients
         ]
-        for mailbox in self.mailboxes:
-            mailbox.start()
+        self._news = StateNews(bot, watchers, self._tell_states, self._tell_own_network)
+        for thread in (*self.mailboxes, self._news):
+            thread.start()
 
     def tell_stopped(
         self, server: Server, results: dict, who: str, not_to: tuple[int, ...]
@@ -281,15 +391,23 @@ class Announcer:
             self._edit_all(Edit(server, conference.session_id, shown, None))
 
     def tell_state(self, change: StateChange) -> None:
-        """A server went down or came back."""
-        server = change.server
-        if change.down_since is not None:
-            write = partial(screens.recovery_alert, server, change.down_since, change.since)
-        else:
-            write = partial(
-                screens.state_alert, server, change.status, change.since, change.is_first
-            )
-        self._tell_all(Alert(write, keyboards.to_menus([server]), server, change))
+        """A server went down or came back. It is told as soon as that is certain."""
+        self._news.put(change)
+
+    def _tell_states(self, changes: list[StateChange], late_since: float | None) -> None:
+        for change in changes:
+            server = change.server
+            if change.down_since is not None:
+                write = partial(screens.recovery_alert, server, change.down_since, change.since)
+            else:
+                write = partial(
+                    screens.state_alert, server, change.status, change.since, change.is_first
+                )
+            keyboard = keyboards.to_menus([server])
+            self._tell_all(Alert(write, keyboard, server, change, late_since=late_since))
+
+    def _tell_own_network(self, began: float, ended: float, server_count: int) -> None:
+        self._tell_all(Alert(partial(screens.own_network_alert, began, ended, server_count)))
 
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""

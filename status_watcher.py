@@ -211,11 +211,12 @@ class Watcher(threading.Thread):
             self._down_since = None
         elif self._down_since is None:
             self._down_since = change.since
-        self.status, self._looks_at_change = status, 0
+        self.status = status
         self.since = None if change.is_first else change.since
         words = filter(None, (status.state, status.service_reason, status.web_reason))
         log.info("%s: %s", self.server.name, " ".join(words))
         self._tell_state(change)
+        self._looks_at_change = 0  # last: whoever waits until there is no doubt finds it told
 
     # ------------------------------------------------------------ was one forgotten
 

@@ -203,8 +203,10 @@ def answers(bot: Bot) -> bool:
     """Whether Telegram answers just now."""
     try:
         bot.get_me()
-    except (*FAILURES, *UNREADABLE):
+    except Unreachable:
         return False
+    except (ApiTelegramException, *UNREADABLE):
+        pass  # an answer, whatever it says
     return True
 
 

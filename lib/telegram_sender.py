@@ -159,7 +159,7 @@ class Sender:
         self._session = _new_session(connection_count)
         self._lock = threading.Lock()  # guards the session and what follows
         self.silent_since: float | None = None  # time.time(); None while Telegram answers
-        self.last_silence: tuple[float, float] | None = None  # from when to when
+        self.last_silence = (0.0, 0.0)  # from when to when
         self._kind_of_silence = ""
 
     def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
@@ -255,6 +255,14 @@ class Sender:
         return Trouble("by_proxy" if proxy else "silent", reason, shown, where)
 
     # -- whether Telegram answers
+
+    def silent_around(self, moment: float) -> float | None:
+        """Since when no answer came, if that is so or was so at this time, time.time()."""
+        with self._lock:
+            if self.silent_since:
+                return self.silent_since
+            began, ended = self.last_silence
+            return began if ended > moment else None
 
     def log_once_a_minute(self, text: str) -> None:
         """Say it, but not at each of the attempts that follow."""

@@ -26,7 +26,7 @@ from tests.conftest import (
     wait_until,
 )
 from texts import screens
-from trueconf_api import DOWN, SERVICE_DOWN, UP, Server, Status
+from trueconf_api import DOWN, SERVICE_DOWN, Server, Status
 
 GROUP = -5005
 WATCHED = {"state": 1, "timeout": 1}
@@ -204,6 +204,74 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
 
 # ---------------------------------------------------------------- whose outage was it
 
+# Telegram was silent from 1000 to 1100; each server is looked at every 15 s.
+GONE_AND_BACK = alerts.Sight(15, gone_at=1010, back_at=1105)
+STILL_DOWN = alerts.Sight(15, gone_at=1010)
+UP_ALL_THE_WHILE = alerts.Sight(15)
+OUTAGES = {
+    "the only server": ([GONE_AND_BACK], True),
+    "all servers": ([GONE_AND_BACK, alerts.Sight(15, gone_at=990, back_at=1098)], True),
+    "no server": ([], False),
+    "one was up all the while": ([GONE_AND_BACK, UP_ALL_THE_WHILE], False),
+    "one is looked at once an hour": ([GONE_AND_BACK, alerts.Sight(3600)], True),
+    "one is still down": ([GONE_AND_BACK, STILL_DOWN], True),
+    "all are still down": ([STILL_DOWN], False),
+    "a part of it answered": ([alerts.Sight(15, 1010, 1105, has_answered=True)], False),
+    "it failed long before": ([alerts.Sight(15, 800, 1105)], False),
+    "it failed before, that was told, and it came back with Telegram": (
+        [alerts.Sight(15, back_at=1105)],
+        False,
+    ),
+    "one came back long before Telegram": ([GONE_AND_BACK, alerts.Sight(15, 1010, 1040)], False),
+    "one that was down before came back long before Telegram": (
+        [GONE_AND_BACK, alerts.Sight(15, back_at=1040)],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("sights", "is_own"), OUTAGES.values(), ids=OUTAGES)
+def test_outage_was_the_own_network_if_all_vanished_and_came_back_together(sights, is_own):
+    assert alerts.was_own_network(1000, 1100, sights) == is_own
+
+
+def test_server_that_fails_while_telegram_is_blocked_for_hours_was_not_cut_off_with_it():
+    sight = alerts.Sight(15, gone_at=7000, back_at=7200)
+    assert not alerts.was_own_network(1000, 7210, [sight])
+
+
+def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own_stage):
+    names = ["Moscow", "Berlin"]
+    servers = watched_servers(own_stage, *names)
+    own_stage.telegram.go_down()
+    for server in servers.values():
+        server.go_down()
+    for name in names:
+        own_stage.bot.wait_for_output(f"{name}: down refused")
+    servers["Moscow"].come_back()
+    own_stage.telegram.come_back()
+    for chat in chats_of(own_stage):
+        told = chat.wait_for("🔴 Berlin")
+        chat.wait_for("📡 The server answers. The bot itself was offline for")
+        assert "Moscow" not in told.text
+        assert len(chat.bot_messages) <= 2
+
+
+def test_alert_waits_for_telegram_and_for_another_look(own_stage):
+    """What hangs is looked at again: the server is up by then, and nothing was told."""
+    servers = watched_servers(own_stage, "Moscow")
+    telegram = own_stage.telegram
+    telegram.hang("getMe", times=1000)
+    servers["Moscow"].go_down()
+    own_stage.bot.wait_for_output("Moscow: down refused")
+    asked = telegram.count("getMe")
+    telegram.wait_until(lambda: telegram.count("getMe") > asked + 1, 40)
+    servers["Moscow"].come_back()
+    telegram.clear_faults()
+    for chat in chats_of(own_stage):
+        message = chat.wait_for("📡 The server answers. The bot itself was offline for")
+        assert chat.bot_messages == [message]
+
 
 class WatchedMailbox(alerts.Mailbox):
     is_empty = False
@@ -226,7 +294,7 @@ def mailbox(telegram, anna, monkeypatch):
     monkeypatch.setattr(texts, "_language", "en")
     bot = lib.telegram.Bot(TOKEN, telegram.url)
     telegram.go_down()
-    mailbox = WatchedMailbox(bot, (ANNA, None), [], print, lambda at: False)
+    mailbox = WatchedMailbox(bot, (ANNA, None), print, lambda at: False)
     mailbox.start()
     yield mailbox
     # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
@@ -246,72 +314,12 @@ def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, a
     assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
 
 
-def outage(state):
-    """Two alerts: a server went into this state and came back, both just now."""
-    server, now = Server("Moscow", "https://moscow.example.org"), time.time()
-    silent = Status(state, "timed_out", "timed_out")
-    down = StateChange(server, silent, now - 9, None, is_first=False)
-    up = StateChange(server, Status(UP), now, now - 9, is_first=False)
-    return [
-        alerts.Alert(
-            partial(screens.state_alert, server, change.status, change.since, is_first=False),
-            None,
-            server,
-            change,
-        )
-        for change in (down, up)
-    ]
-
-
-def put_outage(mailbox, state):
-    for alert in outage(state):
-        mailbox.put(alert)
-    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
-
-
-def test_outage_of_telegram_and_the_only_server_is_that_of_the_own_network(mailbox, telegram, anna):
-    put_outage(mailbox, DOWN)
-    telegram.come_back()
-    anna.chat.wait_for("📡 The server answers. The bot itself was offline for")
-
-
-def test_server_whose_web_part_answered_was_not_cut_off_by_the_own_network(mailbox, telegram, anna):
-    put_outage(mailbox, SERVICE_DOWN)
-    telegram.come_back()
-    message = anna.chat.wait_for("📡")
-    assert "\n🟡 Moscow\n" in message.text
-    assert "offline" not in message.text
-
-
-def test_server_that_fails_long_after_telegram_was_not_cut_off_with_it(
-    mailbox, telegram, anna, monkeypatch
-):
-    """Where Telegram is blocked for hours, a server may fail meanwhile all by itself."""
-    with pytest.raises(lib.telegram.FAILURES):
-        mailbox.bot.get_me()
-    blocked_at = time.time() - 600
-    monkeypatch.setattr(apihelper.CUSTOM_REQUEST_SENDER.__self__, "silent_since", blocked_at)
-    put_outage(mailbox, DOWN)
-    telegram.come_back()
-    message = anna.chat.wait_for("📡")
-    assert shows_moment(message.text, "Telegram could not be reached:", blocked_at)
-    assert "\n🔴 Moscow\n" in message.text
-
-
-def test_outage_that_was_told_is_not_told_again_as_that_of_the_own_network(mailbox, telegram, anna):
-    """The server failed, that was told, and only then Telegram failed too."""
-    telegram.come_back()
-    down, up = outage(DOWN)
-    mailbox.put(down)
-    anna.chat.wait_for("🔴 Moscow\n")
-    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
-    telegram.go_down()
-    mailbox.put(up)
-    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
-    telegram.come_back()
-    message = anna.chat.wait_for("📡")
-    assert "\n🟢 Moscow\n" in message.text
-    assert "offline" not in message.text
+def change_alert(state):
+    """What is told of a server that went into this state a moment ago."""
+    server, since = Server("Moscow", "https://moscow.example.org"), time.time() - 9
+    change = StateChange(server, Status(state, "timed_out", "timed_out"), since, None, False)
+    write = partial(screens.state_alert, server, change.status, since, is_first=False)
+    return alerts.Alert(write, None, server, change)
 
 
 # ---------------------------------------------------------------- one mailbox
@@ -373,7 +381,8 @@ def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
     mailbox, telegram, anna, monkeypatch
 ):
     """It is put into words when it is sent."""
-    put_outage(mailbox, SERVICE_DOWN)
+    mailbox.put(change_alert(SERVICE_DOWN))
+    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
     now = time.time()
     tomorrow = time.localtime(now + 86400)
     localtime = time.localtime
@@ -392,10 +401,8 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
     config = settings.load(str(listed.settings_file))
     announcer = alerts.Announcer(mailbox.bot, config, [])
     announcer.mailboxes.append(mailbox)
-    down, up = outage(DOWN)
-    announcer.tell_state(down.change)
-    announcer.tell_state(up.change)
+    announcer.tell_state(change_alert(DOWN).change)
+    anna.chat.wait_for("🔴 Moscow\n")
     announcer.mailboxes[0].put(alerts.Alert(lambda: texts.words("servers")))
-    for last in ("🟢 Moscow\n", "Choose a server"):
-        anna.chat.wait_for(last)
-    assert len(anna.chat.bot_messages) == 3
+    anna.chat.wait_for("Choose a server")
+    assert len(anna.chat.bot_messages) == 2
