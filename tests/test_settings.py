@@ -153,7 +153,7 @@ def test_example_of_the_original_guide_works_unchanged(tmp_path):
     assert (second.is_monitored, second.look_interval_s) == (True, 20)
     assert second.access_token == "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27"
     assert second.verify is True
-    assert (second.status_port, second.api_version) == (4307, Server.api_version)
+    assert (second.status_port, second.api_version) == (Server.status_port, Server.api_version)
 
 
 def test_default_stands_once_in_the_server(tmp_path, monkeypatch):
@@ -174,9 +174,9 @@ def test_every_other_key_is_optional(tmp_path):
     loaded = load(tmp_path, put(BASE, "language", GONE))
     assert (loaded.language, loaded.proxy, loaded.api_url, loaded.log_file) == ("ru", "", "", None)
     server = loaded.servers["office"]
-    assert (server.is_monitored, server.look_interval_s, server.status_port) == (False, 15, 4307)
-    assert (server.has_forgotten_alerts, server.forgotten_age_min) == (False, 60)
-    assert (server.forgotten_interval_s, server.access_token) == (300, "")
+    bare = Server("office", server.url, server.client_id, server.client_secret)
+    plain = {key: value for key, value in vars(bare).items() if is_plain(value)}
+    assert vars(server).items() >= plain.items()
 
 
 def test_file_that_holds_no_settings_is_called_what_it_is(tmp_path):
@@ -242,8 +242,8 @@ def test_problem_is_told_in_the_language_asked_for_or_else_in_that_of_the_system
 ):
     monkeypatch.setenv("LC_ALL", f"{system}_XX.UTF-8")
     unreadable = [
-        b"", b"[]", dumped(BASE).encode("utf-16"), "Сервер".encode("cp1251"), '{"language": "fr", ',
-        dumped(put(BASE, "language", "fr")), dumped(put(BASE, "language", 5)),
+        b"", b"[]", dumped(BASE).encode("utf-16"), "Сервер".encode("cp1251"), '{"language": "xx", ',
+        dumped(put(BASE, "language", "xx")), dumped(put(BASE, "language", 5)),
     ]  # fmt: skip
     asking = {'{"language" : "es", ': "es", dumped(put(BASE, "tg-users-id", [])): "en"}
     asking[dumped(put(put(BASE, "tg-users-id", []), "language", GONE))] = "ru"  # the default
@@ -588,7 +588,7 @@ WRONG = [
     ("tg-users-id", [None], "user", "tg-users-id[0]", "null", "123456789"),
     ("tg-users-id", [2**60], "user", "tg-users-id[0]", "1152921504606846976", "123456789"),
     ("tg-users-id", [-1001234567890], "only_groups", "tg-users-id", "", ""),
-    ("language", "fr", "choice", "language", '"fr"', "ru, en, de, es"),
+    ("language", "xx", "choice", "language", '"xx"', "ru, en, de, es"),
     ("language", 5, "choice", "language", "5", "ru, en, de, es"),
     ("language", ["ru"], "choice", "language", "…", "ru, en, de, es"),
     ("tg-proxy", "host:3128", "address", "tg-proxy", "", "socks5h"),
