@@ -16,7 +16,6 @@ import re
 import ssl
 import threading
 import time
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +27,12 @@ import idna
 from lib.settings_files import (
     FOLDER,
     FileChanged,
-    SettingsUnquoted,
+    Problem,
+    SettingsError,
     Source,
     find_source,
     read_dotenv,
+    read_json,
 )
 from lib.trueconf_client import Server
 
@@ -72,25 +73,6 @@ SAVED = {
 }
 
 log = logging.getLogger("bot.settings")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong, or only odd, in the settings. `code` names its sentence in `texts`."""
-
-    code: str
-    key: str = ""  # e.g. "servers.office.server_status.timeout"
-    found: object = ""
-    details: tuple[tuple[str, object], ...] = ()
-
-
-class SettingsError(Exception):
-    """The settings cannot be used. `problems`: all that was found; `source`: where, "" if there
-    are no settings at all; `language`: the one they ask for, as far as it could be read."""
-
-    def __init__(self, problems: list[Problem], source: str, language: str):
-        super().__init__(", ".join(f"{problem.code} {problem.key}" for problem in problems))
-        self.problems, self.source, self.language = problems, source, language
 
 
 # ---------------------------------------------------------------- loading
@@ -249,17 +231,9 @@ def _move(content: dict[str, Any], old_id: int, new_id: int) -> None:
 
 def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
     """Find, read and check the settings. Raises SettingsError with every problem at once."""
-    try:
-        dotenv = read_dotenv(folder / ".env")
-    except (OSError, ValueError) as error:
-        raise SettingsError([_not_read(error, ".env")], ".env", "") from error
+    dotenv = read_dotenv(folder / ".env")
     source = find_source(path, folder, dotenv)
-    if source is None:
-        hidden = "settings.json.txt"  # what Notepad makes of the name
-        problems = [Problem("hidden_ending", hidden)] if (folder / hidden).exists() else []
-        raise SettingsError(problems, hidden if problems else "", "")
-    text = _read_text(source)
-    content, twice = _parse(source, text)
+    content, twice = read_json(source, LANGUAGES)
     overrides = _overrides({**dotenv, **os.environ})
     notes = _Notes(source.folder, {key: VARIABLES[key] for key in overrides})
     result = _read(_Section({**content, **overrides}, "", notes), source)
@@ -270,71 +244,6 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
         is_language_known = "language" not in [problem.key for problem in problems]
         raise SettingsError(problems, source.name, result.language if is_language_known else "")
     return result
-
-
-def _read_text(source: Source) -> str:
-    try:
-        raw = source.read()
-        if b"\0" in raw:
-            raise UnicodeDecodeError("utf-8", raw, 0, 1, "UTF-16 without its mark")
-        return raw.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise SettingsError([_not_read(error, source.name)], source.name, "") from error
-
-
-def _not_read(error: Exception, name: str) -> Problem:
-    if isinstance(error, SettingsUnquoted):
-        return Problem("dotenv_quotes", name)
-    if isinstance(error, UnicodeDecodeError):
-        return Problem("utf_16" if b"\0" in error.object else "encoding", name)
-    return Problem("no_file" if isinstance(error, FileNotFoundError) else "unreadable", name)
-
-
-def _parse(source: Source, text: str) -> tuple[dict[str, Any], list[str]]:
-    """The JSON object, and the keys that appear twice in it. Raises SettingsError."""
-    twice: list[str] = []
-
-    def without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        keys = [key for key, _ in pairs]
-        twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
-        return dict(pairs)
-
-    problem = Problem("not_object") if text.strip() else Problem("empty", source.name)
-    try:
-        content = json.loads(text, object_pairs_hook=without_twins, parse_int=_int)
-        if isinstance(content, dict):
-            return content, twice
-    except json.JSONDecodeError as error:
-        if text.strip():
-            problem = _json_problem(source.name, error)
-    except RecursionError:
-        pass  # thousands of brackets, one in the other
-    asked = re.search(rf'"language"\s*:\s*"({"|".join(LANGUAGES)})"', text)
-    raise SettingsError([problem], source.name, asked[1] if asked else "")
-
-
-def _json_problem(name: str, error: json.JSONDecodeError) -> Problem:
-    """What is wrong where the JSON reader gave up, as exactly as can be told."""
-    code = "json"
-    details: dict[str, object] = {"line": error.lineno, "column": error.colno}
-    before, here = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
-    line = error.doc.split("\n")[error.lineno - 1]
-    is_open = error.msg.startswith(("Unterminated string", "Invalid control"))
-    if error.msg.startswith("Invalid \\"):
-        code = "json_escape"
-    elif (here and here in "“”„«»‘’'`") or (is_open and re.search("[“”„]", line)):
-        code = "json_quotes"
-    elif not here.isascii() and not here.isalnum():
-        code = "json_character"
-        details["name"] = f"U+{ord(here):04X} {unicodedata.name(here, '')}".strip()
-    elif error.msg.startswith("Expecting ',' delimiter") and before.count("\n") < error.lineno - 1:
-        code, details["before"] = "json_comma", before.count("\n") + 1
-    return Problem(code, name, details=tuple(details.items()))
-
-
-def _int(digits: str) -> int | str:
-    # Python refuses to count with thousands of digits; as a text they are reported as usual.
-    return int(digits) if len(digits) < 1000 else digits
 
 
 def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:

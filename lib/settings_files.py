@@ -1,6 +1,6 @@
-"""Where the settings come from and how they are replaced: a file, the environment, `.env`.
+"""Where the settings come from, as JSON, and how they are replaced: file, environment, `.env`.
 
-What stands in them is text here; settings.py knows what it means.
+What the JSON means is settings.py's affair.
 """
 
 import glob
@@ -11,8 +11,11 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dotenv.parser import parse_stream
 
@@ -20,6 +23,28 @@ FOLDER = Path(__file__).resolve().parent.parent
 REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
 
 log = logging.getLogger("bot.settings")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong, or only odd, in the settings. `code` names its sentence in `texts`."""
+
+    code: str
+    key: str = ""  # e.g. "servers.office.server_status.timeout"
+    found: object = ""
+    details: tuple[tuple[str, object], ...] = ()
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used. `problems`: all that was found; `source`: where, "" if there
+    are no settings at all; `language`: the one they ask for, as far as it could be read."""
+
+    def __init__(self, problems: list[Problem], source: str, language: str):
+        super().__init__(", ".join(f"{problem.code} {problem.key}" for problem in problems))
+        self.problems, self.source, self.language = problems, source, language
+
+
+# ---------------------------------------------------------------- the sources
 
 
 class FileSource:
@@ -150,23 +175,40 @@ class DotenvSource:
 Source = FileSource | EnvironmentSource | DotenvSource
 
 
-class SettingsUnquoted(ValueError):
-    """The JSON after `settings=` in `.env` does not stand between single quotes."""
+def find_source(path: str | None, folder: Path, dotenv: Mapping[str, object]) -> Source:
+    """The first source that exists: the file `path`, the environment, `.env`, settings.json.
+    `dotenv`: what is in `.env`. Raises SettingsError if there is none."""
+    if path:
+        return FileSource(Path(os.path.expanduser(path)))
+    if "settings" in os.environ:
+        return EnvironmentSource()
+    if "settings" in dotenv:
+        return DotenvSource(folder / ".env")
+    if (folder / "settings.json").exists():
+        return FileSource(folder / "settings.json")
+    hidden = "settings.json.txt"  # what Notepad makes of the name
+    problems = [Problem("hidden_ending", hidden)] if (folder / hidden).exists() else []
+    raise SettingsError(problems, hidden if problems else "", "")
+
+
+# ---------------------------------------------------------------- reading them
 
 
 def read_dotenv(path: Path) -> dict[str, str | None]:
     """The variables of a `.env` file, {} if there is none. A `$` in a value is a `$`.
-
-    Raises OSError, UnicodeDecodeError, SettingsUnquoted.
-    """
+    Raises SettingsError."""
     if not path.is_file():
         return {}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([_not_read(error, path.name)], path.name, "") from error
     values = {}
-    for line in parse_stream(io.StringIO(path.read_text(encoding="utf-8-sig"))):
+    for line in parse_stream(io.StringIO(text)):
         is_settings = re.match(r"\s*(export\s+)?'?settings\b", line.original.string)
         is_cut = (line.value or "").startswith("{") and not (line.value or "").endswith("}")
         if is_settings and (line.error or is_cut):
-            raise SettingsUnquoted
+            raise SettingsError([Problem("dotenv_quotes", path.name)], path.name, "")
         if line.error:
             log.warning("%s, line %s: not understood, ignored", path.name, line.original.line)
         elif line.key is not None:
@@ -174,14 +216,66 @@ def read_dotenv(path: Path) -> dict[str, str | None]:
     return values
 
 
-def find_source(path: str | None, folder: Path, dotenv: Mapping[str, object]) -> Source | None:
-    """The first source that exists: the file `path`, the environment, `.env`, settings.json.
-    `dotenv`: what is in `.env`."""
-    if path:
-        return FileSource(Path(os.path.expanduser(path)))
-    if "settings" in os.environ:
-        return EnvironmentSource()
-    if "settings" in dotenv:
-        return DotenvSource(folder / ".env")
-    file = folder / "settings.json"
-    return FileSource(file) if file.exists() else None
+def _read_text(source: Source) -> str:
+    try:
+        raw = source.read()
+        if b"\0" in raw:
+            raise UnicodeDecodeError("utf-8", raw, 0, 1, "UTF-16 without its mark")
+        return raw.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SettingsError([_not_read(error, source.name)], source.name, "") from error
+
+
+def _not_read(error: Exception, name: str) -> Problem:
+    if isinstance(error, UnicodeDecodeError):
+        return Problem("utf_16" if b"\0" in error.object else "encoding", name)
+    return Problem("no_file" if isinstance(error, FileNotFoundError) else "unreadable", name)
+
+
+def read_json(source: Source, languages: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """The JSON object, and the keys that appear twice in it. Raises SettingsError, in the one of
+    the languages that a broken text still asks for."""
+    text = _read_text(source)
+    twice: list[str] = []
+
+    def without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        keys = [key for key, _ in pairs]
+        twice.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        return dict(pairs)
+
+    problem = Problem("not_object") if text.strip() else Problem("empty", source.name)
+    try:
+        content = json.loads(text, object_pairs_hook=without_twins, parse_int=_int)
+        if isinstance(content, dict):
+            return content, twice
+    except json.JSONDecodeError as error:
+        if text.strip():
+            problem = _json_problem(source.name, error)
+    except RecursionError:
+        pass  # thousands of brackets, one in the other
+    asked = re.search(rf'"language"\s*:\s*"({"|".join(languages)})"', text)
+    raise SettingsError([problem], source.name, asked[1] if asked else "")
+
+
+def _json_problem(name: str, error: json.JSONDecodeError) -> Problem:
+    """What is wrong where the JSON reader gave up, as exactly as can be told."""
+    code = "json"
+    details: dict[str, object] = {"line": error.lineno, "column": error.colno}
+    before, here = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
+    line = error.doc.split("\n")[error.lineno - 1]
+    is_open = error.msg.startswith(("Unterminated string", "Invalid control"))
+    if error.msg.startswith("Invalid \\"):
+        code = "json_escape"
+    elif (here and here in "“”„«»‘’'`") or (is_open and re.search("[“”„]", line)):
+        code = "json_quotes"
+    elif not here.isascii() and not here.isalnum():
+        code = "json_character"
+        details["name"] = f"U+{ord(here):04X} {unicodedata.name(here, '')}".strip()
+    elif error.msg.startswith("Expecting ',' delimiter") and before.count("\n") < error.lineno - 1:
+        code, details["before"] = "json_comma", before.count("\n") + 1
+    return Problem(code, name, details=tuple(details.items()))
+
+
+def _int(digits: str) -> int | str:
+    # Python refuses to count with thousands of digits; as a text they are reported as usual.
+    return int(digits) if len(digits) < 1000 else digits

@@ -104,7 +104,8 @@ def test_settings_of_the_current_folder_are_not_looked_at(tmp_path, monkeypatch)
     monkeypatch.chdir(elsewhere)
     beside_main = tmp_path / "bot"
     beside_main.mkdir()
-    assert settings_files.find_source(None, beside_main, {}) is None
+    with pytest.raises(SettingsError):
+        settings_files.find_source(None, beside_main, {})
 
 
 def test_given_file_that_is_not_there_is_no_reason_to_take_another(tmp_path, monkeypatch):
@@ -663,6 +664,27 @@ def test_dotenv_of_notepad_is_read_and_saved(tmp_path):
     assert file.endswith("'\r\nTG_PROXY=http://host:1\r\n")
     assert file.count("settings=") == 1
     assert settings.load(folder=tmp_path).proxy == "http://host:1"
+
+
+def test_dotenv_that_is_broken_now_is_left_alone_and_saved_later(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text(f"settings='{quoted(BASE)}'\n", encoding="utf-8")
+    loaded = settings.load(folder=tmp_path)
+    set_token(loaded, NEW)
+    for raw in (
+        b"",
+        b"A=1\n",
+        b"settings='{'\n",
+        b"settings={\n",
+        b"settings='{\n",
+        b"\xff\xfe\x00",
+    ):
+        file.write_bytes(raw)
+        loaded.save()
+        assert (file.read_bytes(), loaded.save_problem) == (raw, "broken")
+    file.write_text(f"settings='{quoted(BASE)}'\n", encoding="utf-8")
+    loaded.save()
+    assert settings.load(folder=tmp_path).servers["office"].access_token == NEW
 
 
 def test_dotenv_that_was_edited_by_hand_meanwhile_is_not_lost(tmp_path, monkeypatch):
