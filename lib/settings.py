@@ -34,7 +34,7 @@ from lib.settings_files import (
     read_dotenv,
     read_json,
 )
-from lib.trueconf_client import Server
+from lib.trueconf_client import LONGEST_ID, Server, is_token
 
 LANGUAGES = ("ru", "en", "de", "es")
 API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")
@@ -45,7 +45,6 @@ HINT = r"<([A-Za-z_]{2,15}|192\.168\.0\.1)>"  # as settings.json.example has the
 INVISIBLE = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 DAY_S = 86400
 LONGEST_H, SHORTEST_REPEAT_H = 720, 0.001
-LONGEST_ID = 500
 
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
@@ -504,13 +503,14 @@ def _server(name: str, servers: _Section) -> Server:
     status = section.section("server_status")
     forgotten = section.section("forgotten_conferences")
     told = section.section("told")  # written by the bot alone
+    token = section.get("access_token")
     age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, LONGEST_H)
     server = Server(
         name=name,
         url=_url(section),
         client_id=section.text("client_id"),
         client_secret=section.text("client_secret"),
-        access_token=_access_token(section),
+        access_token=token if is_token(token) else "",
         verify=_certificate(section),
         api_version=section.choice("api_version", Server.api_version, API_VERSIONS),
         status_port=int(status.number("port", Server.status_port, 0, 65535)),
@@ -577,11 +577,6 @@ def _repeat_h(status: _Section) -> float:
 
 
 # What the bot has written itself: an odd value is as good as none.
-
-
-def _access_token(section: _Section) -> str:
-    value = section.get("access_token")
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{16,4096}", value) else ""
 
 
 def _moment(value: Any) -> float | None:
