@@ -333,8 +333,11 @@ class Client:
             if "next_page_id" in answer or (rows_key == "users" and total is None):
                 next_page = number_of(answer.get("next_page_id")) or 0
             else:
-                is_last = not rows or (total is not None and row_count >= total)
-                next_page = 0 if is_last else page + 1
+                is_whole = total is not None and row_count >= total
+                # `results` may count the rows of this page; a full one is then not the last.
+                is_full = len(rows) >= (self.server.page_size or 1)
+                is_doubtful = "cnt" not in answer and total == len(rows) and is_full
+                next_page = 0 if not rows or (is_whole and not is_doubtful) else page + 1
             if next_page == 0:
                 return
             seen.add(page)

@@ -1,0 +1,328 @@
+"""Right on every TrueConf Server: which version of the API answers, and what each of them says."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import trueconf_api
+from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, TrueConfServer, openssl_is_here
+from lib.trueconf_client import SEARCH_AGAIN_S, VERSIONS
+from tests.test_trueconf_api import HOUR_S, api_requests, server_for
+from trueconf_api import (
+    ALREADY_OVER,
+    STOPPED,
+    NotFound,
+    PermissionMissing,
+    TrueConfError,
+    find_forgotten,
+    find_running,
+    find_version,
+    get_online,
+    get_overviews,
+    get_people,
+    get_running_conferences,
+    renew_access_token,
+    stop_conference,
+    try_permissions,
+)
+
+pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
+
+
+def auto(simulator: TrueConfServer, **more):
+    """The simulator as the bot knows it when the settings name no version."""
+    return server_for(simulator, api_version="auto", **more)
+
+
+@pytest.fixture
+def v4(new_server):
+    """A server that speaks v4 alone, with the permissions that v4 has."""
+    simulator = new_server(scopes=V4_SCOPES)
+    simulator.api_versions = {"v4"}
+    return simulator
+
+
+# ---------------------------------------------------------------- which version
+
+
+def test_first_version_that_is_there_is_found_once_and_remembered(new_server):
+    for position, version in enumerate(VERSIONS):
+        simulator = new_server(scopes=(*FOUR_SCOPES, *V4_SCOPES))
+        simulator.api_versions = set(VERSIONS[position:])
+        server = auto(simulator)
+        get_online(server)
+        assert server.version == version
+        assert len(api_requests(simulator)) == position + 1 + 1  # tries, and the question itself
+        simulator.clear_requests()
+        get_online(server)
+        assert len(api_requests(simulator)) == 1
+
+
+def test_threads_that_find_out_at_once_do_it_once(new_server):
+    simulator = new_server()
+    simulator.api_versions = {"v3.8"}
+    server = auto(simulator)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: get_online(server).accounts, range(8)))) == 1
+    tried = VERSIONS[: VERSIONS.index("v3.8") + 1]
+    searched = [asked for asked in api_requests(simulator) if asked.endswith("/conferences")]
+    assert searched == [f"GET /api/{version}/conferences" for version in tried]
+
+
+def test_missing_permission_does_not_hide_the_version(new_server):
+    simulator = new_server(scopes=("users:read",))
+    server = auto(simulator)
+    assert get_online(server).accounts
+    assert server.version == VERSIONS[0]
+
+
+def test_server_without_any_known_version_is_told_and_not_searched_at_each_press(new_server):
+    simulator = new_server()
+    simulator.api_versions = set()
+    server = auto(simulator)
+    for _ in range(2):
+        with pytest.raises(NotFound) as error:
+            get_online(server)
+        assert error.value.reason == "api_version"
+        assert len(api_requests(simulator)) == len(VERSIONS)
+    simulator.api_versions = {"v3.2"}  # it was only being started
+    server.search_again_at -= SEARCH_AGAIN_S
+    assert get_online(server).accounts
+
+
+def test_version_that_vanishes_is_searched_for_again(new_server):
+    simulator = new_server(scopes=(*FOUR_SCOPES, *V4_SCOPES))
+    server = auto(simulator)
+    get_running_conferences(server)
+    simulator.api_versions = {"v4"}  # an update took v3 away
+    with pytest.raises(NotFound):
+        get_running_conferences(server)
+    server.search_again_at -= SEARCH_AGAIN_S
+    assert get_running_conferences(server) == []
+    assert server.version == "v4"
+
+
+def test_trouble_on_the_way_is_not_taken_for_a_missing_version(new_server):
+    simulator = new_server()
+    for fault, details in (
+        ("status", {"status": 502, "html": True}),
+        ("status", {"status": 403, "html": True}),
+        ("redirect", {}),
+        ("reset", {}),
+    ):
+        server = auto(simulator)
+        simulator.break_path("conferences", fault, **details)
+        with pytest.raises(TrueConfError) as error:
+            get_online(server)
+        assert error.value.reason != "api_version", fault
+        assert server.version == ""
+        simulator.mend()
+        assert get_online(server).accounts
+
+
+def test_version_of_the_settings_is_used_as_it_stands(new_server):
+    simulator = new_server()
+    simulator.api_versions = {"v3.2", "v4"}
+    server = server_for(simulator, api_version="v3.11")
+    with pytest.raises(NotFound) as error:
+        get_online(server)
+    assert error.value.details == {"version": "v3.11"}
+    assert find_version(server) == "v3.2"  # what --check says
+    assert server.version == "v3.11"
+    for version in ("v4", "v4.1"):
+        simulator = new_server(scopes=V4_SCOPES)
+        assert get_online(server_for(simulator, api_version=version)).accounts
+        assert api_requests(simulator) == [f"GET /api/{version}/users"]
+
+
+def test_version_is_known_before_anybody_presses(new_server):
+    simulator = new_server()
+    server = auto(simulator)
+    renew_access_token(server)
+    simulator.clear_requests()
+    get_online(server)
+    assert len(api_requests(simulator)) == 1
+
+
+# ---------------------------------------------------------------- v4
+
+
+@pytest.mark.parametrize("times", ["unix", "iso"])
+def test_conferences_of_v4_have_the_start_of_their_run(v4, times):
+    v4.v4_times = times
+    v4.add_conference("Planning", owner="anna", age_s=5400, conference_id="77")
+    v4.add_conference("Ended", age_s=9000).end()
+    v4.add_conference("Not in the list", listed=False)
+    [planning] = get_running_conferences(auto(v4))
+    assert (planning.id, planning.title) == ("77", "Planning")
+    assert planning.owner == "anna@video.example.org"
+    assert 5390 < planning.age_s < 5500
+    assert planning.is_listed
+    assert planning.realtime_url.endswith("vcs?a=cookies")
+
+
+def test_all_pages_of_v4_are_read_whatever_its_total_counts(v4):
+    for number in range(1203):
+        v4.add_conference(f"Meeting {number}", people=())
+    for v4.results_count in ("all", "page"):
+        assert len(get_running_conferences(auto(v4))) == 1203
+
+
+@pytest.mark.parametrize("paging", ["page", "next_page_id"])
+def test_online_people_of_v4_are_counted_whatever_turns_the_page(v4, paging):
+    v4.v4_users_paging = paging
+    v4.max_page_size = v4.default_users_page_size = 5  # of eleven
+    online = get_online(auto(v4))
+    assert (online.accounts, online.online) == (11, 8)
+
+
+def test_guests_of_v4_are_counted_apart(v4):
+    people = ("anna", "boris", "#guest:12@video.example.org", "#guest:13@video.example.org")
+    meeting = v4.add_conference("Meeting", people=people)
+    meeting.leave("boris")
+    server = auto(v4)
+    found = get_people(server, get_running_conferences(server)[0])
+    assert (found.count, found.guest_count, found.names) == (3, 2, ("Anna Petrova",))
+    assert (found.has_owner, found.has_leader) == (True, True)
+
+
+def test_forgotten_conferences_of_v4_have_their_reasons(v4):
+    for title, people in {
+        "empty": (),
+        "owner_alone": ("anna",),
+        "no_leader": ("boris", "clara"),
+        "led": ("boris", "clara"),
+        "leader_alone": ("boris",),
+    }.items():
+        meeting = v4.add_conference(title, owner="anna", people=people, age_s=2 * HOUR_S)
+        if title in ("led", "leader_alone"):
+            meeting.set_role("boris", 2)
+    v4.add_conference("young", people=(), age_s=60)
+    found = find_forgotten(auto(v4), 60)
+    assert {one.conference.title: one.reason for one in found} == {
+        reason: reason for reason in ("empty", "owner_alone", "no_leader", "leader_alone")
+    }
+
+
+@pytest.mark.parametrize("answer", ["state", "empty"])
+def test_conference_of_v4_is_stopped(v4, answer):
+    v4.stop_answer = answer
+    v4.add_conference("Meeting", conference_id="77")
+    server = auto(v4)
+    conference = find_running(server, lambda conference: conference.title == "Meeting")
+    assert stop_conference(server, conference) == STOPPED
+    assert v4.stops == ["77"]
+    v4.stop_again = 404
+    assert stop_conference(server, conference) == ALREADY_OVER
+
+
+def test_overview_of_v4(v4):
+    v4.add_conference("Meeting")
+    [overview] = get_overviews([auto(v4)])
+    assert (overview.conferences, overview.online) == (1, 8)
+
+
+def test_missing_permission_of_v4_is_named_as_v4_names_it(v4):
+    for permission in V4_SCOPES:
+        v4.scopes = tuple(set(V4_SCOPES) - {permission})
+        v4.umbrellas = {}
+        v4.add_conference("Meeting", people=(), age_s=HOUR_S)
+        found = try_permissions(auto(v4))
+        assert set(found) == set(V4_SCOPES)
+        wrong = {name: error for name, error in found.items() if error}
+        assert list(wrong) == [permission]
+        assert isinstance(wrong[permission], PermissionMissing)
+        assert wrong[permission].details == {"permission": permission}
+
+
+def test_rejected_token_of_v4_is_renewed_once(v4):
+    server = auto(v4)
+    get_online(server)
+    v4.expire_tokens()
+    v4.clear_requests()
+    get_online(server)
+    assert [one.path for one in v4.requests] == [
+        "/api/v4/users",
+        "/oauth2/v1/token",
+        "/api/v4/users",
+    ]
+
+
+def test_token_comes_from_v4_where_the_older_address_is_missing(v4):
+    v4.missing_paths = {"oauth2/v1/token"}
+    get_online(auto(v4))
+    paths = [one.path for one in v4.requests]
+    assert paths[:2] == ["/oauth2/v1/token", "/api/v4/oauth2/token"]
+
+
+# ---------------------------------------------------------------- the log and the list of v3
+
+
+@pytest.mark.parametrize("order", ["nulls_first", "nulls_last", "unsorted"])
+def test_conferences_are_found_in_whatever_order_the_log_has_its_rows(new_server, order):
+    simulator = new_server()
+    simulator.rows_order = order
+    simulator.add_ended_conferences(20)
+    for number in range(5):
+        simulator.add_conference(f"Meeting {number}", age_s=600 + number)
+        simulator.add_ended_conferences(20)
+    server = server_for(simulator)
+    for _ in range(2):
+        found = get_running_conferences(server)
+        assert sorted(one.title for one in found) == [f"Meeting {number}" for number in range(5)]
+        assert all(one.age_s and one.session_id and one.is_listed for one in found)
+
+
+def test_order_of_the_log_is_learnt_once(new_server):
+    simulator = new_server()
+    simulator.rows_order = "nulls_last"
+    simulator.add_conference("Meeting")
+    simulator.add_conference("Call without an ID", conference_id="")
+    server = server_for(simulator)
+    get_running_conferences(server)
+    simulator.clear_requests()
+    assert len(get_running_conferences(server)) == 2
+    assert len(api_requests(simulator)) == 2
+
+
+def test_conference_that_only_the_list_has_is_shown(new_server):
+    simulator = new_server()
+    meeting = simulator.add_conference("Only in the list", conference_id="77")
+    meeting.replaced_row = None  # its row of the log cannot be read
+    [found] = get_running_conferences(server_for(simulator))
+    assert (found.title, found.id, found.age_s) == ("Only in the list", "77", None)
+    assert found.realtime_url == ""
+    assert find_forgotten(server_for(simulator), 60)[0].reason == "age_unknown"
+    simulator.names_sessions = True
+    [found] = get_running_conferences(server_for(simulator))
+    assert found.session_id == meeting.session_id
+
+
+def test_conference_that_only_the_log_has_is_shown_and_never_forgotten(new_server):
+    simulator = new_server()
+    simulator.add_conference("Left open by a crash", listed=False, people=(), age_s=HOUR_S * 9)
+    server = server_for(simulator)
+    [found] = get_running_conferences(server)
+    assert (found.title, found.is_listed) == ("Left open by a crash", False)
+    assert find_forgotten(server, 60) == []
+
+
+def test_one_request_finds_a_conference_that_the_log_has(new_server):
+    simulator = new_server()
+    simulator.add_conference("Meeting")
+    server = server_for(simulator)
+    assert find_running(server, lambda conference: conference.title == "Meeting")
+    assert api_requests(simulator) == ["GET /api/v3.3/logs/calls"]
+    assert find_running(server, lambda conference: conference.title == "Another") is None
+
+
+def test_unknown_zone_is_remembered_and_logged_once(new_server, caplog):
+    simulator = new_server()
+    simulator.timezone, simulator.live_duration = "Nowhere/Unknown", False
+    simulator.add_conference("Meeting", age_s=5400)
+    server = server_for(simulator)
+    for _ in range(3):
+        assert get_running_conferences(server)[0].age_s is None
+    assert server.unknown_zone == "Nowhere/Unknown"
+    assert caplog.text.count("Nowhere/Unknown") == 1
+    assert trueconf_api.find_forgotten(server, 60)[0].reason == "age_unknown"
