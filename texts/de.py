@@ -287,7 +287,7 @@ WORDS = {
         "{key} ist {found}, erwartet wird eine Liste von IDs, zum Beispiel [123456789, 987654321]."
     ),
     "problem_user": '{key} ist {found}, erwartet wird eine Telegram-ID aus Ziffern, zum Beispiel 123456789, oder ein Thema einer Gruppe: "-1001234567890:17".',
-    "problem_nobody": "{key}: {found} ist keine ID einer Person. Telegram setzt sie für anonyme Administratoren, Kanäle und sich selbst ein; damit könnte jeder den Bot benutzen. Tragen Sie die ID einer Person ein; der Bot nennt sie im privaten Chat: /id.",
+    "problem_nobody": "{key}: {found} ist keine ID einer Person. Telegram setzt sie für anonyme Administratoren, Kanäle und sich selbst ein; damit könnte jeder den Bot benutzen. Tragen Sie die ID einer Person ein; @userinfobot nennt sie.",
     "problem_quiet_hours": '{key} ist {found}, erwartet werden zwei Uhrzeiten, zum Beispiel "22:00-07:00".',
     "problem_only_groups": (
         "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."

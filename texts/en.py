@@ -279,7 +279,7 @@ WORDS = {
     ),
     "problem_users": "{key} is {found}; it must be a list of IDs, such as [123456789, 987654321].",
     "problem_user": '{key} is {found}; it must be a numeric Telegram ID, such as 123456789, or a topic of a group: "-1001234567890:17".',
-    "problem_nobody": "{key}: {found} is nobody's ID. Telegram puts it in place of anonymous administrators, channels and itself, so anybody could use the bot with it. Put a person's own ID there; the bot tells it in a private chat: /id.",
+    "problem_nobody": "{key}: {found} is nobody's ID. Telegram puts it in place of anonymous administrators, channels and itself, so anybody could use the bot with it. Put a person's own ID there; @userinfobot tells it.",
     "problem_quiet_hours": '{key} is {found}; it must be two times of day, such as "22:00-07:00".',
     "problem_only_groups": "{key} holds only groups; add the ID of at least one person.",
     "problem_address": "{key} is not an address. It looks like scheme://name:port, where the scheme is one of: {schemes}.",

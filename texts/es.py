@@ -288,7 +288,7 @@ WORDS = {
         "{key} es {found}; debe ser una lista de ID, por ejemplo [123456789, 987654321]."
     ),
     "problem_user": '{key} es {found}; debe ser un ID numérico de Telegram, por ejemplo 123456789, o un tema de un grupo: "-1001234567890:17".',
-    "problem_nobody": "{key}: {found} no es el ID de ninguna persona. Telegram lo pone en lugar de los administradores anónimos, de los canales y de sí mismo; con él cualquiera podría usar el bot. Ponga el ID de una persona; el bot lo dice en un chat privado: /id.",
+    "problem_nobody": "{key}: {found} no es el ID de ninguna persona. Telegram lo pone en lugar de los administradores anónimos, de los canales y de sí mismo; con él cualquiera podría usar el bot. Ponga el ID de una persona; se lo dice @userinfobot.",
     "problem_quiet_hours": '{key} es {found}; deben ser dos horas del día, por ejemplo "22:00-07:00".',
     "problem_only_groups": "{key} solo contiene grupos; añada el ID de al menos una persona.",
     "problem_address": "{key} no es una dirección. Tiene la forma esquema://nombre:puerto; el esquema es uno de estos: {schemes}.",
