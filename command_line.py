@@ -5,9 +5,10 @@ import contextlib
 import logging
 import os
 import platform
+import re
 import signal
-import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import logs, settings, telegram
+from lib import connections, logs, settings, telegram
+from lib.trueconf_client import VERSIONS
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
 VERSION = "2.0.0"
 CLOCK_LIMIT_S = 120
+LOOKUP_LIMIT_S = 5
+CERTIFICATE_SOON_S = 14 * 24 * 3600
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -70,8 +74,11 @@ def _start(run: Run) -> int:
     with contextlib.suppress(OSError):
         _problem_file(arguments.settings).unlink()
     texts.use(loaded.language)
-    if arguments.check:
-        return EXIT_OK if check(loaded) else EXIT_FAILED
+    if arguments.check or arguments.report:
+        is_well = check(loaded)
+        if arguments.report:
+            _print_report(list(loaded.servers.values()))
+        return EXIT_OK if is_well else EXIT_FAILED
     return _run(loaded, run)
 
 
@@ -105,6 +112,7 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=texts.plain_text("command_line"))
     parser.add_argument("--settings", metavar="PATH", help=texts.plain_text("option_settings"))
     parser.add_argument("--check", action="store_true", help=texts.plain_text("option_check"))
+    parser.add_argument("--report", action="store_true", help=texts.plain_text("option_report"))
     parser.add_argument("--demo", action="store_true", help=texts.plain_text("option_demo"))
     about = f"TrueConf Server bot {VERSION}, Python {platform.python_version()}"
     parser.add_argument(
@@ -187,6 +195,9 @@ class _Report:
         self.is_well = False
         print(f"[!!] {plain_text(key, **values)}", flush=True)
 
+    def doubtful(self, key: str, **values: object) -> None:
+        print(f"[??] {plain_text(key, **values)}", flush=True)
+
     def bad_sentence(self, sentence: str) -> None:
         self.is_well = False
         print(f"[!!] {sentence}", flush=True)
@@ -252,19 +263,32 @@ def _check_server(report: _Report, server: Server) -> None:
         return
     _check_service(report, server)
     if _check_web(report, server) and _check_login(report, server):
-        for permission, error in trueconf_api.try_permissions(server).items():
-            if error is None:
-                report.ok("check_permission", permission=permission)
-            else:
-                report.failed(error)
+        _check_permissions(report, server)
+
+
+def _check_permissions(report: _Report, server: Server) -> None:
+    try:
+        found = trueconf_api.try_permissions(server)
+    except TrueConfError as error:
+        report.failed(error)
+        return
+    for permission, refusal in found.items():
+        if refusal is None:
+            report.ok("check_permission", permission=permission)
+        else:
+            report.failed(refusal)
+    trueconf_api.or_error(trueconf_api.get_running_conferences, server)
+    if server.unknown_zone:
+        report.doubtful("check_zone", zone=server.unknown_zone)
 
 
 def _resolves(report: _Report, server: Server) -> bool:
     host = server.host.strip("[]")
     try:
-        address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-    except OSError:
-        report.bad("check_name_not_found", host=host)
+        _, address = connections.look_up(host, LOOKUP_LIMIT_S)[0]
+    except OSError as error:
+        is_silent = isinstance(error, connections.LookupTimedOut)
+        report.bad("check_dns_silent" if is_silent else "check_name_not_found", host=host)
         return False
     if address != host:
         report.ok("check_name", host=host, address=address)
@@ -294,6 +318,9 @@ def _check_web(report: _Report, server: Server) -> bool:
     if server.url.startswith("http://"):
         key = "check_web_plain"
     report.ok(key, url=server.url)
+    if sentence := screens.certificate(server.certificate_end):
+        is_soon = (server.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
+        print("[??]" if is_soon else "[OK]", texts.plain(sentence), flush=True)
     if skew_s is not None and abs(skew_s) > CLOCK_LIMIT_S:
         report.bad("check_clock", difference=texts.duration(abs(skew_s)))
     elif skew_s is not None:
@@ -302,10 +329,57 @@ def _check_web(report: _Report, server: Server) -> bool:
 
 
 def _check_login(report: _Report, server: Server) -> bool:
+    """The token, and the version of the API that answers."""
     try:
-        trueconf_api.renew_access_token(server)
+        version = trueconf_api.find_version(server)  # needs a token, and so says if it got none
     except TrueConfError as error:
         report.failed(error)
         return False
     report.ok("check_login")
-    return True
+    wanted = server.api_version
+    if not version:
+        report.bad("check_no_version", versions=", ".join(VERSIONS))
+    elif wanted not in ("auto", version):
+        report.bad("check_other_version", wanted=wanted, version=version)
+    else:
+        report.ok("check_version", version=version)
+    return wanted in ("auto", version) and bool(version)
+
+
+# ---------------------------------------------------------------- --report
+
+
+def _print_report(servers: list[Server]) -> None:
+    """What somebody with a real server can send to the project: for each call of the API the
+    status and the names and types of the fields. No values, no names, no addresses."""
+    print()
+    print(plain_text("report_begins"))
+    print(f"\nbot {VERSION}, Python {platform.python_version()}")
+    for number, server in enumerate(servers, 1):
+        answers = trueconf_api.get_raw_answers(server)
+        print(f"\nserver {number}: API {server.version or 'not found'}")
+        for call, answer in answers.items():
+            print(f"{call}: {_outcome(answer)}")
+    print()
+    print(plain_text("report_ends"))
+
+
+def _outcome(answer: trueconf_api.Answer | TrueConfError) -> str:
+    if isinstance(answer, TrueConfError):
+        return answer.reason
+    body = answer.json()
+    return f"{answer.status} {'no JSON' if body is None and answer.body else _shape(body)}"
+
+
+def _shape(value: object) -> str:
+    """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_field(name)}: {_shape(value[name])}' for name in value)}}}"
+    if isinstance(value, list):
+        return f"[{' | '.join(sorted({_shape(entry) for entry in value}))}]"
+    return "null" if value is None else type(value).__name__
+
+
+def _field(name: str) -> str:
+    """A name as programmers give it; anything else may be somebody's."""
+    return name if re.fullmatch(r"[a-z][a-z_]{0,40}", name) else "…"

@@ -32,6 +32,7 @@ from lib.trueconf_client import (
     UP,
     WEB_DOWN,
     AccessRefused,
+    Answer,
     BadAnswer,
     Client,
     Conference,
@@ -43,6 +44,7 @@ from lib.trueconf_client import (
     ServerUnreachable,
     Status,
     TrueConfError,
+    dict_rows,
     get_certificate_end,
     number_of,
     path_part,
@@ -59,6 +61,7 @@ __all__ = [
     "UP",
     "WEB_DOWN",
     "AccessRefused",
+    "Answer",
     "BadAnswer",
     "Client",
     "Conference",
@@ -210,14 +213,9 @@ def renew_access_token(server: Server) -> None:
 
 
 def find_version(server: Server) -> str:
-    """Return the version of the API that answers, whatever the settings say; "" if none does.
-    Raises TrueConfError."""
+    """Return the version of the API that answers: the one of the settings if it does, else the
+    first that is there; "" if none is. Raises TrueConfError."""
     return Client(server).find_version()
-
-
-def get_permissions(server: Server) -> tuple[str, ...]:
-    """Return the permissions that the bot needs on this server. Raises TrueConfError."""
-    return tuple(_api(Client(server)).PERMISSIONS)
 
 
 def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
@@ -226,8 +224,11 @@ def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
     client = Client(server)
     api = _api(client)
     found: dict[str, TrueConfError | None] = {}
+    example = "none"
     for permission, path in api.PERMISSIONS.items():
-        answer = or_error(client.get, path, permission) if path else None
+        answer = or_error(client.get, path.format(example=example), permission) if path else {}
+        if path == api.EXAMPLE[0]:
+            example = _example(api, answer)
         found[permission] = answer if isinstance(answer, TrueConfError) else None
         if isinstance(answer, NotFound) and answer.reason == "conference":
             found[permission] = None  # it was allowed to look for it
@@ -235,6 +236,35 @@ def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
     if scopes and not scopes & api.STOP_SCOPES and not found[permission]:
         found[permission] = PermissionMissing(server, "permission", permission=permission)
     return found
+
+
+def get_raw_answers(server: Server) -> dict[str, Answer | TrueConfError]:
+    """Return what the server answers to each call that the bot makes, but the stop: the call, and
+    the answer of any status, or why none came. For `--report`."""
+    client = Client(server)
+    found: dict[str, Answer | TrueConfError] = {}
+    if server.status_port:
+        service_url = f"http://{server.host}:{server.status_port}/vsstatus"
+        found["GET vsstatus"] = or_error(client.send, "GET", service_url)
+    for path in ("api/v4/server", "api/v4/endpoints/connects"):
+        found[f"GET {path}"] = or_error(client.send, "GET", f"{server.url}/{path}")
+    found["POST token"] = or_error(client.ask_for_token)
+    if isinstance(or_error(lambda: client.version), TrueConfError):
+        return found
+    api, example = _api(client), "none"
+    for path in filter(None, api.PERMISSIONS.values()):
+        answer = or_error(client.look, path.format(example=example))
+        found[f"GET {path}"] = answer
+        if isinstance(answer, Answer) and path == api.EXAMPLE[0]:
+            example = _example(api, answer.json())
+    return found
+
+
+def _example(api: ModuleType, body: object) -> str:
+    """The ID in the first row that has one, as a part of a path; "none" where none has."""
+    _, rows_key, id_key = api.EXAMPLE
+    rows = dict_rows(body.get(rows_key)) if isinstance(body, dict) else []
+    return path_part(next(filter(None, (text_of(row.get(id_key)) for row in rows)), "none"))
 
 
 # ---------------------------------------------------------------- conferences

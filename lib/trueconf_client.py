@@ -296,6 +296,10 @@ class Client:
         """Send `POST path` and return the decoded JSON object, {} for an empty answer."""
         return _as_object(self.server, self._call("POST", path, permission, {}))
 
+    def look(self, path: str) -> Answer:
+        """Return what `GET path` answers, whatever its status."""
+        return self._answer_to("GET", self.version, path, {})
+
     def get_public(self, path: str) -> dict[str, Any]:
         """Return the decoded JSON object of a whole path that needs no token, e.g.
         "api/v4/server"."""
@@ -367,11 +371,13 @@ class Client:
         return self.server.version or self._once("version", self._search_version)
 
     def find_version(self) -> str:
-        """Return the first of VERSIONS that this server has, "" if it has none of them.
+        """Return the first version that this server has, that of the settings before VERSIONS;
+        "" if it has none of them.
 
         What says so is the path of a list: it is missing, or there is any answer of TrueConf's.
         """
-        for version in VERSIONS:
+        named = self.server.api_version
+        for version in [*({named} - {"auto"}), *VERSIONS]:
             answer = self._answer_to("GET", version, "conferences", {"page_size": 1})
             if answer.status == 200 or (answer.reason() is not None and answer.status < 500):
                 if not answer.is_version_missing:
@@ -424,16 +430,20 @@ class Client:
 
         return self._once("token", fetch)
 
-    def _fetch_token(self) -> str:
-        server = self.server
+    def ask_for_token(self) -> Answer:
+        """Return what the server answers to client credentials, whatever its status."""
         fields = {
             "grant_type": "client_credentials",
-            "client_id": server.client_id,
-            "client_secret": server.client_secret,
+            "client_id": self.server.client_id,
+            "client_secret": self.server.client_secret,
         }
-        answer = self.send("POST", f"{server.url}/oauth2/v1/token", data=fields)
+        answer = self.send("POST", f"{self.server.url}/oauth2/v1/token", data=fields)
         if answer.status == 404:
-            answer = self.send("POST", f"{server.url}/api/v4/oauth2/token", json=fields)
+            answer = self.send("POST", f"{self.server.url}/api/v4/oauth2/token", json=fields)
+        return answer
+
+    def _fetch_token(self) -> str:
+        server, answer = self.server, self.ask_for_token()
         if answer.status in (400, 401, 403) and answer.reason() is not None:
             raise AccessRefused(server, "wrong_secret")
         body = answer.json()

@@ -30,13 +30,14 @@ from lib.trueconf_client import (
     text_of,
 )
 
-# Permission -> the path of a request that needs it; {session} is any session of the log.
+# Permission -> the path of a request that needs it; {example} is any session of the log.
 PERMISSIONS = {
     "conferences": "conferences",
     "users:read": "users",
     "logs.calls:read": "logs/calls",
-    "logs.calls.participants:read": "logs/calls/{session}/participants",
+    "logs.calls.participants:read": "logs/calls/{example}/participants",
 }
+EXAMPLE = ("logs/calls", "list", "conference_id")  # path, rows and field that have one
 STOP_PERMISSION = READ_PERMISSION = "conferences"
 STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
 ROLES_PERMISSION = "conferences.sessions.participants:read"

@@ -23,14 +23,15 @@ from lib.trueconf_client import (
 )
 
 # Permission -> the path of a request that needs it, "" where only a stop would;
-# {conference} is any conference of the list.
+# {example} is any conference of the list.
 PERMISSIONS = {
     "conferences:read": "conferences",
     "conferences:write": "",
-    "conferences.participants:read": "conferences/{conference}/participants",
+    "conferences.participants:read": "conferences/{example}/participants",
     "conferences.sessions:read": "sessions",
     "users:read": "users",
 }
+EXAMPLE = ("conferences", "conferences", "id")  # path, rows and field that have one
 STOP_PERMISSION, READ_PERMISSION = "conferences:write", "conferences:read"
 STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
 PAGE = ("page",)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 import texts
+from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, Certificate, Person
 from tests import conftest
 from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess
 
@@ -13,9 +14,9 @@ from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess
 def check(tmp_path):
     """A function that runs --check and returns its exit code and what it printed."""
 
-    def run(settings: dict) -> tuple[int, str]:
+    def run(settings: dict, *options: str) -> tuple[int, str]:
         bot = BotProcess(tmp_path, settings)
-        bot.start("--settings", str(bot.settings_file), "--check")
+        bot.start("--settings", str(bot.settings_file), "--check", *options)
         code = bot.process.wait(PATIENCE_S)
         assert "Traceback" not in bot.output
         for server in settings["servers"].values():
@@ -160,3 +161,76 @@ def test_the_advice_is_in_the_language_of_the_settings(check, telegram, new_serv
         expected = texts.plain_text("check_not_well")
         _, said = check(settings_for({"a": new_server().settings()}, language=language))
         assert expected in said
+
+
+def test_version_of_the_api_is_named(check, anna, new_server, settings_for):
+    servers = {name: new_server(scopes=(*FOUR_SCOPES, *V4_SCOPES)) for name in ("a", "b", "c", "d")}
+    servers["a"].api_versions = {"v3.2"}
+    servers["b"].api_versions = {"v4"}
+    servers["c"].api_versions = {"v3.8", "v4"}
+    servers["d"].api_versions = set()
+    parts = {name: server.settings() for name, server in servers.items()}
+    parts["b"]["api_version"] = "v4"
+    parts["c"]["api_version"] = "v3.11"
+    code, said = check(settings_for(parts, users=[ANNA]))
+    assert code == 1
+    about = dict(zip("abcd", said.split("\n\n")[1:5], strict=True))
+    assert "[OK] API v3.2 answers" in about["a"]
+    assert "[OK] API v4 answers" in about["b"]
+    for permission in V4_SCOPES:
+        assert f"[OK] The permission {permission} is there" in about["b"]
+    assert "[!!] This server has no API v3.11, but v3.8 answers." in about["c"]
+    assert "[!!] This server has none of the API versions that the bot knows" in about["d"]
+    assert "permission" not in about["c"] + about["d"]
+
+
+def test_end_of_the_certificate_and_an_unknown_zone_are_told(check, anna, new_server, settings_for):
+    good, ending = new_server(), new_server(certificate=Certificate(ends_in_days=3))
+    good.timezone, good.live_duration = "Nowhere/Unknown", False
+    good.add_conference("Planning")
+    parts = {"good": good.settings(), "ending": ending.settings()}
+    code, said = check(settings_for(parts, users=[ANNA]))
+    assert code == 0
+    assert re.search(r"\[OK\] The certificate is good for 36\d more days", said)
+    assert "[??] The certificate is good for 2 more days" in said
+    assert "[??] This computer does not know the time zone Nowhere/Unknown" in said
+
+
+def test_report_holds_names_and_types_and_no_value(check, anna, new_server, settings_for):
+    people = [Person("anna", "Anna Petrova"), Person("boris", "Boris Ivanov")]
+    v3, v4 = new_server(people=people), new_server(people=people, scopes=V4_SCOPES)
+    v4.api_versions = {"v4"}
+    for server in (v3, v4):
+        server.add_conference("Secret planning", conference_id="4821907733")
+    parts = {"Head office": v3.settings(), "Branch": v4.settings()}
+    code, said = check(settings_for(parts, users=[ANNA]), "--report")
+    assert code == 0
+    report = said.partition("Report for the developers")[2]
+    assert "server 1: API v3.3" in report
+    assert "server 2: API v4" in report
+    assert "GET logs/calls: 200 {cnt: int, list: [{" in report
+    assert "end_time: null" in report
+    assert "GET conferences: 200 {results: int, conferences: [{" in report
+    assert "GET conferences/{example}/participants: 200 {cnt: int, list: [{" in report
+    assert "POST token: 200 {access_token: str" in report
+    assert report.rstrip().endswith("the page that you downloaded the bot from.")
+    values = (
+        "127.0.0.1",
+        "example.org",
+        "Secret",
+        "4821907733",
+        "Anna",
+        "anna",
+        "office",
+        "Branch",
+    )
+    assert [value for value in values if value in report] == []
+
+
+def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, settings_for):
+    server = new_server()
+    server.go_down()
+    code, said = check(settings_for({"office": server.settings()}, users=[ANNA]), "--report")
+    assert code == 1
+    assert "GET vsstatus: refused" in said
+    assert "server 1: API not found" in said

@@ -271,15 +271,15 @@ def status(server: Server, status: Status, since: float | None) -> Html:
         _heading(server, "status"),
         state_line(server, status),
         age,
-        _certificate(status),
+        certificate(status.certificate_end),
         checking,
         "",
         _read_at(),
     )
 
 
-def _certificate(status: Status) -> Html | None:
-    end = status.certificate_end
+def certificate(end: float | None) -> Html | None:
+    """How long the certificate is good, if it is and that is known."""
     if end is None or end < time.time():  # that it has ended, the state says
         return None
     return plural("certificate_until", int((end - time.time()) / DAY_S), time=moment(end))
