@@ -30,7 +30,7 @@ class Press:
     server: str = ""
     item: str = ""  # a conference, or a list of them
     page: int = 0
-    minutes: int = 0  # the chosen age on the Forgotten screen
+    minutes: int = 0  # the age chosen on the Forgotten screen; 0: it was another screen
     at: int = 0  # when a confirmation was shown, time.time()
 
 
@@ -170,12 +170,12 @@ def _stop_buttons(page: Page, conferences: Sequence, press: Press) -> list[list]
 
 
 def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKeyboardMarkup:
-    """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts."""
+    """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts: it also
+    gives them the age that is chosen here."""
     key = short_id(server.name)
-    ages = sorted({*AGES_MIN, server.forgotten_age_min})
     choices = [
         _button(_age_label(age, age == minutes), Press("forgotten", key, minutes=age))
-        for age in ages
+        for age in ages_to_choose(server)
     ]
     here = Press("forgotten", key, page=page.number, minutes=minutes)
     found = [one.conference for one in page.items]
@@ -184,16 +184,27 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
     if certain_count > 1:
         label = plain_text("button_stop_all", number=certain_count)
         stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
-    action = "forgotten_alerts_off" if server.has_forgotten_alerts else "forgotten_alerts_on"
+    switches = []
+    if not server.has_forgotten_alerts or minutes != server.forgotten_age_min:
+        label = plain_text("button_forgotten_alerts_on", age=texts.age_choice(minutes))
+        switches.append([_button(label, replace(here, action="forgotten_alerts_on"))])
+    if server.has_forgotten_alerts:
+        label = plain_text("button_forgotten_alerts_off")
+        switches.append([_button(label, replace(here, action="forgotten_alerts_off"))])
     return _keyboard(
         choices,
         *stops,
         stop_all,
         _turn(page, here),
-        [_button(plain_text(f"button_{action}"), replace(here, action=action))],
+        *switches,
         _refresh(here),
         _back(Press("menu", key)),
     )
+
+
+def ages_to_choose(server) -> list[int]:
+    """In minutes: the usual ones and the one that the alerts have."""
+    return sorted({*AGES_MIN, server.forgotten_age_min})
 
 
 def _age_label(minutes: int, is_chosen: bool) -> str:

@@ -186,11 +186,14 @@ def show_forgotten(call, server: Server, press: Press) -> None:
     show(call, text, keyboards.forgotten(server, page, minutes, stop_count))
 
 
-# The switch below them: whether the bot tells of forgotten conferences unasked.
+# The switch below them: whether the bot tells of forgotten conferences unasked, those that are
+# older than the age that is chosen there.
 @on_button("forgotten_alerts_on")
 @on_button("forgotten_alerts_off")
 def switch_forgotten_alerts(call, server: Server, press: Press) -> str | None:
     is_on = press.action == "forgotten_alerts_on"
+    if is_on and press.minutes in keyboards.ages_to_choose(server):
+        server.forgotten_age_min = press.minutes
     watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
     show_forgotten(call, server, press)
     return not_saved()
@@ -229,40 +232,40 @@ def keep_quiet(call, server: Server, press: Press) -> str:
 @on_button("ask_stop")
 def ask_stop(call, server: Server, press: Press) -> None:
     """Reads the conference again, as the list may be old."""
-    found = stopping.find(server, press)
-    if not found:
+    conference = stopping.find_one(server, press)
+    if conference is None:
         show(call, screens.not_running(server), keyboards.back_to_list(server, press))
         return
-    people = trueconf_api.or_error(trueconf_api.get_people, server, found[0])
-    text = screens.confirm_stop(server, found[0], people)
+    people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
+    text = screens.confirm_stop(server, conference, people)
     show(call, text, keyboards.confirm("stop", server, press, press.item))
 
 
-# "Stop all": the same question about every forgotten conference in the list.
+# "Stop all": the same question about every forgotten conference, with who is in each.
 @on_button("ask_stop_all")
-def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) -> None:
-    found = stopping.find(server, press)
+def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) -> str | None:
+    found = stopping.find_all(server, press)
     if not found:
         show_forgotten(call, server, press)
-        if has_changed:
-            raise stopping.NotNow("list_changed")
-        return
+        return texts.plain_text("list_changed") if has_changed else None
     text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
-    show(call, text, keyboards.confirm("stop_all", server, press, stopping.short_id_of_runs(found)))
+    item = stopping.short_id_of_runs([forgotten.conference for forgotten in found])
+    show(call, text, keyboards.confirm("stop_all", server, press, item))
+    return None
 
 
 # "Yes, stop": what became of it. The others who are listed get a line about who stopped what.
 @on_button("stop")
 @on_button("stop_all")
-def stop(call, server: Server, press: Press) -> None:
+def stop(call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
     who = texts.person(call.from_user)
     results = stopping.stop_once(server, press, who)
     if press.action == "stop_all" and not results:
-        ask_stop_all(call, server, press, has_changed=True)
-        return
+        return ask_stop_all(call, server, press, has_changed=True)
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
     show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
+    return None
 
 
 # ------------------------------------------------------------ the gate, and who is called

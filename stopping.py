@@ -5,7 +5,6 @@ Decides whether a stop may be carried out; the requests are in `trueconf_api`, t
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterable
 
@@ -17,10 +16,7 @@ from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
 
 log = logging.getLogger("bot.stopping")
 
-# (server's name, key of the run or of all the runs in a list) -> who pressed. An entry stays when
-# they were stopped, so that whoever presses later is told who it was.
-_claims: dict[tuple[str, str], str] = {}
-_lock = threading.Lock()  # so that nobody claims between the look and the claim
+MOST_REMEMBERED = 500
 
 
 class NotNow(Exception):
@@ -31,26 +27,28 @@ class NotNow(Exception):
         self.key, self.details = key, details
 
 
-def find(server: Server, press: Press) -> list[Conference]:
-    """What a Stop button was made for: one conference, or for "Stop all" the forgotten ones of
-    now. [] if it no longer runs. Raises TrueConfError."""
-    if press.action.endswith("_all"):
-        return stoppable(trueconf_api.find_forgotten(server, press.minutes))
-    found = trueconf_api.find_running(
+def find_one(server: Server, press: Press) -> Conference | None:
+    """The conference that a ⏹ button was made for; None if it no longer runs. Raises
+    TrueConfError."""
+    return trueconf_api.find_running(
         server,
         lambda conference: bool(conference.id) and short_id_of_runs([conference]) == press.item,
     )
-    return [found] if found else []
 
 
-def stoppable(found: list[Forgotten]) -> list[Conference]:
-    """What "Stop all" would stop: those that are certain, as many as a confirmation can list."""
-    return [one.conference for one in found if one.is_certain][: screens.MOST_IN_A_LIST]
+def find_all(server: Server, press: Press) -> list[Forgotten]:
+    """What "Stop all" would stop now. Raises TrueConfError."""
+    return stoppable(trueconf_api.find_forgotten(server, press.minutes))
+
+
+def stoppable(found: list[Forgotten]) -> list[Forgotten]:
+    """Those that are certainly forgotten, as many as a confirmation can list."""
+    return [forgotten for forgotten in found if forgotten.is_certain][: screens.MOST_IN_A_LIST]
 
 
 def short_id_of_runs(conferences: list[Conference]) -> str:
-    """A key that stands for these runs of conferences, in any order."""
-    return short_id("\n".join(sorted(one.session_id for one in conferences)))
+    """What stands for these runs of conferences on a button, in any order."""
+    return short_id("\n".join(sorted(conference.session_id for conference in conferences)))
 
 
 def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
@@ -62,29 +60,57 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     """
     if not 0 <= int(time.time()) - press.at <= screens.CONFIRM_LIMIT_S:
         raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
-    found = find(server, press)
+    found = _find(server, press)
     _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
     if short_id_of_runs(found) != press.item:
         return {}
-    keys = {conference: short_id(conference.session_id) for conference in found}
-    with _lock:
-        _refuse_claimed(server, keys.values())
-        _claims.update({(server.name, key): who for key in (press.item, *keys.values())})
+    runs = {short_id(conference.session_id): conference for conference in found}
+    _claim(server, [press.item, *runs], who)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
         for conference, result in results.items():
-            title = screens.title(conference)
-            log.info("%s: %s asked to stop %s: %s", server.name, who, title, result)
+            _log(server, conference, result, who)
         return results
     finally:
-        for conference, key in keys.items():
-            if results.get(conference) != STOPPED:
-                for claimed in (press.item, key):  # it may be tried again
-                    _claims.pop((server.name, claimed), None)
+        again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]
+        if again:
+            _release(server, [press.item, *again])
+
+
+def _find(server: Server, press: Press) -> list[Conference]:
+    if press.action == "stop_all":
+        return [forgotten.conference for forgotten in find_all(server, press)]
+    conference = find_one(server, press)
+    return [conference] if conference else []
+
+
+def _log(server: Server, conference: Conference, result: str | TrueConfError, who: str) -> None:
+    what = f"{server.name}: {screens.title(conference)} (ID {texts.clean(conference.id)})"
+    if result == STOPPED:
+        log.info("%s stopped by %s", what, who)
+    else:
+        log.info("%s not stopped, asked by %s: %s", what, who, str(result).replace("_", " "))
+
+
+def _claim(server: Server, keys: list[str], who: str) -> None:
+    """Keep these runs for one person; they stay so when they were stopped, so that whoever presses
+    later is told who it was. Raises NotNow if somebody else has one of them."""
+    with server.lock:
+        _refuse_claimed(server, keys)
+        server.stopped_by.update(dict.fromkeys(keys, who))
+        for oldest in list(server.stopped_by)[:-MOST_REMEMBERED]:
+            del server.stopped_by[oldest]
+
+
+def _release(server: Server, keys: list[str]) -> None:
+    """So that it may be tried again."""
+    with server.lock:
+        for key in keys:
+            server.stopped_by.pop(key, None)
 
 
 def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:
-    for key in keys:
-        if who := _claims.get((server.name, key)):
-            raise NotNow("already_pressed", who=who)
+    who = next((server.stopped_by[key] for key in keys if key in server.stopped_by), None)
+    if who:
+        raise NotNow("already_pressed", who=who)

@@ -177,6 +177,9 @@ class Server:
     # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
     alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
 
+    # runs of conferences, as `stopping` names them -> who is stopping them, or has
+    stopped_by: dict[str, str] = field(default_factory=dict)
+
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
     last_status: Status | None = None

@@ -404,14 +404,23 @@ def test_switch_acts_at_once_and_is_saved(own_stage):
     )
     anna, bot = own_stage.anna, own_stage.bot
 
-    def state(name):
-        return bot.read_settings()["servers"][name]["forgotten_conferences"]["state"]
+    def state(name, key="state"):
+        return bot.read_settings()["servers"][name]["forgotten_conferences"].get(key)
 
     screen = press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "2 h")
     assert "Alerts about forgotten conferences: off" in screen.text
-    press(anna, screen, "Turn on forgotten alerts")
-    assert "Alerts about forgotten conferences: on" in screen.text
+    press(anna, screen, "Turn on alerts (over 2 h)")
+    assert "Alerts about forgotten conferences: on (over 2 h)" in screen.text
     assert "• 2 h •" in screen.labels
+    assert not any("Turn on" in label for label in screen.labels)
+    wait_until(lambda: state("Moscow", "hours") == 2, what="the chosen age in the file")
+    press(anna, screen, "1 h", "Turn on alerts (over 1 h)")
+    assert "Alerts about forgotten conferences: on (over 1 h)" in screen.text
+    press(anna, screen, "2 h", "Turn on alerts (over 2 h)")
+    for minutes in (0, 1, 10**11):  # of no button: the age stays as it is
+        made_up = f"forgotten_alerts_on:{short_id('Moscow')}:::{minutes or ''}"
+        assert anna.press_data(screen, made_up).wait().text is None
+        assert "on (over 2 h)" in screen.text
     anna.chat.wait_for("🕓 Forgotten? Webinar Moscow")
     wait_until(lambda: state("Moscow") == 1, what="the switch in the file")
     own_stage.bot.wait_for_output(f"Moscow: watch_on by Anna ({ANNA})")

@@ -303,7 +303,7 @@ def check_lists(server, running, found) -> None:
         check_message(screens.stopped_by(server, running, "Anna"))
         people = trueconf_api.People(2, 0, ("Anna", "Boris"), None, None)
         check_message(screens.confirm_stop(server, running[0], people))
-        check_message(screens.confirm_stop_all(server, running, 60, has_changed=True))
+        check_message(screens.confirm_stop_all(server, found, 60, has_changed=True))
         for results in (running[:1], running):
             check_message(screens.stop_result(server, dict.fromkeys(results, trueconf_api.STOPPED)))
     if found:

@@ -440,11 +440,11 @@ def test_log_is_readable_on_every_console_one_line_an_event(
     printed = bot.output_file.read_bytes().decode(encoding)
     check_lines(printed.splitlines())
     if encoding == "ascii":
-        assert "?????? ?: ???? ?" in printed
+        assert "stopped by ???? ?" in printed
     else:
         sign = "🟢" if encoding == "utf-8" else "?"
-        assert f"Сервер {sign}: Анна {sign}" in printed
-        assert f"asked to stop Совещание {sign} ERROR forged: stopped" in printed
+        assert f"stopped by Анна {sign}" in printed
+        assert f"Сервер {sign}: Совещание {sign} ERROR forged (ID 777) stopped by" in printed
         assert "line break 2020-01-01 00:00:00,000 INFO forged x: check_off by" in printed
     for secret in (TOKEN, server.client_secret, server.client_id):
         assert secret not in printed
@@ -516,7 +516,7 @@ def test_relative_log_file_is_beside_the_settings(start_bot, new_server, telegra
     assert not (ROOT / "bot.log").exists()
     written = (bot.folder / "bot.log").read_text(encoding="utf-8")
     check_lines(written.splitlines())
-    assert "Сервер 🟢: Анна 🟢" in written
+    assert "stopped by Анна 🟢" in written
     printed = bot.output.replace("Bot is running...\n", "")
     assert written == printed
     for secret in (TOKEN, server.client_secret):

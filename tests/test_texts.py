@@ -600,7 +600,7 @@ def all_screens(text: str) -> dict[str, str]:
         "online": screens.online(server, Online(10**6, 10**6, 1, 1)),
         "confirm_stop": screens.confirm_stop(server, conferences[0], MANY_PEOPLE),
         "confirm_stop, unknown": screens.confirm_stop(server, conferences[0], error),
-        "confirm_stop_all": screens.confirm_stop_all(server, conferences, 90, True),
+        "confirm_stop_all": screens.confirm_stop_all(server, found, 90, True),
         "not_running": screens.not_running(server),
         "stop_result, many": screens.stop_result(server, results),
         "stopped_by, one": screens.stopped_by(server, conferences[:1], text or "Anna (1)"),
@@ -665,14 +665,15 @@ def test_all_servers_in_one_message_fit_whatever_they_say(language, kind):
 
 
 @pytest.mark.parametrize("number", [1, 5, 50, 400])
-@pytest.mark.parametrize("kind", ["wide", "cyrillic"])
+@pytest.mark.parametrize("kind", ["wide", "dense"])
 def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, number):
     server = a_server(ODD_TEXTS[kind])
     conferences = [a_conference(ODD_TEXTS[kind], place) for place in range(number)]
     results = dict.fromkeys(conferences, STILL_RUNNING)
-    found = [Forgotten(one, "empty") for one in conferences]
+    crowd = People(1000, 10, (ODD_TEXTS[kind],) * 990, None, None)
+    found = [Forgotten(one, "no_leader", crowd) for one in conferences]
     for message in (
-        screens.confirm_stop_all(server, conferences, 60, True),
+        screens.confirm_stop_all(server, found, 60, True),
         screens.stop_result(server, results),
         screens.stopped_by(server, conferences, ODD_TEXTS[kind]),
         screens.forgotten_list_alert(server, found),
@@ -879,6 +880,24 @@ def test_status_shows_how_long_the_certificate_is_good(english):
         assert said in screens.status(server, status, None)
     for end in (None, time.time() - 60):
         assert "certificate" not in screens.status(server, Status(UP, certificate_end=end), None)
+
+
+# How many people, how many of them guests, whose names are known: what a confirmation says.
+INSIDE = [
+    (People(0, 0, (), None, None), "Nobody is in it"),
+    (People(1, 0, ("Anna",), None, None), "1 person is in it now: Anna"),
+    (People(2, 2, (), None, None), "2 people are in it now: 2 guests"),
+    (
+        People(14, 1, tuple("ABCDEFGHIJKLM"), None, None),
+        "14 people are in it now: A, B, C, D, E, F, G, H, I, J, 3 more, 1 guest",
+    ),
+]
+
+
+def test_confirmation_names_the_first_ten_people_and_counts_the_rest_and_the_guests(english):
+    server, conference = a_server("x"), a_conference("Planning")
+    for people, said in INSIDE:
+        assert f"\n{said}\n" in screens.confirm_stop(server, conference, people)
 
 
 def test_title_on_a_button_is_what_it_is(english):

@@ -90,6 +90,21 @@ WORDS = {
     # stopping
     "confirm_stop": "<b>Diese Konferenz beenden?</b>",
     "people_now": ("Jetzt dabei: {number} Teilnehmer", "Jetzt dabei: {number} Teilnehmer"),
+    "people_named": "{now}: {names}",
+    "people_others": (
+        "{number} weiterer",
+        "{number} weitere",
+    ),
+    "people_guests": (
+        "{number} Gast",
+        "{number} Gäste",
+    ),
+    "people_count": (
+        "{number} Teilnehmer",
+        "{number} Teilnehmer",
+    ),
+    "people_nobody": "niemand",
+    "people_inside": "⚠️ Konferenzen mit Teilnehmern: {number}",
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
     "confirm_limit": "Sie können innerhalb von {limit} bestätigen.",
     "confirm_expired": "Es sind mehr als {limit} vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
@@ -98,6 +113,7 @@ WORDS = {
         "<b>{number} Konferenzen auf „{server}“ beenden?</b>",
     ),
     "short_entry": "{number}. {title}",
+    "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
     "all_are_older": "Laufzeit: über {age}",
     "list_changed": (
@@ -238,7 +254,7 @@ WORDS = {
     "button_open": "Öffnen: {server}",
     "button_monitoring_on": "Überwachung einschalten",
     "button_monitoring_off": "Überwachung ausschalten",
-    "button_forgotten_alerts_on": "Vergessene melden",
+    "button_forgotten_alerts_on": "Vergessene ab {age} melden",
     "button_forgotten_alerts_off": "Vergessene nicht mehr melden",
     "button_stop_entry": "⏹ {number}. {title}",
     "button_stop": "⏹ Beenden",

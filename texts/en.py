@@ -90,6 +90,21 @@ WORDS = {
     # stopping
     "confirm_stop": "<b>Stop this conference?</b>",
     "people_now": ("{number} person is in it now", "{number} people are in it now"),
+    "people_named": "{now}: {names}",
+    "people_others": (
+        "{number} more",
+        "{number} more",
+    ),
+    "people_guests": (
+        "{number} guest",
+        "{number} guests",
+    ),
+    "people_count": (
+        "{number} person",
+        "{number} people",
+    ),
+    "people_nobody": "nobody",
+    "people_inside": "⚠️ Conferences with people in them: {number}",
     "people_unknown": "Could not find out how many people are in it",
     "confirm_limit": "You can confirm within {limit}.",
     "confirm_expired": "More than {limit} have passed, so nothing was stopped. Press Back and open the confirmation again.",
@@ -98,6 +113,7 @@ WORDS = {
         "<b>Stop {number} conferences on “{server}”?</b>",
     ),
     "short_entry": "{number}. {title}",
+    "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…and {number} more conference", "…and {number} more conferences"),
     "all_are_older": "Running for more than {age}",
     "list_changed": "⚠️ The list has changed. Nothing was stopped, please look again.",
@@ -233,7 +249,7 @@ WORDS = {
     "button_open": "Open: {server}",
     "button_monitoring_on": "Turn monitoring on",
     "button_monitoring_off": "Turn monitoring off",
-    "button_forgotten_alerts_on": "Turn on forgotten alerts",
+    "button_forgotten_alerts_on": "Turn on alerts (over {age})",
     "button_forgotten_alerts_off": "Turn off forgotten alerts",
     "button_stop_entry": "⏹ {number}. {title}",
     "button_stop": "⏹ Stop",

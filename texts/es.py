@@ -96,6 +96,21 @@ WORDS = {
     # stopping
     "confirm_stop": "<b>¿Finalizar esta conferencia?</b>",
     "people_now": ("Ahora hay {number} participante", "Ahora hay {number} participantes"),
+    "people_named": "{now}: {names}",
+    "people_others": (
+        "{number} más",
+        "{number} más",
+    ),
+    "people_guests": (
+        "{number} invitado",
+        "{number} invitados",
+    ),
+    "people_count": (
+        "{number} participante",
+        "{number} participantes",
+    ),
+    "people_nobody": "nadie",
+    "people_inside": "⚠️ Conferencias con participantes: {number}",
     "people_unknown": "No se pudo averiguar cuántos participan",
     "confirm_limit": "Puede confirmar durante {limit}.",
     "confirm_expired": "Han pasado más de {limit}; no se ha finalizado nada. Pulse «Atrás» y vuelva a abrir la confirmación.",
@@ -104,6 +119,7 @@ WORDS = {
         "<b>¿Finalizar {number} conferencias en «{server}»?</b>",
     ),
     "short_entry": "{number}. {title}",
+    "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…y {number} conferencia más", "…y {number} conferencias más"),
     "all_are_older": "Duración: más de {age}",
     "list_changed": "⚠️ La lista ha cambiado. No se ha finalizado nada; revísela de nuevo.",
@@ -240,7 +256,7 @@ WORDS = {
     "button_open": "Abrir: {server}",
     "button_monitoring_on": "Activar la supervisión",
     "button_monitoring_off": "Desactivar la supervisión",
-    "button_forgotten_alerts_on": "Avisar de las olvidadas",
+    "button_forgotten_alerts_on": "Avisar de las de más de {age}",
     "button_forgotten_alerts_off": "No avisar de las olvidadas",
     "button_stop_entry": "⏹ {number}. {title}",
     "button_stop": "⏹ Finalizar",

@@ -43,6 +43,8 @@ CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 MOST_IN_A_LIST = 50
+MOST_NAMES, LONGEST_PERSON = 10, 40  # of the people in a conference
+MOST_WITH_NAMES, MOST_NAMES_IN_A_LINE = 10, 3  # in a list of several conferences
 LONGEST_TITLE, LONGEST_ID, LONGEST_NAME, LONGEST_LABEL = 160, 160, 100, 32
 SHORT_NAME = 14  # two of them are seen side by side on a phone
 FRESH_LOOKS, FRESH_LEAST_S = 3, 60  # an older light is not shown as if it were of now
@@ -408,10 +410,6 @@ def forgotten_reason(one: Forgotten) -> Html:
 
 
 def confirm_stop(server: Server, conference: Conference, people: People | TrueConfError) -> Html:
-    if isinstance(people, TrueConfError):
-        now = words("people_unknown")
-    else:
-        now = plural("people_now", people.count) if people.count else words("forgotten_empty")
     return _lines(
         words("confirm_stop"),
         "",
@@ -419,40 +417,88 @@ def confirm_stop(server: Server, conference: Conference, people: People | TrueCo
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
         _parts(_id(conference), _owner(conference)),
         words("entry_age", duration=age(conference)),
-        now,
+        _who_is_inside(people),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
     )
+
+
+def _who_is_inside(people: People | TrueConfError) -> Html:
+    if isinstance(people, TrueConfError):
+        return words("people_unknown")
+    if not people.count:
+        return words("forgotten_empty")
+    names = _names(people, MOST_NAMES)
+    return words("people_named", now=plural("people_now", people.count), names=names)
+
+
+def _names(people: People, most: int) -> str:
+    """The first names, how many people more there are, and how many guests."""
+    shown = [cut(name, LONGEST_PERSON) for name in people.names[:most]]
+    others = people.count - people.guest_count - len(shown)
+    if others > 0:
+        shown.append(plain(plural("people_others", others)))
+    if people.guest_count:
+        shown.append(plain(plural("people_guests", people.guest_count)))
+    return ", ".join(shown)
 
 
 def confirm_stop_all(
-    server: Server, found: Sequence[Conference], minutes: int, has_changed: bool
+    server: Server, found: Sequence[Forgotten], minutes: int, has_changed: bool
 ) -> Html:
+    """Those with people in them come first, and a line above says how many there are."""
+    inside = sum(_count(forgotten) > 0 for forgotten in found)
     return _lines(
         words("list_changed") if has_changed else None,
         plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
+        words("people_inside", number=inside) if inside else None,
         words("all_are_older", age=age_choice(minutes)),
         "",
-        *_short_list(found),
+        *_short_list(sorted(found, key=_count, reverse=True)),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
     )
 
 
-def _short_list(conferences: Sequence[Conference]) -> list[Html]:
-    """A line for each: the more of them, the shorter the titles."""
-    limit = _short_title(min(len(conferences), MOST_IN_A_LIST))
-    lines = [
-        words("short_entry", number=number, title=cut(title(conference), limit))
-        for number, conference in enumerate(conferences, 1)
-    ]
+def _count(forgotten: Forgotten) -> int:
+    return forgotten.people.count if forgotten.people else 0
+
+
+def _short_list(found: Sequence[Forgotten] | Sequence[Conference]) -> list[Html]:
+    """A line for each: the more of them, the shorter the titles. What is forgotten comes with who
+    is in it, by name if there are few."""
+    limit = _short_title(len(found))
+    most_names = 0 if len(found) > MOST_WITH_NAMES else MOST_NAMES_IN_A_LINE
+    lines = []
+    for number, item in enumerate(found, 1):
+        conference = item.conference if isinstance(item, Forgotten) else item
+        values = {"number": number, "title": cut(title(conference), limit)}
+        if isinstance(item, Forgotten):
+            lines.append(
+                words("short_entry_people", people=_people_in_short(item, most_names), **values)
+            )
+        else:
+            lines.append(words("short_entry", **values))
     return _at_most(lines)
 
 
+def _people_in_short(forgotten: Forgotten, most_names: int) -> Html:
+    people = forgotten.people
+    if people is None:
+        return words("forgotten_not_examined")
+    if not people.count:
+        return words("people_nobody")
+    count = plural("people_count", people.count)
+    if not most_names:
+        return count
+    return words("people_named", now=count, names=_names(people, most_names))
+
+
 def _short_title(lines: int) -> int:
-    return min(LONGEST_TITLE, max(8, 3000 // max(1, lines) - 24))  # 24: the words around it
+    lines = min(max(1, lines), MOST_IN_A_LIST)
+    return min(LONGEST_TITLE, 2400 // lines - 24)  # 24: the words around it
 
 
 def not_running(server: Server) -> Html:
@@ -474,7 +520,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
-    limit = _short_title(min(len(results), MOST_IN_A_LIST))
+    limit = _short_title(len(results))
     lines = [
         words(f"stop_all_{_outcome(result)}", title=cut(title(conference), limit))
         for conference, result in results.items()
@@ -618,7 +664,7 @@ def stopped_alert(server: Server, conference: Conference, who: str, at: float) -
 
 def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
     heading = plural("alert_forgotten_list", len(found), server=cut(server.name, LONGEST_NAME))
-    return _lines(heading, "", *_short_list([one.conference for one in found]))
+    return _lines(heading, "", *_short_list(found))
 
 
 # ---------------------------------------------------------------- people and settings
