@@ -14,7 +14,14 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from demo.trueconf.server import Certificate, Conference, Person, TrueConfServer, openssl_is_here
+from demo.trueconf.server import (
+    V4_SCOPES,
+    Certificate,
+    Conference,
+    Person,
+    TrueConfServer,
+    openssl_is_here,
+)
 from demo.words import WORLD
 
 HOUR_S = 3600
@@ -24,6 +31,7 @@ PAUSES_S = (4, 9)  # between two small events
 FEWEST_PEOPLE = 3  # in a conference that people leave by themselves
 CHECK_EVERY_S = FORGOTTEN_EVERY_S = 5
 CERTIFICATE_DAYS = {"branch": 3}
+V4_ALONE = ("training",)
 
 UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
 
@@ -112,6 +120,8 @@ class World:
         ):
             certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
             server = TrueConfServer(DOMAINS[key], _people(people), tls, certificate=certificate)
+            if key in V4_ALONE:
+                server.api_versions, server.scopes = {"v4", "v4.1"}, V4_SCOPES
             self.sites[key] = Site(key, name, server)
             self._begin(self.sites[key], titles)
 

@@ -299,8 +299,8 @@ def test_each_part_of_a_server_goes_down_and_comes_back_and_the_chat_says_so(sta
     page.start()
     last = 0
     for action, state in (
-        *(("service_down", "service_down"), ("service_up", "up")),
-        *(("down", "down"), ("up", "up")),
+        *(("service_down", "service_down"), ("service_up", "up"), ("web_down", "web_down")),
+        *(("web_up", "up"), ("down", "down"), ("up", "up")),
     ):
         page.act(action, "branch")
         alert = page.wait_for_message(LIGHTS[state], after=last)

@@ -88,6 +88,17 @@ def test_a_conference_starts_with_its_owner_and_others(world, ask):
     assert found.participant_count == len(conference.people) >= 3
 
 
+def test_one_server_speaks_v4_alone_and_shows_all_the_others_do(ask):
+    training, office = ask("training"), ask("office")
+    running = trueconf_api.get_running_conferences(training)
+    assert [one.title for one in running] == ["Webinar: first steps", "Exam consultation"]
+    assert trueconf_api.get_people(training, running[0]).has_owner
+    assert trueconf_api.get_online(training).in_conference == 8
+    assert trueconf_api.stop_conference(training, running[0]) == trueconf_api.STOPPED
+    trueconf_api.get_online(office)
+    assert (training.version, office.version) == ("v4", "v3.3")
+
+
 def test_the_links_of_a_conference_open_a_page(ask):
     running = trueconf_api.get_running_conferences(ask("office"))
     conference = next(one for one in running if "&" in one.title)

@@ -384,6 +384,9 @@ def test_v4_lists_what_runs_in_pages_with_the_true_starts_elsewhere(v4):
     server.v4_times = "iso"
     start = client.get("sessions").json()["conference_sessions"][3]["start_time"]
     assert datetime.fromisoformat(start).timestamp() == int(ad_hoc.started_at)
+    server.pass_time(1000)
+    later = client.get("sessions").json()["conference_sessions"][3]["start_time"]
+    assert datetime.fromisoformat(later).timestamp() == int(ad_hoc.started_at) - 1000
     server.results_count = "page"
     assert client.get("conferences", page=2, **query).json()["results"] == 1
 

@@ -21,10 +21,13 @@ PLANNED_BEFORE_S = 24 * 3600  # `created_at` of a conference; no client may take
 
 
 def moment(unix_time, server):
-    """Return a moment as v4 writes it: a Unix number or ISO 8601 text, both were seen."""
+    """Return a moment as v4 writes it: a Unix number or ISO 8601 text, both were seen.
+
+    v4 tells no duration, so after pass_time() what was before it lies further in the past.
+    """
     if unix_time is None:
         return None
-    unix_time += server.clock_skew_s
+    unix_time += server.clock_skew_s - server.time_passed_s
     if server.v4_times == "iso":
         return datetime.fromtimestamp(int(unix_time), timezone.utc).isoformat()
     return int(unix_time)

@@ -230,7 +230,7 @@ class TrueConfServer:
         self.stops = []
         self.lock = threading.RLock()  # guards the world and the requests
         self._set_readings()
-        self._time_passed_s = 0.0
+        self.time_passed_s = 0.0
         self._stopping = []  # conferences whose stop was accepted and is not due yet
         self._number = 0
         self._tokens = {}  # token -> (moment it expires, its scopes)
@@ -343,7 +343,7 @@ class TrueConfServer:
 
     def now(self):
         """Return the simulated moment, Unix time."""
-        return time.time() + self._time_passed_s
+        return time.time() + self.time_passed_s
 
     def clock(self):
         """Return what the server's own clock says, Unix time."""
@@ -352,7 +352,7 @@ class TrueConfServer:
     def pass_time(self, seconds):
         """Make it so much later in the simulated world."""
         with self.lock:
-            self._time_passed_s += seconds
+            self.time_passed_s += seconds
 
     def next_number(self):
         with self.lock:
