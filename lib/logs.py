@@ -141,8 +141,9 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Non
             problem = error
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     logging.getLogger("bot").setLevel(logging.INFO)
-    # It shows odd headers with a traceback; whoever sent the request says what came of it.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    # They show odd headers with a traceback; whoever sent the request says what came of it.
+    for name in ("urllib3.connection", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     if problem:
         logging.getLogger("bot.logs").warning("no log file: %s", problem)
     sys.excepthook = _log_exception

@@ -195,8 +195,6 @@ def ask_name(bot: Bot) -> str:
         if error.error_code in (401, 404):
             raise TokenRefused from error
         raise
-    except UNREADABLE as error:  # {"ok": true, "result": null}
-        raise Unreachable(Trouble("foreign", "http_200")) from error
 
 
 def answers(bot: Bot) -> bool:

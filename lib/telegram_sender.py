@@ -296,6 +296,11 @@ def _is_telegrams(response: requests.Response) -> bool:
     if not isinstance(answer, dict):
         return False
     if answer.get("ok") is True:
-        return response.ok and "result" in answer
+        return response.ok and ("/getMe" not in response.url or _is_bot(answer.get("result")))
     kinds = {"ok": bool, "error_code": int, "description": str}
     return all(isinstance(answer.get(name), kind) for name, kind in kinds.items())
+
+
+def _is_bot(result: object) -> bool:
+    names = ("first_name", "username")
+    return isinstance(result, dict) and all(isinstance(result.get(name), str) for name in names)

@@ -1,0 +1,329 @@
+"""The way to Telegram: what is said of each trouble, what is tried again, and what is not."""
+
+import contextlib
+import http.server
+import os
+import re
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from telebot import apihelper
+
+import texts
+from demo.trueconf import certificates
+from lib import telegram as ours
+from lib.logs import MOST_REMEMBERED, OnceAMinute
+from tests import conftest
+from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, ask, wait_until
+from tests.test_readme import copy_project
+from texts import screens
+
+OFFICE = {"ip": "127.0.0.1:9", "client_id": "a" * 20, "client_secret": "b" * 40}
+
+
+@pytest.fixture(autouse=True)
+def _own_settings_of_telebot(monkeypatch):
+    for name in ("API_URL", "CUSTOM_REQUEST_SENDER", "READ_TIMEOUT"):
+        monkeypatch.setattr(apihelper, name, getattr(apihelper, name))
+    monkeypatch.setattr(texts, "_language", "en")
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """A function that starts the bot and waits for nothing."""
+    bot = BotProcess(tmp_path)
+
+    def start(settings: dict, *arguments: str, main: Path = ROOT / "main.py", **variables: str):
+        bot.write_settings(settings)
+        given = ("--settings", str(bot.settings_file), *arguments)
+        return bot.start(*given, main=main, **variables)
+
+    yield start
+    bot.kill()
+    assert "Traceback" not in bot.output, bot.output
+    assert TOKEN not in bot.output
+
+
+@contextlib.contextmanager
+def listening(answer: bytes):
+    """Something on a port of this computer that says this to whoever connects. Yields the port
+    and a list with the first bytes that each of them sent."""
+    heard: list[bytes] = []
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        def handle(self):
+            heard.append(self.request.recv(1024))
+            self.request.sendall(answer)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_port, heard
+        server.shutdown()
+
+
+def trouble_of(bot: ours.Bot) -> str:
+    with pytest.raises(ours.Unreachable) as caught:
+        bot.get_me()
+    return screens.telegram_trouble(caught.value.trouble)
+
+
+# ---------------------------------------------------------------- what is said
+
+PROXIES = {
+    "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n": "does not accept the name and password",
+    "HTTP/1.1 403 Forbidden\r\n\r\n": "refuses to connect to it",
+    "HTTP/1.1 502 Bad Gateway\r\n\r\n": "answers, but cannot reach Telegram either",
+    "no proxy at all": "the connection",
+    "": "the connection was lost",
+}
+
+
+@pytest.mark.parametrize(("answer", "words"), PROXIES.items())
+def test_each_refusal_of_a_proxy_has_its_own_sentence(answer, words):
+    with listening(answer.encode()) as (port, _):
+        said = trouble_of(ours.Bot(TOKEN, proxy=f"http://anna:secret@127.0.0.1:{port}"))
+    assert words in said
+    assert f"proxy 127.0.0.1:{port} " in said
+    assert "tg-proxy" in said
+    assert "secret" not in said
+
+
+VARIABLES = [
+    (
+        "ALL_PROXY",
+        "ftp://127.0.0.1:1",
+        "ALL_PROXY has a proxy that the bot cannot use (127.0.0.1:1",
+    ),
+    ("https_proxy", "http://[x", "https_proxy has a proxy that the bot cannot use ([x)"),
+    ("HTTPS_PROXY", "http://127.0.0.1:1", "(connection refused). Check its address in HTTPS_PROXY"),
+    ("REQUESTS_CA_BUNDLE", "/no/such.pem", "file named in the environment variable REQUESTS_CA_B"),
+    ("CURL_CA_BUNDLE", __file__, "file named in the environment variable CURL_CA_BUNDLE does not"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), VARIABLES)
+def test_variable_that_keeps_the_bot_from_telegram_is_named(
+    launch, monkeypatch, name, value, words
+):
+    """In --check and in the log, once, while the bot goes on trying."""
+    monkeypatch.setattr(conftest, "FOREIGN_VARIABLES", re.compile("(?!)"))
+    settings = {"tg-api-token": TOKEN, "tg-users-id": [ANNA], "language": "en"}
+    if name.endswith("BUNDLE"):
+        settings["tg-api-url"] = "https://127.0.0.1:1"
+    settings["servers"] = {"office": OFFICE}
+    bot = launch(settings, "--check", **{name: value})
+    assert bot.process.wait(PATIENCE_S) == 1
+    if value != __file__:  # a file without certificates is noticed when there is a connection
+        assert words in bot.output
+        bot.output_file.write_text("")
+        launch(settings, **{name: value})
+        bot.wait_for_output(words)
+        assert bot.output.count("Telegram cannot be reached") == 1
+        assert bot.stop() == 0
+
+
+def test_socks_proxy_as_gnome_writes_it_is_understood(monkeypatch):
+    with listening(b"") as (port, heard):
+        monkeypatch.setenv("ALL_PROXY", f"socks://127.0.0.1:{port}/")
+        said = trouble_of(ours.Bot(TOKEN))
+    assert heard[0][:1] == b"\x05"  # SOCKS 5 is spoken
+    assert "ALL_PROXY" in said
+
+
+def test_proxy_of_the_system_is_named_as_that(monkeypatch):
+    """Windows and macOS have one that stands in no variable."""
+    monkeypatch.setattr("requests.utils.getproxies", lambda: {"https": "http://127.0.0.1:1"})
+    assert "in the proxy settings of this computer" in trouble_of(ours.Bot(TOKEN))
+
+
+def test_telegram_out_of_reach_is_said_in_the_language_of_the_settings(
+    launch, telegram, settings_for
+):
+    telegram.go_down()
+    for language in texts.LANGUAGES:
+        texts.use(language)
+        reason = texts.words("reason_refused")
+        sentence = texts.plain_text("telegram_silent", reason=reason)
+        bot = launch({**settings_for({"office": OFFICE}), "language": language})
+        bot.wait_for_output(sentence)
+        assert bot.stop() == 0
+
+
+NO_TELEGRAM = [
+    (404, "<html></html>"),
+    (200, '{"ok": true, "result": null}'),
+    (200, '{"ok": true, "result": {"id": 1}}'),
+    (200, "[" * 100_000),
+    (302, ""),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), NO_TELEGRAM, ids=lambda value: str(value)[:20])
+def test_what_answers_at_tg_api_url_and_is_no_telegram_is_named(launch, status, body):
+    head = (
+        f"HTTP/1.1 {status} OK\r\nLocation: /\r\nno header\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with listening((head + body).encode()) as (port, _):
+        url = f"http://127.0.0.1:{port}"
+        settings = {"tg-api-token": TOKEN, "tg-api-url": url, "tg-users-id": [ANNA]}
+        settings |= {"language": "en", "servers": {"office": OFFICE}}
+        bot = launch(settings, "--check")
+        assert bot.process.wait(PATIENCE_S) == 1
+        words = f"what answers at {url}, the address in tg-api-url, is no Bot API server"
+        assert words in bot.output
+        bot.output_file.write_text("")
+        launch(settings)
+        bot.wait_for_output(words)
+        assert bot.stop() == 0
+
+
+def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, anna, settings_for):
+    bot = start_bot(settings_for({"office": OFFICE}))
+    apihelper.API_URL = f"{telegram.url}/bot{{0}}/{{1}}"
+    telegram.webhook_url = "https://example.org/hook"
+    telegram.push_update({})
+    bot.wait_for_output("somebody has set a webhook for this bot")
+    anna.send("/start")
+    anna.chat.wait_for("Servers")
+    assert telegram.webhook_url == ""
+    assert "another copy" not in bot.output
+
+
+# ---------------------------------------------------------------- what is tried again
+
+
+def test_edit_or_answer_that_gets_no_reply_is_sent_again(start_bot, telegram, anna, settings_for):
+    """As over a kept connection that the network has forgotten."""
+    start_bot(settings_for({"office": OFFICE}))
+    message = ask(anna, "/start")
+    for method, label in (("editMessageText", "office"), ("answerCallbackQuery", "← Back")):
+        calls = telegram.count(method)
+        telegram.hang(method)
+        pressed = anna.press(message, label).wait(PATIENCE_S)
+        assert pressed.text is None
+        assert telegram.count(method) == calls + 2
+    assert "Choose a server" in message.text
+    telegram.fail("editMessageText", 502, html=True)
+    anna.press(message, "office").wait()
+    assert "What would you like to see?" in message.text
+
+
+def test_ca_file_that_vanishes_costs_no_alert(launch, telegram, anna, new_server, settings_for):
+    """The alert is told when the file is there again."""
+    telegram._door.tls = certificates.server_context
+    file = Path(shutil.copy(certificates.ca_file(), launch.__closure__[0].cell_contents.folder))
+    server = new_server()
+    watched = {"office": server.settings(server_status={"state": 1, "timeout": 1})}
+    settings = {**settings_for(watched), "tg-api-url": telegram.url.replace("http:", "https:")}
+    bot = launch(settings, REQUESTS_CA_BUNDLE=str(file))
+    bot.wait_for_output("Bot is running...")
+    telegram.wait_for_poll(PATIENCE_S)
+    file.rename(file.with_suffix(".away"))
+    telegram.go_down()
+    telegram.come_back()
+    bot.wait_for_output("variable REQUESTS_CA_BUNDLE does not exist")
+    server.core_down()
+    wait_until(lambda: "office: 🟡" in bot.output or "office: service" in bot.output)
+    file.with_suffix(".away").rename(file)
+    anna.chat.wait_for("🟡 office", 60)
+
+
+# ---------------------------------------------------------------- strangers
+
+
+def test_strangers_hold_up_nobody(start_bot, telegram, anna, settings_for):
+    """Telegram asks to wait before it takes what is said to them: then they are told nothing."""
+    bot = start_bot(settings_for({"office": OFFICE}))
+    telegram.fail(
+        "sendMessage",
+        429,
+        parameters={"retry_after": 600},
+        times=1000,
+        when=lambda parameters: parameters["chat_id"] != str(ANNA),
+    )
+    strangers = [telegram.person(500_000_000 + number, "Mallory") for number in range(80)]
+    for stranger in strangers:
+        stranger.send("/start")
+    assert "Choose a server" in ask(anna, "/start").text
+    for _ in range(200):
+        strangers[0].send("hello")
+    assert "Choose a server" in ask(anna, "/start").text
+    assert bot.output.count(f"refused a message of Mallory ({strangers[0].id})") == 1
+    assert "Telegram asks to wait" not in bot.output
+
+
+def test_what_is_remembered_of_strangers_is_bounded():
+    lately = OnceAMinute()
+    assert all(lately.is_due(number) for number in range(2 * MOST_REMEMBERED))
+    assert not lately.is_due(2 * MOST_REMEMBERED - 1)
+    assert lately.is_due(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
+def test_log_file_is_readable_by_its_owner_alone(start_bot, settings_for, tmp_path):
+    (tmp_path / "bot0").mkdir()
+    old = tmp_path / "bot0" / "bot.log"
+    old.write_text("of an older version\n")
+    old.chmod(0o644)
+    shutil.rmtree(tmp_path / "bot0")
+    bot = start_bot(settings_for({"office": OFFICE}, **{"log-file": "bot.log"}))
+    file = bot.folder / "bot.log"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o644)
+    bot.stop()
+    bot.start()
+    wait_until(lambda: file.stat().st_mode & 0o777 == 0o600, what="the mode of the file")
+
+
+# ---------------------------------------------------------------- one's own buttons
+
+OWN_BUTTONS = """
+@on_button("menu")
+def show_menu(call, server, press):
+    raise ZeroDivisionError("my mistake")
+
+
+del BUTTONS["all"]
+
+
+# ------------------------------------------------------------ the gate"""
+
+
+def test_failing_button_says_so_and_a_misnamed_one_is_named(tmp_path, telegram, anna, settings_for):
+    project = copy_project(tmp_path)
+    text = (project / "main.py").read_text(encoding="utf-8")
+    mark = "\n# ------------------------------------------------------------ the gate"
+    assert text.count(mark) == 1
+    (project / "main.py").write_text(text.replace(mark, OWN_BUTTONS), encoding="utf-8")
+    bot = BotProcess(tmp_path, settings_for({"office": OFFICE, "second": OFFICE}))
+    bot.start("--settings", str(bot.settings_file), main=project / "main.py")
+    try:
+        bot.wait_for_output("Bot is running...")
+        message = ask(anna, "/start")
+        pressed = anna.press(message, "office").wait()
+        assert pressed.text == "The bot failed at this. Its log says why."
+        bot.wait_for_output("ZeroDivisionError: my mistake")
+        assert "out of date" in anna.press(message, "All servers").wait().text
+        bot.wait_for_output('main.py has no @on_button("all")')
+    finally:
+        bot.kill()
+
+
+# ---------------------------------------------------------------- the end of the demo
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=lambda one: one.name)
+def test_last_line_of_the_demo_is_no_warning(tmp_path, how):
+    bot = BotProcess(tmp_path)
+    bot.start("--demo", BROWSER="none")
+    try:
+        bot.wait_for_output("Bot is running...")
+        assert bot.stop(how) == 0
+    finally:
+        bot.kill()
+    assert "Telegram" not in bot.output.splitlines()[-1]
+    assert "cannot be reached" not in bot.output
