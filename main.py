@@ -340,7 +340,7 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     except stopping.NotNow as refusal:
         return texts.plain_text(refusal.key, **refusal.details)
     except TrueConfError as error:
-        log.warning("%s for %s: %s", press.action, texts.person(call.from_user), error)
+        log.warning('%s ("%s" of %s)', error, press.action, texts.person(call.from_user))
         show(call, screens.error(error), keyboards.error(error.server, press))
         return None
 

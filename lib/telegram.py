@@ -22,9 +22,9 @@ from telebot.apihelper import ApiTelegramException
 from lib.telegram_sender import Sender, Trouble, Unreachable
 
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
-# A connection that the network has forgotten is noticed when its poll is overdue. Until then no
-# press arrives, so polls are short.
-LONG_POLL_S = 8
+# A connection that the network has forgotten is noticed when its poll is overdue, which
+# pyTelegramBotAPI takes 5 s for. Until then no press arrives, so polls are short.
+LONG_POLL_S = 5
 READ_LIMIT_S = 10  # of everything else: a person is waiting
 ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it twice
 RETRY_S = 3
@@ -94,8 +94,9 @@ class Bot(telebot.TeleBot):
                 return [update for update in map(_read_update, found or ()) if update]
             except ApiTelegramException as error:
                 time.sleep(self._deal_with_refused_poll(error))
-            except (*FAILURES, *UNREADABLE):
-                time.sleep(RETRY_S)
+            except (*FAILURES, *UNREADABLE) as error:
+                has_waited = isinstance(error, Unreachable) and error.trouble.is_timeout
+                time.sleep(0 if has_waited else RETRY_S)
 
     def _deal_with_refused_poll(self, error: ApiTelegramException) -> float:
         """Returns how many seconds to wait before the next poll."""

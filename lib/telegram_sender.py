@@ -64,7 +64,7 @@ class Trouble:
 
     @property
     def is_timeout(self) -> bool:
-        return self.reason in ("timed_out", "no_answer")
+        return self.reason in ("timed_out", "no_answer", "dns_silent")
 
 
 class Unreachable(Exception):

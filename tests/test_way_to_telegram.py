@@ -240,7 +240,7 @@ def test_strangers_hold_up_nobody(start_bot, telegram, anna, settings_for):
     telegram.fail(
         "sendMessage",
         429,
-        parameters={"retry_after": 600},
+        parameters={"retry_after": 40},
         times=1000,
         when=lambda parameters: parameters["chat_id"] != str(ANNA),
     )
@@ -313,6 +313,14 @@ def test_failing_button_says_so_and_a_misnamed_one_is_named(tmp_path, telegram, 
 
 
 # ---------------------------------------------------------------- the end of the demo
+
+
+def test_what_fails_after_the_end_has_begun_is_not_said(telegram, caplog):
+    bot = ours.Bot(TOKEN, telegram.url, say=screens.telegram_trouble)
+    telegram.go_down()
+    bot.sender.is_ending = True
+    assert "cannot be reached" in trouble_of(bot)
+    assert "cannot be reached" not in caplog.text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
