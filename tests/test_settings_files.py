@@ -207,6 +207,31 @@ def test_line_of_dotenv_that_is_not_understood_is_named_and_the_others_count(tmp
     assert caplog.messages == [".env, line 1: not understood, ignored"]
 
 
+def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_else(tmp_path):
+    """Through the process: no traceback, no Russian for who does not speak it, exit code 2."""
+    several_lines = put(BASE, "language", "es")
+    for name, raw, said in [
+        ("utf16.json", dumped(BASE).encode("utf-16"), "utf16.json: Diese Datei ist in UTF-16"),
+        ("comma.json", b'{\n"a": 1\n"b": 2\n}', "am Ende von Zeile 2 ein Komma"),
+        ("xx.json", dumped(put(BASE, "language", "xx")).encode(), 'language ist "xx"'),
+        ("none.json", None, "none.json: Diese Datei gibt es nicht"),
+        ("es.json", dumped(several_lines)[:-3].encode(), "esto no es JSON"),
+    ]:
+        if raw is not None:
+            (tmp_path / name).write_bytes(raw)
+        run = subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), "--settings", name],
+            cwd=tmp_path,
+            env=clean_environment(LC_ALL="de_DE.UTF-8", PYTHONUTF8="1"),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        assert (run.returncode, run.stdout) == (2, ""), run.stderr
+        assert said in run.stderr
+        assert len(run.stderr.splitlines()) == 3
+
+
 # ---------------------------------------------------------------- saving
 
 

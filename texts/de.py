@@ -322,7 +322,7 @@ WORDS = {
         "{key} ist {found}, erwartet wird true, false oder der Pfad zu einer Datei ca.crt."
     ),
     "problem_no_certificate": "{key}: Die Datei {found} wurde nicht gefunden.",
-    "problem_bad_certificate": "{key}: Die Datei {found} enthält kein Zertifikat im PEM-Format.",
+    "problem_bad_certificate": "{key}: Die Datei {found} enthält kein Zertifikat im PEM-Format. Eine solche Datei beginnt mit -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: Diesen Schlüssel kennt der Bot nicht, er wird ignoriert.",
     "problem_unknown_near": "{key}: Diesen Schlüssel kennt der Bot nicht. Meinten Sie {near}?",
     "problem_unencrypted": (

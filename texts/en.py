@@ -310,7 +310,7 @@ WORDS = {
     ),
     "problem_certificate": "{key} is {found}; it must be true, false or the path of a ca.crt file.",
     "problem_no_certificate": "{key}: the file {found} was not found.",
-    "problem_bad_certificate": "{key}: the file {found} holds no certificate in PEM format.",
+    "problem_bad_certificate": "{key}: the file {found} holds no certificate in PEM format. Such a file begins with -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: the bot does not know this key and ignores it.",
     "problem_unknown_near": "{key}: the bot does not know this key. Did you mean {near}?",
     "problem_unencrypted": "{key}: http:// is not encrypted, client_secret can be seen on the way.",

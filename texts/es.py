@@ -321,9 +321,7 @@ WORDS = {
         "{key} es {found}; debe ser true, false o la ruta de un archivo ca.crt."
     ),
     "problem_no_certificate": "{key}: no se encontró el archivo {found}.",
-    "problem_bad_certificate": (
-        "{key}: el archivo {found} no contiene ningún certificado en formato PEM."
-    ),
+    "problem_bad_certificate": "{key}: el archivo {found} no contiene ningún certificado en formato PEM. Un archivo así empieza por -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: el bot no conoce esta clave y la ignora.",
     "problem_unknown_near": "{key}: el bot no conoce esta clave. ¿Quiso decir {near}?",
     "problem_unencrypted": (

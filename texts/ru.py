@@ -309,7 +309,7 @@ WORDS = {
     "problem_ip": "{key}: найдено {found}, а нужен адрес или имя сервера, например 192.168.0.1 или video.example.org:8443.",
     "problem_certificate": "{key}: найдено {found}, а нужно true, false или путь к файлу ca.crt.",
     "problem_no_certificate": "{key}: файл {found} не найден.",
-    "problem_bad_certificate": "{key}: в файле {found} нет сертификата в формате PEM.",
+    "problem_bad_certificate": "{key}: в файле {found} нет сертификата в формате PEM. Такой файл начинается с -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: бот не знает такого ключа и пропускает его.",
     "problem_unknown_near": "{key}: бот не знает такого ключа. Может быть, {near}?",
     "problem_unencrypted": "{key}: http:// — соединение без шифрования, client_secret виден в сети.",
