@@ -1,6 +1,5 @@
 """Hostile servers, and what answers in their place on port 4307, next to a server that is well."""
 
-import threading
 from pathlib import Path
 
 from tests.conftest import ANNA, open_menu, wait_until
@@ -92,23 +91,7 @@ def test_answers_of_any_size_fit_into_memory(own_stage):
             memory_mb = peak_memory_mb(own_stage)
             print(f"{label} of {name}: {answered_s:.1f} s, {memory_mb} MB")
             assert answered_s < ANSWER_LIMIT_S
+            assert memory_mb < MEMORY_LIMIT_MB
             press_and_wait(own_stage.anna, menu, "Back")
-    slowest_s = []
-    threads = [
-        threading.Thread(
-            target=lambda menu=menu: slowest_s.append(
-                press_and_wait(own_stage.anna, menu, "Forgotten")
-            )
-        )
-        for menu in menus.values()
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    print(f"9 searches at once: {max(slowest_s):.1f} s, {peak_memory_mb(own_stage)} MB")
-    assert max(slowest_s) < 2 * ANSWER_LIMIT_S
-    assert peak_memory_mb(own_stage) < MEMORY_LIMIT_MB
     assert not own_stage.bot.has_ended
     assert ANNA in own_stage.bot.read_settings()["tg-users-id"]

@@ -237,6 +237,7 @@ def test_press_is_answered_where_only_the_poll_still_lives(new_site):
     site = new_site()
     site.start_bot()
     menu = press(site.anna, open_menu(site.anna, "office"), "Status", "Back")
+    site.telegram.wait_for_poll()
     poll = frozenset({site.telegram._waiting_poll._socket.getpeername()[1]})
 
     site.network.lose_open_connections(except_of=poll)
