@@ -266,7 +266,7 @@ def test_stop_all_lists_what_it_would_stop(anna, boris, server):
     screen = confirmation_for_all(anna, "2 h")
     assert "Stop 7 conferences on “Moscow”?" in screen.text
     assert "Running for more than 2 h" in screen.text
-    assert "⚠️ Conferences with people in them: 1" in screen.text
+    assert "❗ Conferences with people in them: 1" in screen.text
     assert re.search(r"\n1\. Webinar 4 – 1 person: .*[Bb]oris", screen.text)
     for number in (1, 2, 3, 5, 6, 7):
         assert f"Webinar {number} – nobody" in screen.text

@@ -104,7 +104,7 @@ WORDS = {
         "{number} Teilnehmer",
     ),
     "people_nobody": "niemand",
-    "people_inside": "⚠️ Konferenzen mit Teilnehmern: {number}",
+    "people_inside": "❗ Konferenzen mit Teilnehmern: {number}",
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
     "confirm_limit": "Sie können innerhalb von {limit} bestätigen.",
     "confirm_expired": "Es sind mehr als {limit} vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",

@@ -104,7 +104,7 @@ WORDS = {
         "{number} people",
     ),
     "people_nobody": "nobody",
-    "people_inside": "⚠️ Conferences with people in them: {number}",
+    "people_inside": "❗ Conferences with people in them: {number}",
     "people_unknown": "Could not find out how many people are in it",
     "confirm_limit": "You can confirm within {limit}.",
     "confirm_expired": "More than {limit} have passed, so nothing was stopped. Press Back and open the confirmation again.",

@@ -110,7 +110,7 @@ WORDS = {
         "{number} participantes",
     ),
     "people_nobody": "nadie",
-    "people_inside": "⚠️ Conferencias con participantes: {number}",
+    "people_inside": "❗ Conferencias con participantes: {number}",
     "people_unknown": "No se pudo averiguar cuántos participan",
     "confirm_limit": "Puede confirmar durante {limit}.",
     "confirm_expired": "Han pasado más de {limit}; no se ha finalizado nada. Pulse «Atrás» y vuelva a abrir la confirmación.",
