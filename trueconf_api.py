@@ -302,15 +302,17 @@ def _without_ghosts(found: list[Conference]) -> list[Conference]:
     Where a start is missing nobody knows which is which, and all of them lose it."""
     starts: dict[str, list[str]] = {}
     for conference in found:
-        starts.setdefault(conference.id, []).append(conference.start)
-
-    def is_live(conference: Conference) -> bool:
-        runs = starts[conference.id] if conference.id else [""]
-        is_newest = len(runs) == 1 or (runs.count(max(runs)) == 1 and conference.start == max(runs))
-        return is_newest and (len(runs) == 1 or "" not in runs)
-
+        if conference.id:  # without an ID they are no group
+            starts.setdefault(conference.id, []).append(conference.start)
+    newest = {
+        conference_id: max(runs) if "" not in runs and runs.count(max(runs)) == 1 else None
+        for conference_id, runs in starts.items()
+        if len(runs) > 1
+    }
     return [
-        conference if is_live(conference) else replace(conference, id="", is_listed=False)
+        conference
+        if newest.get(conference.id, conference.start) == conference.start
+        else replace(conference, id="", is_listed=False)
         for conference in found
     ]
 

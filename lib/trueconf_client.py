@@ -103,7 +103,7 @@ class Status:
     certificate_end: float | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Conference:
     """One running session of a conference. Texts are "" and numbers None where unknown.
 
@@ -136,7 +136,7 @@ class Conference:
         return f"{self.server_url}/tools/real-time/{path_part(self.session_id)}?a=cookies"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Participant:
     """Somebody who is in a conference now. `is_leader` is None where roles are not known."""
 
@@ -233,7 +233,7 @@ class Answer:
     """An answer of any status."""
 
     status: int
-    body: bytes
+    body: bytes | bytearray
     location: str = ""
     date: str = ""
 
@@ -548,13 +548,13 @@ class Client:
                     raise ServerUnreachable(server, reason) from error
         raise ServerUnreachable(server, "no_answer")
 
-    def _read_body(self, response: requests.Response) -> bytes:
+    def _read_body(self, response: requests.Response) -> bytearray:
         # read1 returns what has come, so what is unpacked is counted before more is read.
-        chunks = []
+        body = bytearray()
         while chunk := response.raw.read1(65536, decode_content=True):
             self.limits.take_unpacked_bytes(len(chunk))
-            chunks.append(chunk)
-        return b"".join(chunks)
+            body += chunk
+        return body
 
 
 def _as_object(server: Server, body: Any) -> dict[str, Any]:

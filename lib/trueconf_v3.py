@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -71,17 +70,14 @@ def get_running(client: Client) -> list[Conference]:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for found in pool.map(lambda named: _open_rows_of(client, named), missing):
                 rows += found
-    running = [
-        replace(conference, is_listed=conference.id in listed)
-        for conference in _by_session(client.server, rows)
-    ]
+    running = _by_session(client.server, rows, set(listed))
     only_listed = [_from_list(client.server, listed[named]) for named in _missing(listed, rows)]
     return running + only_listed
 
 
 def get_logged(client: Client) -> list[Conference]:
     """The same as far as the log alone tells."""
-    return _by_session(client.server, _open_rows(client))
+    return _by_session(client.server, _open_rows(client), set())
 
 
 def _listed(client: Client) -> dict[str, dict[str, Any]]:
@@ -139,28 +135,30 @@ def _missing(listed: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> l
     return [conference_id for conference_id in listed if conference_id not in known]
 
 
-def _by_session(server: Server, rows: list[dict[str, Any]]) -> list[Conference]:
+def _by_session(server: Server, rows: list[dict[str, Any]], listed: set[str]) -> list[Conference]:
     """The rows as conferences, without calls of two, and each session once: rows move to another
     page while we read."""
     found: dict[object, Conference] = {}
     for row in rows:
         kind = number_of(row.get("class"))
         if kind is None or kind > CALLS_OF_TWO:
-            found.setdefault(id_of(row.get("conference_id")) or object(), _conference(server, row))
+            conference = _conference(server, row, listed)
+            found.setdefault(conference.session_id or object(), conference)
     return list(found.values())
 
 
-def _conference(server: Server, row: dict[str, Any]) -> Conference:
-    start_time = row.get("start_time")
+def _conference(server: Server, row: dict[str, Any], listed: set[str]) -> Conference:
+    start_time, conference_id = row.get("start_time"), id_of(row.get("named_conf_id"))
     return Conference(
         session_id=id_of(row.get("conference_id")),
-        id=id_of(row.get("named_conf_id")),
+        id=conference_id,
         title=text_of(row.get("topic")),
         owner=text_of(row.get("owner")),
         participant_count=number_of(row.get("participant_count")),
         age_s=number_of(row.get("duration")) or _age_s(server, start_time),
         server_url=server.url,
         start=text_of(start_time.get("date")) if isinstance(start_time, dict) else "",
+        is_listed=conference_id in listed,
     )
 
 
