@@ -600,7 +600,7 @@ def test_update_that_cannot_be_read_costs_itself_alone(
 def test_press_in_a_topic_whose_message_is_gone_is_answered_in_the_topic(
     telegram, anna, office, start_bot, settings_for
 ):
-    group = telegram.group(-5005, members=[anna])
+    group = telegram.group(-1001234500005, members=[anna], topics={7: "Servers"})
     start_bot(settings_for({"office": office.settings()}))
     asked = anna.send("/start", group)
     message = group.wait_for(lambda one: one.id > asked.id)
@@ -609,7 +609,7 @@ def test_press_in_a_topic_whose_message_is_gone_is_answered_in_the_topic(
     query = {"id": "1", "from": PERSON, "chat_instance": "5", "data": data("menu", "office")}
     telegram.push_update({"callback_query": {**query, "message": in_topic}})
     group.wait_for(said("menu_question"))
-    [sent] = calls_of(telegram, "sendMessage", -5005, said("menu_question"))
+    [sent] = calls_of(telegram, "sendMessage", group.id, said("menu_question"))
     assert sent.parameters["message_thread_id"] == "7"
 
 
