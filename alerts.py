@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from telebot.apihelper import ApiTelegramException
 from telebot.types import InlineKeyboardMarkup
@@ -23,7 +24,7 @@ from lib import telegram
 from lib.settings import Recipient, Settings
 from status_watcher import StateChange, Watcher
 from texts import screens
-from trueconf_api import DOWN, STOPPED, UP, Forgotten, Server
+from trueconf_api import DOWN, STOPPED, UP, Forgotten, Server, Status
 
 ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
 PROBE_S = 3
@@ -33,6 +34,7 @@ SETTLE_LIMIT_S = 45
 LOOK_LIMIT_S = 12  # the same where Telegram was there all the while
 CONFIRMED_WITHIN_S = 120  # so long it may take from a server's silence to the alert
 BACK_TOGETHER_S = 30  # so long after a server Telegram may be noticed to be back
+OUTAGE = "outage"  # the key of the newest alert of an outage; the others' are session IDs
 MOST_REMEMBERED = 50  # alerts of one server whose messages are found again
 
 log = logging.getLogger("bot.alerts")
@@ -42,8 +44,11 @@ log = logging.getLogger("bot.alerts")
 class Alert:
     """One piece of news. `write` puts it into words when it is sent: by then the day may be
     another. `change`: what it is about, if it is the state of a server. `key`: by which its
-    messages are found again in `server.alert_messages`, "" if they stay as they are.
-    `late_since`: time.time(); since when Telegram was silent, if that is why it comes late."""
+    messages are found again in `server.alert_messages`, "" if they stay as they are; the buttons
+    of an older message with the same key are done with.
+    `late_since`: time.time(); since when Telegram was silent, if that is why it comes late.
+    `is_reminder`: not worth saying while the one before it waits; `is_final`: nothing comes after
+    it, so that its message stays as it is."""
 
     write: Callable[[], texts.Html]
     keyboard: InlineKeyboardMarkup | None = None
@@ -51,18 +56,22 @@ class Alert:
     change: StateChange | None = None
     key: str = ""
     late_since: float | None = None
+    is_reminder: bool = False
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
 class Edit:
     """What the messages of an alert show from now on. `write`: None if only the buttons change;
-    `done`: the chat and the ID of a message that shows it already."""
+    `done`: the chat and the ID of a message that shows it already; `message_id`: the one that it
+    is about, if that is not the newest with this key."""
 
     server: Server
     key: str
     write: Callable[[], texts.Html] | None
     keyboard: InlineKeyboardMarkup | None
     done: tuple[int, int] | None = None
+    message_id: int | None = None
 
 
 class Mailbox(threading.Thread):
@@ -118,11 +127,14 @@ class Mailbox(threading.Thread):
             if isinstance(first, Edit):
                 self._edit(first)
             elif self._late_since(news) is None and len(news) <= ONE_BY_ONE:
-                self._remember(first, self._send(first.write(), first.keyboard))
+                sent_id = self._send(first.write(), first.keyboard)
+                rest += self._remember(first, sent_id)
             else:
-                text, keyboard, left = self._together(news)
-                rest = [*left, *edits]
-                self._send(text, keyboard)
+                text, keyboard, told = self._together(news)
+                rest = [*news[len(told) :], *edits]
+                sent_id = self._send(text, keyboard)
+                for alert in told:
+                    rest += self._remember(alert, sent_id if len(told) == 1 else None)
         except ApiTelegramException as error:
             if not self._deal_with(error):
                 return waiting
@@ -145,18 +157,26 @@ class Mailbox(threading.Thread):
         """As the settings name it."""
         return f"{self.chat_id}:{self.topic}" if self.topic else str(self.chat_id)
 
-    def _remember(self, alert: Alert, message_id: int | None) -> None:
-        """Note which message shows the alert, so that it is found again after a restart too."""
-        if not (alert.key and alert.server and message_id):
-            return
-        with alert.server.lock:
-            known = dict(alert.server.alert_messages)
-            known[alert.key] = {**known.pop(alert.key, {}), self.recipient: message_id}
-            newest = list(known.items())[-MOST_REMEMBERED:]
-            alert.server.alert_messages = dict(newest)
+    def _remember(self, alert: Alert, message_id: int | None) -> list[Edit]:
+        """Note which message shows the alert, so that it is found again, after a restart too.
+        Returns what takes the buttons from the message that showed it until now."""
+        server = alert.server
+        if not (alert.key and server):
+            return []
+        with server.lock:
+            known = dict(server.alert_messages)
+            places = known.pop(alert.key, {})
+            shown = {} if alert.is_final or not message_id else {self.recipient: message_id}
+            others = {name: one for name, one in places.items() if name != self.recipient}
+            known[alert.key] = {**others, **shown}
+            newest = [(key, places) for key, places in known.items() if places][-MOST_REMEMBERED:]
+            server.alert_messages = dict(newest)
+        old_id = places.get(self.recipient)
+        return [Edit(server, alert.key, None, None, message_id=old_id)] if old_id else []
 
     def _edit(self, edit: Edit) -> None:
-        message_id = edit.server.alert_messages.get(edit.key, {}).get(self.recipient)
+        newest = edit.server.alert_messages.get(edit.key, {}).get(self.recipient)
+        message_id = edit.message_id or newest
         if message_id and (self.chat_id, message_id) != edit.done:
             text = edit.write() if edit.write else None
             telegram.edit_sent(self.bot, self.chat_id, message_id, text, edit.keyboard)
@@ -191,8 +211,8 @@ class Mailbox(threading.Thread):
 
     def _together(
         self, waiting: list[Alert]
-    ) -> tuple[texts.Html, InlineKeyboardMarkup, list[Alert]]:
-        """One message about as many of those that wait as fit into it, and what is left."""
+    ) -> tuple[texts.Html, InlineKeyboardMarkup | None, list[Alert]]:
+        """One message about as many of those that wait as fit into it, and which those are."""
         states: dict[str, str | None] = {
             alert.server.name: None for alert in waiting if alert.server
         }
@@ -203,29 +223,32 @@ class Mailbox(threading.Thread):
         if since:
             heading = screens.missed_alerts(states, since, time.time())
         text, count = screens.pack_message(heading, (alert.write() for alert in waiting))
-        told, rest = waiting[:count], waiting[count:]
+        told = waiting[:count]
         servers = {alert.server.name: alert.server for alert in told if alert.server}
-        return text, keyboards.to_menus(list(servers.values())), rest
+        is_one = len(told) == 1
+        return text, told[0].keyboard if is_one else keyboards.to_menus([*servers.values()]), told
 
 
 def _merged(waiting: list[Alert | Edit]) -> list[Alert | Edit]:
     """What waits, where an alert that has been changed meanwhile is told as it is by now."""
     merged: list[Alert | Edit] = []
     for news in waiting:
-        place = _place_of_alert(merged, news) if isinstance(news, Edit) else None
-        if place is None:
+        alert = _alert_that_waits(merged, news)
+        if alert and isinstance(news, Edit):
+            changed = replace(alert, write=news.write or alert.write, keyboard=news.keyboard)
+            merged[merged.index(alert)] = changed
+        elif not (alert and isinstance(news, Alert) and news.is_reminder):
             merged.append(news)
-        else:
-            old = merged[place]
-            merged[place] = replace(old, write=news.write or old.write, keyboard=news.keyboard)
     return merged
 
 
-def _place_of_alert(waiting: list[Alert | Edit], edit: Edit) -> int | None:
-    """Where the newest alert waits that this is about."""
-    for place, news in reversed(list(enumerate(waiting))):
-        if isinstance(news, Alert) and (news.server, news.key) == (edit.server, edit.key):
-            return place
+def _alert_that_waits(waiting: list[Alert | Edit], news: Alert | Edit) -> Alert | None:
+    """The newest alert that `news` is about, if it was not sent yet."""
+    if not news.key or (isinstance(news, Edit) and news.message_id):
+        return None
+    for alert in reversed(waiting):
+        if isinstance(alert, Alert) and (alert.server, alert.key) == (news.server, news.key):
+            return None if alert.is_final else alert
     return None
 
 
@@ -396,18 +419,74 @@ class Announcer:
 
     def _tell_states(self, changes: list[StateChange], late_since: float | None) -> None:
         for change in changes:
-            server = change.server
-            if change.down_since is not None:
-                write = partial(screens.recovery_alert, server, change.down_since, change.since)
+            server, is_up = change.server, change.status.state == UP
+            server.told_states = list(change.states)
+            if is_up:
+                write = partial(
+                    screens.recovery_alert,
+                    server,
+                    change.down_since,
+                    change.since,
+                    change.outage,
+                    change.is_first,
+                )
             else:
                 write = partial(
-                    screens.state_alert, server, change.status, change.since, change.is_first
+                    screens.state_alert,
+                    server,
+                    change.status,
+                    change.since,
+                    change.is_first,
+                    server.taken_by,
                 )
-            keyboard = keyboards.to_menus([server])
-            self._tell_all(Alert(write, keyboard, server, change, late_since=late_since))
+            self._tell_light(server, is_up, write, change=change, late_since=late_since)
 
     def _tell_own_network(self, began: float, ended: float, server_count: int) -> None:
         self._tell_all(Alert(partial(screens.own_network_alert, began, ended, server_count)))
+
+    def tell_reminder(self, server: Server, status: Status, since: float) -> None:
+        """A server is not up yet, and nobody takes care of it."""
+        write = partial(screens.reminder_alert, server, status, since)
+        self._tell_light(server, False, write, is_reminder=True)
+
+    def tell_taken(
+        self,
+        server: Server,
+        text: texts.Html,
+        who: str,
+        not_to: tuple[int, ...],
+        done: tuple[int, int] | None,
+    ) -> None:
+        """Somebody takes care of a server: `text` is its alert from now on, the others get a line.
+        `done`: see `Edit`."""
+        keyboard = keyboards.to_menus([server])
+        self._edit_all(Edit(server, OUTAGE, lambda: text, keyboard, done))
+        self._tell_all(Alert(partial(screens.taken_alert, server, who), server=server), not_to)
+
+    def tell_paused(self, server: Server, who: str, not_to: tuple[int, ...]) -> None:
+        """Somebody has paused a server, so that the others do not rely on its alerts."""
+        until = server.paused_until or time.time()
+        write = partial(screens.paused_alert, server, until, who)
+        self._tell_all(Alert(write, keyboards.to_menus([server]), server), not_to)
+
+    def tell_pause_over(self, server: Server, status: Status, changes: list[list]) -> None:
+        """A pause has ended. `changes`: the times and states of what was not announced."""
+        is_up = status.state == UP
+        server.told_states = [] if is_up else [status.state]
+        write = partial(screens.pause_over_alert, server, status, changes)
+        self._tell_light(server, is_up, write)
+
+    def tell_certificate(self, server: Server, end: float) -> None:
+        """The certificate of a server ends soon."""
+        write = partial(screens.certificate_alert, server, end)
+        self._tell_all(Alert(write, keyboards.to_menus([server]), server))
+
+    def _tell_light(
+        self, server: Server, is_up: bool, write: Callable[[], texts.Html], **more: Any
+    ) -> None:
+        """How a server is. If it is not up, somebody may take it."""
+        keyboard = keyboards.to_menus([server]) if is_up else keyboards.outage_alert(server)
+        self._tell_all(Alert(write, keyboard, server, key=OUTAGE, is_final=is_up, **more))
 
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""
@@ -415,7 +494,6 @@ class Announcer:
             session_id = found[0].conference.session_id
             write = partial(screens.forgotten_alert, server, found[0])
             keyboard = keyboards.forgotten_alert(server, keyboards.short_id(session_id))
-            self._edit_all(Edit(server, session_id, None, None))  # of before the reminder
             self._tell_all(Alert(write, keyboard, server, key=session_id))
         else:
             write = partial(screens.forgotten_list_alert, server, found)

@@ -19,6 +19,7 @@ from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 
 AGES_MIN = (60, 120, 240, 480, 1440)
+PAUSES_MIN = (60, 480)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
 
 
@@ -137,11 +138,44 @@ def to_menus(servers: Sequence) -> InlineKeyboardMarkup:
     return _keyboard(*rows)
 
 
+def outage_alert(server) -> InlineKeyboardMarkup:
+    """Under the alert of a server that is not up."""
+    return InlineKeyboardMarkup([_take(server), *to_menus([server]).keyboard])
+
+
+def _take(server, is_on_status: bool = False) -> list[InlineKeyboardButton]:
+    """ "I'll take it", as long as nobody has. It carries when the outage began, so that it never
+    stands for another one."""
+    if server.down_since is None or server.taken_by:
+        return []
+    item = "status" if is_on_status else ""
+    press = Press("take", short_id(server.name), item, at=int(server.down_since))
+    return [_button(plain_text("button_take"), press)]
+
+
 def status(server) -> InlineKeyboardMarkup:
+    """The switch of monitoring, and while it is on: who takes an outage, and the pause."""
     key = short_id(server.name)
     action = "monitoring_off" if server.is_monitored else "monitoring_on"
     switch = _button(plain_text(f"button_{action}"), Press(action, key))
-    return _keyboard([switch], _refresh(Press("status", key)), _back(Press("menu", key)))
+    pause = []
+    if screens.is_paused(server):
+        pause = [_button(plain_text("button_pause_end"), Press("pause_end", key))]
+    elif server.is_monitored:
+        pause = [
+            _button(
+                plain_text("button_pause", duration=texts.age_choice(minutes)),
+                Press("pause", key, minutes=minutes),
+            )
+            for minutes in PAUSES_MIN
+        ]
+    return _keyboard(
+        _take(server, is_on_status=True),
+        pause,
+        [switch],
+        _refresh(Press("status", key)),
+        _back(Press("menu", key)),
+    )
 
 
 def refresh_and_back(server, action: str) -> InlineKeyboardMarkup:

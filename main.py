@@ -142,8 +142,41 @@ def show_menu(call, server: Server, press: Press) -> None:
 @on_button("status")
 def show_status(call, server: Server, press: Press) -> None:
     status = trueconf_api.get_status(server)
-    since = watchers[press.server].since_when(status)
-    show(call, screens.status(server, status, since), keyboards.status(server))
+    watcher = watchers[press.server]
+    text = screens.status(server, status, watcher.since_when(status), watcher.lost_looks())
+    show(call, text, keyboards.status(server))
+
+
+# "I'll take it" under the alert of a server that is not up, or on Status. The person sees their
+# name there, the others see it in the alert and get a line.
+@on_button("take")
+def take(call, server: Server, press: Press) -> str | None:
+    who, watcher = texts.person(call.from_user), watchers[press.server]
+    first = watcher.take(press.at, who)
+    if first is None:
+        return texts.plain_text("outage_over")
+    if first:
+        return texts.plain_text("taken_already", who=first)
+    status = watcher.status or trueconf_api.get_status(server)
+    text = screens.state_alert(server, status, since=press.at, taken_by=who)
+    if press.item == "status":
+        show_status(call, server, press)
+    else:
+        telegram.edit(bot, call, text, keyboards.to_menus([server]))
+    announcer.tell_taken(server, text, who, telegram.seen_by(call), done=telegram.place_of(call))
+    return None
+
+
+# "Pause 1 h" and "End the pause" on Status. The person sees the same screen, the others get a line.
+@on_button("pause")
+@on_button("pause_end")
+def pause(call, server: Server, press: Press) -> None:
+    who, minutes = texts.person(call.from_user), min(press.minutes, max(keyboards.PAUSES_MIN))
+    if server.is_monitored:  # else there is nothing to pause
+        watchers[press.server].pause(minutes / 60, by=who)
+    if server.is_monitored and minutes:
+        announcer.tell_paused(server, who, not_to=telegram.seen_by(call))
+    show_status(call, server, press)
 
 
 # The switch below it. The person sees the same screen, with the switch the other way round.
@@ -359,7 +392,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
         servers[key] = server
-        watchers[key] = Watcher(server, announcer.tell_state, announcer.tell_forgotten, position)
+        watchers[key] = Watcher(server, announcer, position)
     for watcher in watchers.values():
         watcher.start()
 

@@ -34,7 +34,7 @@ from lib.settings_files import (
     read_dotenv,
     read_json,
 )
-from lib.trueconf_client import LONGEST_ID, Server, is_token
+from lib.trueconf_client import LONGEST_ID, STATES, Server, is_token
 
 LANGUAGES = ("ru", "en", "de", "es")
 API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")
@@ -68,6 +68,10 @@ SAVED = {
     "has_forgotten_alerts": ("forgotten_conferences", "state"),
     "forgotten_age_min": ("forgotten_conferences", "hours"),
     "reported": ("forgotten_conferences", "reported"),
+    "told_states": ("told", "states"),
+    "taken_by": ("told", "taken_by"),
+    "pause_changes": ("told", "pause_changes"),
+    "certificate_told": ("told", "certificate"),
     "alert_messages": ("told", "messages"),
 }
 
@@ -523,6 +527,10 @@ def _server(name: str, servers: _Section) -> Server:
         forgotten_age_min=max(1, round(age_h * 60)),
         forgotten_interval_s=forgotten.number("timeout", Server.forgotten_interval_s, 1, DAY_S),
         reported=_reported(forgotten.get("reported")),
+        told_states=_states(told.get("states")),
+        taken_by=str(told.get("taken_by") or "")[:LONGEST_ID],
+        pause_changes=_changes(told.get("pause_changes")),
+        certificate_told=_moment(told.get("certificate")) or 0,
         alert_messages=_messages(told.get("messages")),
     )
     for one in (section, status, forgotten, told):
@@ -583,6 +591,15 @@ def _moment(value: Any) -> float | None:
     """A time.time(); None for anything else."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and 0 < value < 1e12 else None
+
+
+def _states(value: object) -> list[str]:
+    return [state for state in value if state in STATES] if isinstance(value, list) else []
+
+
+def _changes(value: object) -> list[list[Any]]:
+    pairs = [pair for pair in value if isinstance(pair, list)] if isinstance(value, list) else []
+    return [pair for pair in pairs if len(pair) == 2 and _moment(pair[0]) and pair[1] in STATES]
 
 
 def _messages(value: object) -> dict[str, dict[str, int]]:

@@ -39,7 +39,7 @@ LONGEST_ID = 500  # characters of an ID or a permission that is kept
 VERSIONS = ("v3.3", "v3.2", "v3.1", "v3.11", "v3.10", "v3.8", "v4")  # tried in this order
 SEARCH_AGAIN_S = 60  # after none of them was there
 
-UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
+STATES = UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
 
 log = logging.getLogger("bot.trueconf")
 
@@ -174,6 +174,10 @@ class Server:
     down_since: float | None = None  # time.time(), as are the next two; see status_watcher
     paused_until: float | None = None
     reported: dict[str, float] = field(default_factory=dict)
+    told_states: list[str] = field(default_factory=list)  # of the outage that people know of
+    taken_by: str = ""  # who takes care of it
+    pause_changes: list[list[Any]] = field(default_factory=list)  # [time.time(), state] each
+    certificate_told: float = 0  # time.time() of the newest of the moments that were told
     # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
     alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
 

@@ -219,9 +219,9 @@ def test_command_for_another_bot_in_a_private_chat_is_answered_with_help(anna):
 
 def test_who_switched_what_is_in_the_log(anna, stage):
     message = press(anna, open_menu(anna, "Berlin"), "Status", "Turn monitoring on")
-    stage.bot.wait_for_output(f"Berlin: check_on by Anna ({ANNA})")
+    stage.bot.wait_for_output(f"Berlin: monitoring on, by Anna ({ANNA})")
     press(anna, message, "Turn monitoring off")
-    stage.bot.wait_for_output(f"Berlin: check_off by Anna ({ANNA})")
+    stage.bot.wait_for_output(f"Berlin: monitoring off, by Anna ({ANNA})")
 
 
 def test_id_written_as_text_in_the_settings_is_a_person(stage, anna):

@@ -98,7 +98,7 @@ def test_status_names_what_is_wrong_with_a_server(anna, dead):
     dead.come_back()
     dead.core_down()
     press(anna, message, REFRESH)
-    assert "🟡 server 40\nThe TrueConf Server service does not respond" in message.text
+    assert "🟡 server 40\nThe service does not respond" in message.text
     assert re.search(r"🟡 server 40\n.*\nRunning conferences: 0", message.text)
     dead.core_back()
     dead.break_path("users", "status", status=500)
@@ -144,7 +144,7 @@ def test_server_that_stays_silent_costs_its_own_timeout_only(own_stage):
     silent.break_path("vsstatus", "hang")
     message = ask(own_stage.anna, "/status")
     assert "🟢 live\nRunning conferences: 0\nUsers online: 8" in message.text
-    assert "🟡 silent\nThe TrueConf Server service does not respond" in message.text
+    assert "🟡 silent\nThe service does not respond" in message.text
     assert "connected, but no answer came" in message.text
 
 

@@ -277,8 +277,8 @@ def test_missing_permission_is_named(anna, moscow, screen, missing):
 def test_web_part_alone_is_yellow(anna, moscow):
     moscow.core_down()
     screen = press(anna, open_menu(anna, "Moscow"), "Status")
-    assert "🟡 The TrueConf Server service does not respond (port" in screen.text
-    assert "connection refused), its website does. The service has probably been" in screen.text
+    assert "🟡 The service does not respond (port" in screen.text
+    assert "connection refused), the website does. The service has probably been" in screen.text
 
 
 def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):

@@ -360,8 +360,11 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
         server = load(tmp_path, content).servers["office"]
         assert (server.down_since, server.paused_until) == (None, None)
     for value in ("x", [5], {"a": 5}, {"a" * 501: {}}, {"a": {"111": "x"}}):
-        loaded = load(tmp_path, put(BASE, "servers/office/told", {"messages": value}))
-        assert not any(loaded.servers["office"].alert_messages.values())
+        keys = ("messages", "states", "pause_changes", "certificate")
+        loaded = load(tmp_path, put(BASE, "servers/office/told", dict.fromkeys(keys, value)))
+        server = loaded.servers["office"]
+        assert not any(server.alert_messages.values())
+        assert (server.told_states, server.pause_changes, server.certificate_told) == ([], [], 0)
         assert loaded.warnings == []
 
 

@@ -259,6 +259,10 @@ def test_whatever_the_bot_changes_is_saved_where_it_belongs(tmp_path):
         "has_forgotten_alerts": True,
         "forgotten_age_min": 90,
         "reported": {"a@b#c": 0},
+        "told_states": ["service_down", "down"],
+        "taken_by": "Анна (111)",
+        "pause_changes": [[1764212345.25, "down"]],
+        "certificate_told": 1764212345.0,
         "alert_messages": {"a@b#c": {"111": 5, "-100222:17": 6}},
     }
     assert set(changed) == set(settings.SAVED)
@@ -271,7 +275,13 @@ def test_whatever_the_bot_changes_is_saved_where_it_belongs(tmp_path):
         "access_token": "a-token-of-the-server",
         "server_status": {"state": 1, "down_since": 1764212345.25, "paused_until": 1764215945},
         "forgotten_conferences": {"state": 1, "hours": 1.5, "reported": {"a@b#c": 0}},
-        "told": {"messages": {"a@b#c": {"111": 5, "-100222:17": 6}}},
+        "told": {
+            "states": ["service_down", "down"],
+            "taken_by": "Анна (111)",
+            "pause_changes": [[1764212345.25, "down"]],
+            "certificate": 1764212345.0,
+            "messages": {"a@b#c": {"111": 5, "-100222:17": 6}},
+        },
     }
     again = settings.load(folder=tmp_path).servers["office"]
     assert {name: getattr(again, name) for name in changed} == changed

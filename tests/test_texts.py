@@ -608,7 +608,15 @@ def all_screens(text: str) -> dict[str, str]:
         "error": screens.error(error),
         "redirect": screens.error(failed),
         "state_alert": screens.state_alert(server, down, since, True),
-        "recovery": screens.recovery_alert(server, since, time.time()),
+        "recovery": screens.recovery_alert(server, since, time.time(), DOWN, True),
+        "reminder": screens.reminder_alert(server, down, since),
+        "taken": screens.state_alert(server, down, since, False, text or "Anna (1)"),
+        "taken by": screens.taken_alert(server, text or "Anna (1)"),
+        "paused": screens.paused_alert(server, since, text or "Anna (1)"),
+        "pause over": screens.pause_over_alert(server, down, [[since, DOWN]] * 20),
+        "certificate": screens.certificate_alert(server, time.time() + 10**6),
+        "decided": screens.decided_alert("<b>x</b>", text or "Anna (1)", since),
+        "stopped": screens.stopped_alert(server, conferences[0], text or "Anna (1)", since),
         "own network": screens.own_network_alert(since, time.time(), 60),
         "missed": screens.missed_alerts(news, since, time.time()),
         "several": screens.several_alerts(news, 60),
@@ -753,9 +761,9 @@ def test_same_error_twice_is_said_once(english):
     assert said.count(screens.reason_words("name_not_found")) == 1
 
 
-SERVICE_SILENT = "The TrueConf Server service does not respond (port 4307: "
-SERVICE_FAILS = "The TrueConf Server service fails (port 4307: HTTP error 500)"
-WEB_SILENT, UNTRUSTED = "The server's website does not respond: ", "The server's website failed the"
+SERVICE_SILENT = "The service does not respond (port 4307: "
+SERVICE_FAILS = "The service fails (port 4307: HTTP error 500)"
+WEB_SILENT, UNTRUSTED = "The website does not respond: ", "The website failed the"
 ALL_SILENT = "The server does not respond: "
 # State, why the service is silent, why the website is: how the sentences begin and how they end.
 STATES = [
@@ -765,8 +773,8 @@ STATES = [
     (SERVICE_DOWN, "no_route", "", SERVICE_SILENT, "open it for the bot"),
     (SERVICE_DOWN, "no_answer", "", SERVICE_SILENT, "restart it"),
     (SERVICE_DOWN, "cut", "", SERVICE_SILENT, "restart it"),
-    (SERVICE_DOWN, "failed", "", SERVICE_SILENT, "its website does"),
-    (SERVICE_DOWN, "http_500", "", SERVICE_FAILS, "its website responds"),
+    (SERVICE_DOWN, "failed", "", SERVICE_SILENT, "the website does"),
+    (SERVICE_DOWN, "http_500", "", SERVICE_FAILS, "the website responds"),
     (WEB_DOWN, "", "http_502", WEB_SILENT, "The TrueConf Server service is up"),
     (WEB_DOWN, "", "certificate_untrusted", UNTRUSTED, "The TrueConf Server service is up"),
     (WEB_DOWN, "", "certificate_name", UNTRUSTED, "The TrueConf Server service is up"),
@@ -832,6 +840,8 @@ def all_keyboards(text: str) -> list:
         keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
+        keyboards.outage_alert(a_server(text, down_since=1e11)),
+        keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),
     ]
     for one in (server, other):
         made.append(keyboards.status(one))

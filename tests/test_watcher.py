@@ -5,6 +5,7 @@ import time
 import pytest
 
 import trueconf_api
+from lib.settings import SAVED
 from status_watcher import Watcher
 from tests.conftest import wait_until
 
@@ -12,10 +13,12 @@ OLD_S = 3 * 3600
 
 
 class Looks:
-    """A watcher of a simulated server. Each look comes `pause_s` after the one before; what it
-    told is in `changes` and `forgotten`."""
+    """A watcher of a simulated server and, in the announcer's place, what it told.
 
-    def __init__(self, simulated, **settings):
+    Each look comes `pause_s` after the one before, by both of its clocks.
+    """
+
+    def __init__(self, simulated, now=1_700_000_000.0, **settings):
         self.simulated = simulated
         self.server = trueconf_api.Server(
             "Moscow",
@@ -27,24 +30,51 @@ class Looks:
             is_monitored=True,
             **settings,
         )
-        self.now = 1_700_000_000.0
-        self.changes, self.forgotten = [], []
+        self.now, self.steady = now, 5000.0
+        self.changes, self.forgotten, self.reminders = [], [], []
+        self.pauses, self.certificates = [], []
         self.watcher = Watcher(
-            self.server,
-            self.changes.append,
-            lambda server, found: self.forgotten.append([one.conference.title for one in found]),
-            clock=lambda: self.now,
+            self.server, self, clock=lambda: self.now, steady=lambda: self.steady
         )
+
+    def tell_state(self, change):
+        self.changes.append(change)
+        self.server.told_states = list(change.states)
+
+    def tell_forgotten(self, server, found):
+        self.forgotten.append([one.conference.title for one in found])
+
+    def tell_reminder(self, server, status, since):
+        self.reminders.append((status.state, since))
+
+    def tell_pause_over(self, server, status, changes):
+        self.pauses.append((status.state, changes))
+        self.server.told_states = [] if status.state == "up" else [status.state]
+
+    def tell_certificate(self, server, end):
+        self.certificates.append(self.now)
+
+    def wait(self, seconds):
+        self.now += seconds
+        self.steady += seconds
 
     def look(self, times=1, pause_s=2):
         for _ in range(times):
-            self.now += pause_s
+            self.wait(pause_s)
             self.watcher.check()
+            self.watcher.keep_time()
 
     def find_newly_forgotten(self, times=1, pause_s=300):
         for _ in range(times):
-            self.now += pause_s
+            self.wait(pause_s)
             self.watcher.find_newly_forgotten()
+
+    def restart(self, seconds=60):
+        """The bot is off for so long. Returns the looks of the one that is started then, with
+        what was saved."""
+        saved = {name: getattr(self.server, name) for name in SAVED}
+        saved.pop("is_monitored")
+        return Looks(self.simulated, self.now + seconds, repeat_h=self.server.repeat_h, **saved)
 
     @property
     def states(self):
@@ -64,13 +94,9 @@ def looks(simulated):
 # ---------------------------------------------------------------- is it up
 
 
-def test_server_that_is_up_from_the_start_is_not_news(looks):
-    looks.look(4)
-    assert looks.changes == []
-
-
 def test_change_is_told_after_three_looks_with_the_time_of_the_first(looks, simulated):
-    looks.look(2)
+    looks.look(4)
+    assert looks.changes == []  # it is up, as it should be
     simulated.go_down()
     looks.look(2)
     assert looks.changes == []
@@ -84,53 +110,69 @@ def test_change_is_told_after_three_looks_with_the_time_of_the_first(looks, simu
     assert len(looks.changes) == 1
 
 
-def test_recovery_knows_since_when_it_was_down(looks, simulated):
+def test_recovery_knows_since_when_it_was_down_and_in_which_states(looks, simulated):
     looks.look()
+    for outage, break_it in (
+        ("service_down", [simulated.core_down]),
+        ("web_down", [simulated.web_down]),
+        ("down", [simulated.core_down, simulated.go_down]),
+    ):
+        looks.changes.clear()
+        for step in break_it:
+            step()
+            looks.look(3)
+        went_down_at = looks.changes[0].since
+        assert looks.server.down_since == went_down_at
+        looks.look(10, pause_s=15)
+        simulated.come_back()
+        simulated.core_back()
+        simulated.web_back()
+        looks.look(3)
+        change = looks.changes[-1]
+        assert (change.status.state, change.outage) == ("up", outage)
+        assert (change.down_since, change.since) == (went_down_at, looks.now - 4)
+        assert looks.server.down_since is None
+
+
+def test_state_that_changes_during_an_outage_is_told(looks, simulated):
+    looks.look()
+    simulated.core_down()
+    looks.look(3)
     simulated.go_down()
     looks.look(3)
-    went_down_at = looks.changes[0].since
-    looks.look(10, pause_s=15)
     simulated.come_back()
+    simulated.web_down()
     looks.look(3)
-    change = looks.changes[-1]
-    assert change.status.state == "up"
-    assert change.down_since == went_down_at
-    assert change.since == looks.now - 4
+    simulated.web_back()
+    looks.look(3)
+    assert looks.states == ["service_down", "down", "web_down", "up"]
+    assert looks.changes[-1].down_since == looks.changes[0].since
 
 
 def test_server_that_is_down_at_the_first_look_is_told_as_that(looks, simulated):
     simulated.go_down()
-    looks.look(2)
-    assert looks.changes == []
-    looks.look()
+    looks.look(4)
     assert looks.changes[0].is_first
+    assert looks.watcher.since_when(looks.changes[0].status) is None
     simulated.come_back()
     looks.look(3)
     assert not looks.changes[1].is_first
+    assert looks.watcher.since_when(looks.changes[1].status) == looks.changes[1].since
 
 
-def test_web_part_alone_is_a_state_of_its_own(looks, simulated):
+def test_lost_looks_say_nothing_until_there_are_too_many(looks, simulated, caplog):
+    caplog.set_level("INFO")
     looks.look()
-    simulated.core_down()
-    looks.look(3)
-    simulated.go_down()
-    looks.look(3)
-    simulated.come_back()
-    simulated.core_down()
-    looks.look(3)
-    simulated.core_back()
-    looks.look(3)
-    assert looks.states == ["service_down", "down", "service_down", "up"]
-    assert looks.changes[-1].down_since == looks.changes[0].since
-
-
-@pytest.mark.parametrize("bad_looks", [1, 2])
-def test_lost_look_says_nothing(looks, simulated, bad_looks):
-    looks.look()
-    for _ in range(4):
+    for bad_looks in (1, 2, 1, 2):
+        assert looks.watcher.lost_looks() in (0, 3, 4)
         simulated.break_path("vsstatus", "status", times=bad_looks, status=503)
-        looks.look(bad_looks + 1)
+        looks.look(bad_looks + 1, pause_s=15)
     assert looks.changes == []
+    assert looks.watcher.lost_looks() == 6
+    assert caplog.text.count("Moscow: unsteady") == 1
+    looks.look(pause_s=70)
+    looks.look(8, pause_s=70)
+    assert looks.watcher.lost_looks() == 0
 
 
 def test_lost_look_while_it_is_down_says_nothing_either(looks, simulated):
@@ -143,54 +185,6 @@ def test_lost_look_while_it_is_down_says_nothing_either(looks, simulated):
         simulated.go_down()
         looks.look()
     assert looks.states == ["down"]
-
-
-def test_after_the_computer_slept_the_first_look_counts_as_the_first(looks, simulated):
-    looks.look()
-    simulated.go_down()
-    looks.look(2)
-    looks.look(pause_s=3600)
-    assert looks.changes == []
-    looks.look(2)
-    [change] = looks.changes
-    assert change.since == looks.now - 4
-    assert change.is_first
-
-
-def test_pause_that_is_no_sleep_changes_nothing(looks, simulated):
-    looks.look()
-    simulated.go_down()
-    looks.look(3, pause_s=20)
-    assert looks.states == ["down"]
-
-
-def test_server_that_came_back_while_the_computer_slept_is_told_without_false_times(
-    looks, simulated
-):
-    looks.look()
-    looks.look(pause_s=8 * 3600)
-    assert looks.changes == []
-    simulated.go_down()
-    looks.look(3)
-    simulated.come_back()
-    looks.look(pause_s=8 * 3600)
-    looks.look(2)
-    assert looks.states == ["down", "up"]
-    recovery = looks.changes[1]
-    assert recovery.is_first
-    assert recovery.down_since is None
-    simulated.go_down()
-    looks.look(3)
-    assert not looks.changes[2].is_first
-
-
-def test_time_of_a_state_is_not_known_over_a_sleep(looks, simulated):
-    looks.look()
-    simulated.go_down()
-    looks.look(3)
-    assert looks.watcher.since_when(looks.watcher.status) == looks.now - 4
-    looks.look(pause_s=8 * 3600)
-    assert looks.watcher.since_when(looks.watcher.status) is None
 
 
 def test_looks_that_disagree_whether_it_is_up_are_not_counted_together(looks, simulated):
@@ -209,13 +203,202 @@ def test_looks_that_disagree_whether_it_is_up_are_not_counted_together(looks, si
     assert looks.changes[1].since == looks.now - 4
 
 
-def test_look_that_ends_after_the_check_was_switched_off_tells_nothing(looks, simulated):
+def test_look_that_ends_after_monitoring_was_switched_off_tells_nothing(looks, simulated):
     looks.look()
     simulated.go_down()
     looks.look(2)
     looks.server.is_monitored = False
     looks.look()
     assert looks.changes == []
+
+
+# ---------------------------------------------------------------- clocks, sleep and restarts
+
+
+def test_clock_that_is_set_changes_no_duration(looks, simulated):
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    for jump_s in (3600, -7200):
+        looks.now += jump_s
+        looks.look()
+        since = looks.watcher.since_when(looks.watcher.status)
+        assert looks.now - since == looks.steady - 5004
+    simulated.come_back()
+    looks.look(3)
+    assert looks.states == ["down", "up"]
+    recovery = looks.changes[1]
+    assert recovery.since - recovery.down_since == 10
+    assert not recovery.is_first
+
+
+def test_after_the_computer_slept_the_first_look_counts_as_the_first(looks, simulated):
+    looks.look()
+    simulated.go_down()
+    looks.look(2, pause_s=20)  # that is no sleep
+    looks.look(pause_s=3600)
+    assert looks.changes == []
+    looks.look(2)
+    [change] = looks.changes
+    assert change.since == looks.now - 4
+    assert change.is_first
+    looks.look(pause_s=8 * 3600)
+    assert looks.watcher.since_when(looks.watcher.status) is None
+
+
+def test_end_of_an_outage_that_nobody_saw_is_told_as_that(looks, simulated):
+    """Once the computer slept, once the bot was off."""
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    went_down_at = looks.changes[0].since
+    later = looks.restart(seconds=8 * 3600)
+    simulated.come_back()
+    looks.look(pause_s=8 * 3600)
+    looks.look(2)
+    later.look(3)
+    for recovery in (looks.changes[1], later.changes[0]):
+        assert recovery.status.state == "up"
+        assert recovery.is_first
+        assert recovery.down_since == went_down_at
+        assert recovery.since - went_down_at >= 8 * 3600
+    simulated.go_down()
+    looks.look(3)
+    assert not looks.changes[2].is_first
+
+
+def test_outage_that_was_told_is_not_told_again_after_a_restart(looks, simulated):
+    looks.look()
+    simulated.core_down()
+    looks.look(3)
+    later = looks.restart()
+    later.look(4)
+    assert later.changes == []
+    simulated.go_down()  # but what is worse is news
+    later.look(3)
+    simulated.come_back()
+    simulated.core_back()
+    later.look(3)
+    assert later.states == ["down", "up"]
+    assert later.changes[1].down_since == looks.changes[0].since
+    assert later.changes[1].outage == "down"
+    assert later.restart().watcher.server.told_states == []
+
+
+# ---------------------------------------------------------------- on call
+
+
+def test_reminders_come_until_somebody_takes_it_or_it_is_up(simulated):
+    looks = Looks(simulated, repeat_h=1)
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    since = looks.changes[0].since
+    looks.look(59, pause_s=60)
+    assert looks.reminders == []
+    looks.look(3, pause_s=60)
+    assert looks.reminders == [("down", since)]
+    later = looks.restart(seconds=600)  # which is no reason for another one
+    later.look(47, pause_s=60)
+    assert later.reminders == []
+    later.look(5, pause_s=60)
+    assert later.reminders == [("down", since)]
+    assert later.watcher.take(int(since) - 1, "Anna") is None  # another outage
+    assert later.watcher.take(int(since), "Anna") == ""
+    assert later.watcher.take(int(since), "Boris") == "Anna"
+    later = later.restart()
+    later.look(130, pause_s=60)
+    assert later.reminders == []
+    assert later.watcher.take(int(since), "Boris") == "Anna"
+    simulated.come_back()
+    later.look(3)
+    assert later.watcher.take(int(since), "Boris") is None
+    simulated.go_down()
+    later.look(3)
+    later.look(61, pause_s=60)
+    assert len(later.reminders) == 1  # of the next outage
+
+
+def test_paused_server_is_looked_at_and_nothing_is_told_before_the_end(simulated):
+    looks = Looks(simulated, repeat_h=0.1)
+    looks.look()
+    looks.watcher.pause(1, "Anna")
+    simulated.go_down()
+    looks.look(3)
+    went_down_at = looks.now - 4
+    simulated.come_back()
+    looks = looks.restart()
+    looks.look(3)
+    came_back_at = looks.now - 4
+    looks.look(57, pause_s=60)
+    assert looks.watcher.status.state == "up"
+    assert (looks.pauses, looks.changes, looks.reminders) == ([], [], [])
+    looks.look(3, pause_s=60)
+    assert looks.pauses == [("up", [[went_down_at, "down"], [came_back_at, "up"]])]
+    simulated.go_down()
+    looks.look(3)
+    assert looks.states == ["down"]
+
+
+def test_pause_that_ends_during_an_outage_says_so_and_the_outage_goes_on(simulated):
+    looks = Looks(simulated)
+    looks.look()
+    looks.watcher.pause(8, "Anna")
+    simulated.go_down()
+    looks.look(3)
+    went_down_at = looks.now - 4
+    looks.watcher.pause(0, "Boris")
+    assert not looks.watcher.is_paused
+    looks.look()
+    assert looks.pauses == [("down", [[went_down_at, "down"]])]
+    later = looks.restart()
+    later.look(4)
+    simulated.come_back()
+    later.look(3)
+    assert later.states == ["up"]
+    assert later.changes[0].down_since == went_down_at
+
+
+def test_outage_of_before_a_pause_that_ends_in_it_is_over(simulated):
+    looks = Looks(simulated)
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    looks.watcher.pause(1, "Anna")
+    simulated.come_back()
+    looks.look(4)
+    looks.look(pause_s=3600)
+    assert [state for state, _ in looks.pauses] == ["up"]
+    assert looks.states == ["down"]
+    assert (looks.server.down_since, looks.server.told_states) == (None, [])
+
+
+def test_end_of_a_certificate_is_told_on_each_of_the_days_once(new_server):
+    simulated = new_server()
+    looks = Looks(simulated)
+    end = trueconf_api.get_certificate_end(looks.server)
+    for hours in range(20 * 24, -24, -1):
+        looks.now = end - 3600 * hours
+        looks.watcher.check_certificate()
+        if hours % 100 == 0:
+            looks = next_looks(looks)
+    assert [round((end - at) / 86400, 1) for at in looks.certificates] == [14, 7, 3, 1]
+
+    found_late = Looks(simulated, now=end - 5 * 86400)
+    found_late.watcher.check_certificate()
+    found_late.watcher.check_certificate()
+    assert len(found_late.certificates) == 1
+    unchecked = Looks(simulated, now=end - 5 * 86400)
+    unchecked.server.verify = False
+    unchecked.watcher.check_certificate()
+    assert unchecked.certificates == []
+
+
+def next_looks(looks):
+    """After a restart, with what was told before."""
+    later = looks.restart()
+    later.certificates = looks.certificates
+    return later
 
 
 # ---------------------------------------------------------------- the thread
@@ -226,11 +409,12 @@ def thread(looks):
     """The watcher as a thread that checks each second and cannot tell anybody anything."""
     looks.server.look_interval_s = 1
 
-    def fail(change):
-        looks.changes.append(change)
-        raise RuntimeError("nobody to tell")
+    class Nobody:
+        def tell_state(self, change):
+            looks.changes.append(change)
+            raise RuntimeError("nobody to tell")
 
-    watcher = Watcher(looks.server, fail, fail)
+    watcher = Watcher(looks.server, Nobody())
     watcher.start()
     yield watcher
     watcher.stop()
@@ -361,13 +545,3 @@ def test_as_many_forgotten_conferences_as_there_may_be_are_told_once(simulated, 
         simulated.add_conference(f"Meeting {number}", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(6)
     assert [len(titles) for titles in looks.forgotten] == [250]
-
-
-def test_since_when_is_unknown_for_a_server_that_was_found_down(simulated, looks):
-    simulated.go_down()
-    looks.look(4)
-    assert looks.changes[0].is_first
-    assert looks.watcher.since_when(looks.changes[0].status) is None
-    simulated.come_back()
-    looks.look(3)
-    assert looks.watcher.since_when(looks.changes[1].status) == looks.changes[1].since

@@ -4,6 +4,7 @@ A function is called after its screen. What is filled in is escaped by `texts.wo
 """
 
 import json
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -262,18 +263,28 @@ def reason_words(reason: str) -> Html:
     return words(f"reason_{reason}")
 
 
-def status(server: Server, status: Status, since: float | None) -> Html:
+def is_paused(server: Server) -> bool:
+    """Whether nothing is announced of it for a while."""
+    return server.is_monitored and (server.paused_until or 0) > time.time()
+
+
+def status(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
+    """`lost_looks`: see `Watcher.lost_looks`."""
     age = None
     if since is not None:
         age = words("state_since", time=moment(since), duration=duration(time.time() - since))
     checking = words("monitoring_off")
     if server.is_monitored:
         checking = words("monitoring_on", interval=duration(server.look_interval_s))
+    if is_paused(server):
+        checking = words("paused", time=moment(server.paused_until or 0))
     return _lines(
         _heading(server, "status"),
         state_line(server, status),
         age,
         certificate(status.certificate_end),
+        _taken(server.taken_by),
+        plural("unsteady", lost_looks) if lost_looks else None,
         checking,
         "",
         _read_at(),
@@ -587,22 +598,86 @@ def _light_and_name(server: Server, state: str) -> Html:
     return Html(f"{STATE_SIGNS[state]} {words('bold', text=cut(server.name, LONGEST_NAME))}")
 
 
-def state_alert(server: Server, status: Status, since: float, is_first: bool) -> Html:
+def state_alert(
+    server: Server, status: Status, since: float, is_first: bool = False, taken_by: str = ""
+) -> Html:
     """A server went down, or was already down when the bot started."""
     when = words("alert_since", time=moment(since), age=duration(time.time() - since))
     if is_first:
         when = words("alert_first", time=moment(since))
-    return _lines(_light_and_name(server, status.state), state_sentence(server, status), when)
-
-
-def recovery_alert(server: Server, since: float, until: float) -> Html:
-    outage = words(
-        "alert_outage",
-        duration=duration(until - since),
-        since=moment(since),
-        until=moment(until),
+    return _lines(
+        _light_and_name(server, status.state),
+        state_sentence(server, status),
+        when,
+        _taken(taken_by),
     )
-    return _lines(_light_and_name(server, UP), words("alert_up"), outage)
+
+
+def _taken(by: str) -> Html | None:
+    return words("mark_taken", who=cut(by, LONGEST_NAME)) if by else None
+
+
+def reminder_alert(server: Server, status: Status, since: float) -> Html:
+    """A server is not up yet. `since`: since when it is not."""
+    age = duration(time.time() - since)
+    return _lines(
+        _light_and_name(server, status.state),
+        words("alert_still", duration=age),
+        state_sentence(server, status),
+        words("alert_since", time=moment(since), age=age),
+    )
+
+
+def recovery_alert(
+    server: Server, since: float | None, until: float, outage: str, is_first: bool = False
+) -> Html:
+    """A server is up again. `since`: None if it is not known when it went down; `outage`: the
+    state that it was in, DOWN if there were several; `is_first`: nobody looked at the end of it,
+    so it was over at `until` at the latest."""
+    span = None
+    if since is not None:
+        key = {SERVICE_DOWN: "alert_outage_service", WEB_DOWN: "alert_outage_web"}.get(outage)
+        length = duration(until - since)
+        if is_first:
+            length = words("at_most", duration=length)
+        times = {"since": moment(since), "until": moment(until)}
+        span = words(key or "alert_outage", duration=length, **times)
+    return _lines(_light_and_name(server, UP), words("alert_up"), span)
+
+
+def taken_alert(server: Server, who: str) -> Html:
+    """What the others get to know when somebody takes care of a server."""
+    return words("alert_taken", server=cut(server.name, LONGEST_NAME), who=cut(who, LONGEST_NAME))
+
+
+def paused_alert(server: Server, until: float, who: str) -> Html:
+    name = words("bold", text=cut(server.name, LONGEST_NAME))
+    mark = words("alert_paused", time=moment(until), who=cut(who, LONGEST_NAME))
+    return _lines(Html(f"🔧 {name}"), mark)
+
+
+def pause_over_alert(server: Server, status: Status, changes: Sequence[Sequence]) -> Html:
+    """How it is after a pause, and what was not announced: pairs of a time and a state."""
+    told = [f"{STATE_SIGNS.get(state, '')} {moment(at)}".strip() for at, state in changes]
+    meanwhile = words("pause_nothing")
+    if told:
+        meanwhile = words("pause_changes", changes=", ".join(told))
+    return _lines(
+        _light_and_name(server, status.state),
+        state_sentence(server, status),
+        _sentences(words("pause_over"), meanwhile),
+    )
+
+
+def certificate_alert(server: Server, end: float) -> Html:
+    """The certificate of a server ends soon."""
+    name = words("bold", text=cut(server.name, LONGEST_NAME))
+    days = math.ceil((end - time.time()) / 86400)
+    return _lines(
+        Html(f"⏳ {name}"),
+        plural("certificate_ends", max(1, days), time=moment(end)),
+        words("certificate_advice"),
+    )
 
 
 def own_network_alert(since: float, until: float, server_count: int) -> Html:
