@@ -28,7 +28,7 @@ from trueconf_api import DOWN, STOPPED, UP, Forgotten, Server, Status
 
 ONE_BY_ONE = 3  # more waiting alerts than this go out as one message
 PROBE_S = 3
-HUNG_S = 1  # an answer of Telegram that took longer may have waited for the network
+HUNG_S = 3  # an answer of Telegram that took longer may have waited for the network
 MOST_LOOKS = 3  # before a state is told although Telegram is that slow
 SETTLE_LIMIT_S = 45
 LOOK_LIMIT_S = 12  # the same where Telegram was there all the while

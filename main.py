@@ -323,19 +323,18 @@ def receive_message(message: types.Message) -> None:
 def refuse_message(message: types.Message, user: types.User, command: str | None) -> None:
     """Tell strangers their ID, in a private chat or where they ask by /id, at most once a minute.
     What else they say in a group is not meant for the bot."""
-    chat = message.chat
-    is_told = chat.type == "private" or command == "id"
-    if not (is_told or command in COMMANDS):
+    chat, topic, is_asked = message.chat, telegram.topic_of(message), command == "id"
+    is_private, who = chat.type == "private", texts.person(user)
+    if message.sender_chat:
+        who = f"somebody anonymous in {chat.id}"
+    is_meant = is_private or command in COMMANDS
+    if not is_meant or not refused_lately.is_due((user.id, chat.id, is_private or is_asked)):
         return
-    if not refused_lately.is_due((user.id, chat.id, is_told)):
-        return
-    who = f"somebody anonymous in {chat.id}" if message.sender_chat else texts.person(user)
     log.warning("refused a message of %s", who)
-    if is_told:
-        topic = telegram.topic_of(message)
-        text = texts.words("stranger", id=user.id)
-        if command == "id" and chat.type != "private":
-            text = screens.ids(None if message.sender_chat else user.id, chat.id, topic)
+    text = texts.words("stranger", id=user.id)
+    if is_asked and not is_private:
+        text = screens.ids(None if message.sender_chat else user.id, chat.id, topic)
+    if is_private or is_asked:
         bot.do_aside(lambda: telegram.send(bot, chat.id, text, topic=topic))
 
 

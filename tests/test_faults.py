@@ -7,16 +7,11 @@ tested elsewhere, the functions of `trueconf_api` one by one too.
 import http.server
 import itertools
 import json
-import os
-import random
 import re
-import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +28,6 @@ from trueconf_api import Server
 
 HOUR_S = 3600
 AT_ONCE = 28  # presses under way at the same time, fewer than the bot has threads for them
-BOTS_KILLED = 10
 
 pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
@@ -342,35 +336,9 @@ def greets(person) -> bool:
     )
 
 
-@pytest.fixture
-def launch(tmp_path, telegram, settings_for):
-    """A function that starts the bot and waits for nothing."""
-    started = []
+def test_portal_that_answers_in_telegrams_place_is_waited_for(office, tmp_path):
+    body = '{"error": "sign in first"}'
 
-    def start(servers: dict, **more) -> BotProcess:
-        bot = BotProcess(tmp_path, settings_for(servers, **more))
-        started.append(bot)
-        return bot.start()
-
-    yield start
-    for bot in started:
-        bot.kill()
-        assert "Traceback" not in bot.output, bot.output
-
-
-def test_telegram_that_is_down_at_start_is_waited_for(telegram, anna, office, launch):
-    telegram.go_down()
-    bot = launch({"office": office.settings()})
-    bot.wait_for_output("Telegram cannot be reached")
-    telegram.come_back()
-    bot.wait_for_output("Bot is running...")
-    bot.wait_for_output("Telegram answers again")
-    assert greets(anna)
-    assert leaked(telegram, bot, [TOKEN, *office.secrets]) == []
-
-
-@pytest.mark.parametrize("body", ['{"error": "sign in first"}', "<html></html>"])
-def test_portal_that_answers_in_telegrams_place_is_waited_for(body, office, tmp_path):
     class Portal(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             self.send_response(200)
@@ -415,17 +383,6 @@ def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start
     for person in (anna, boris):
         person.chat.wait_for("🟡 office\n", 60)
     assert greets(anna)
-
-
-def test_another_copy_is_told_once_and_the_bot_goes_on(
-    telegram, anna, office, start_bot, settings_for
-):
-    bot = start_bot(settings_for({"office": office.settings()}))
-    telegram.fail("getUpdates", 409, times=2)
-    assert greets(anna)
-    telegram.wait_until(lambda: telegram.count("getUpdates") > 3)
-    assert greets(anna)
-    assert bot.output.count("409 Conflict") == 1
 
 
 def calls_of(telegram, method: str, chat_id: int, words: str) -> list:
@@ -613,14 +570,6 @@ def test_press_in_a_topic_whose_message_is_gone_is_answered_in_the_topic(
     assert sent.parameters["message_thread_id"] == "7"
 
 
-def test_password_of_the_proxy_is_in_no_log(telegram, office, launch):
-    bot = launch({"office": office.settings()}, **{"tg-proxy": "http://anna:Geheim7@127.0.0.1:9"})
-    bot.wait_for_output("Telegram cannot be reached")
-    assert bot.stop() == 0
-    assert "Geheim7" not in bot.output
-    assert "Bot is running" not in bot.output
-
-
 # ---------------------------------------------------------------- many at once
 
 
@@ -731,59 +680,6 @@ def test_edits_by_hand_while_the_bot_saves_are_all_kept(
         wait_for(is_saved)
     notes = {key: value for key, value in bot.read_settings().items() if key.startswith("note")}
     assert notes == {f"note {number}": number for number in range(6)}
-
-
-@contextmanager
-def pressing(person, message):
-    """Somebody who turns the switches all the while."""
-    ending = threading.Event()
-
-    def go_on():
-        switches = (
-            "monitoring_on",
-            "monitoring_off",
-            "forgotten_alerts_on",
-            "forgotten_alerts_off",
-        )
-        for action in (*switches, "online", "conferences") * 10**6:
-            if ending.wait(0.01):
-                return
-            person.press_data(message, data(action, "office"))
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        thread.join()
-
-
-def test_bot_that_is_killed_under_load_starts_again_and_works(
-    telegram, anna, office, tmp_path, settings_for
-):
-    office.token_lifetime_s = 1  # renewed, and saved, all the while
-    bot = BotProcess(tmp_path, settings_for({"office": office.settings()}))
-    before = bot.read_settings()
-    try:
-        for _ in range(BOTS_KILLED):
-            bot.start()
-            telegram.wait_for_poll(PATIENCE_S)
-            message = open_menu(anna, "office")
-            with pressing(anna, message):
-                office.clear_requests()
-                wait_for(lambda: len(office.requests) > 5)
-                time.sleep(random.uniform(0, 0.7))  # any moment of the half second between saves
-                bot.process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-                bot.process.wait(PATIENCE_S)
-            content = bot.read_settings()
-            server = content["servers"]["office"]
-            assert set(before["servers"]["office"]) <= set(server)
-            assert {**content, "servers": 0} == {**before, "servers": 0}
-            telegram.clear_calls()
-    finally:
-        bot.kill()
-    assert "Traceback" not in bot.output
 
 
 # ---------------------------------------------------------------- who watches the watchers

@@ -1,13 +1,26 @@
-"""Settings whose saving is killed by the hundred, each time at another moment, are always whole."""
+"""The bot is killed at any moment, and its settings are whole afterwards."""
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import ROOT, clean_environment
+from keyboards import Press, pack, short_id
+from tests.conftest import (
+    PATIENCE_S,
+    ROOT,
+    BotProcess,
+    clean_environment,
+    open_menu,
+    wait_until,
+)
 from tests.test_settings import BASE, load, put, read
 
 # Forks, as 200 starts of Python would take minutes. Arguments: the file, what stands in it.
@@ -56,3 +69,56 @@ def test_killed_200_times_while_saving_the_file_is_always_whole(tmp_path):
     loaded.servers["office"].access_token = "the-token-of-the-last-one"
     loaded.save()
     assert [one.name for one in tmp_path.iterdir()] == ["settings.json"]
+
+
+BOTS_KILLED = 10
+PRESSED = ("monitoring_on", "monitoring_off", "forgotten_alerts_on", "forgotten_alerts_off")
+PRESSED += ("online", "conferences")
+
+
+@contextmanager
+def pressing(person, message):
+    """Somebody who turns the switches all the while."""
+    ending = threading.Event()
+
+    def go_on():
+        for action in PRESSED * 10**6:
+            if ending.wait(0.01):
+                return
+            person.press_data(message, pack(Press(action, short_id("office"))))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+def test_bot_that_is_killed_under_load_starts_again_and_works(
+    telegram, anna, new_server, tmp_path, settings_for
+):
+    office = new_server()
+    office.token_lifetime_s = 1  # renewed, and saved, all the while
+    bot = BotProcess(tmp_path, settings_for({"office": office.settings()}))
+    before = bot.read_settings()
+    try:
+        for _ in range(BOTS_KILLED):
+            bot.start()
+            telegram.wait_for_poll(PATIENCE_S)
+            message = open_menu(anna, "office")
+            with pressing(anna, message):
+                office.clear_requests()
+                wait_until(lambda: len(office.requests) > 5)
+                time.sleep(random.uniform(0, 0.7))  # any moment of the half second between saves
+                bot.process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+                bot.process.wait(PATIENCE_S)
+            content = bot.read_settings()
+            server = content["servers"]["office"]
+            assert set(before["servers"]["office"]) <= set(server)
+            assert {**content, "servers": 0} == {**before, "servers": 0}
+            telegram.clear_calls()
+    finally:
+        bot.kill()
+    assert "Traceback" not in bot.output
