@@ -142,8 +142,8 @@ def listening(*addresses, is_deaf=False):
             listener = stack.enter_context(socket.socket())
             listener.bind((address, port))
             port = listener.getsockname()[1]
-            listener.listen(0 if is_deaf else 10)
-            for _ in range(3 if is_deaf else 0):
+            listener.listen(1 if is_deaf else 10)
+            for _ in range(8 if is_deaf else 0):
                 filler = stack.enter_context(socket.socket())
                 filler.setblocking(False)
                 filler.connect_ex((address, port))

@@ -1,5 +1,6 @@
-"""The main job from end to end, in Russian and with the settings of the original guide: a person
-presses every button, stops a conference, and is told when a server goes down and comes back."""
+"""The main job from end to end, in Russian, with the settings of the original guide and a server
+of each kind (API v3.3, v3.2 and v4 alone): a person presses every button, stops a conference, and
+is told when a server goes down and comes back."""
 
 import re
 import signal
@@ -7,9 +8,11 @@ import time
 
 import pytest
 
+from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES
 from tests.conftest import ANNA, BORIS, TOKEN, ask, open_menu, press, shows_moment, wait_until, walk
 
 NAMES = ("192.168.0.1", "server #2", "Сервер 3")
+VERSIONS = ("v3.3", "v3.2", "v4")  # of the API, each server speaks one
 OLD_TOKEN = "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27"
 BACK = "← Назад"
 CLOCK = r"(?:\d\d\.\d\d\.\d{4} )?\d\d:\d\d:\d\d"
@@ -29,8 +32,13 @@ def section_of_the_guide(server):
 
 @pytest.fixture(scope="module")
 def servers(stage):
-    """The three servers, by name; the bot that watches them is running."""
-    started = {name: stage.new_server(name=f"host{name[-1]}.example.org") for name in NAMES}
+    """The three servers, by name, each with another version of the API; the bot that watches them
+    is running."""
+    started = {}
+    for name, version in zip(NAMES, VERSIONS, strict=True):
+        scopes = V4_SCOPES if version == "v4" else FOUR_SCOPES
+        started[name] = stage.new_server(name=f"host{name[-1]}.example.org", scopes=scopes)
+        started[name].api_versions = {version}
     stage.bot.write_settings(
         {
             "tg-api-token": TOKEN,
