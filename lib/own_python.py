@@ -122,7 +122,7 @@ def _is_made_for_one_program():
         return True
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         return True
-    if not any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))):
+    if ON_WINDOWS or not any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))):
         return False
     if os.getpid() == 1:
         return True
@@ -267,7 +267,6 @@ def _install(needed, requirements):
                 _write_stamp(before)
             raise
         _write_stamp("\n".join([_version_line(), *needed]))
-    importlib.invalidate_caches()
 
 
 def _make(lock):
@@ -476,7 +475,8 @@ def _hold_window():
     kernel = ctypes.WinDLL("kernel32")
     processes = (ctypes.c_uint32 * 16)()
     count = kernel.GetConsoleProcessList(processes, len(processes))
-    if all(_program_of(kernel, process).startswith("py") for process in processes[:count]):
+    programs = [_program_of(kernel, process) for process in processes[:count]]
+    if programs and all(name.startswith("py") for name in programs):
         _say("press_enter")
         with contextlib.suppress(EOFError, KeyboardInterrupt):
             input()
