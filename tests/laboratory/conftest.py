@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-OUTAGES_S = (10, 40, 62, 75, 120)  # one of each kind of trouble that was seen
+OUTAGES_S = (10, 40, 62, 75, 100)  # one of each kind of trouble that was seen
 
 
 def pytest_addoption(parser):

@@ -30,9 +30,10 @@ SCREENS = ("menu", "status", "conferences", "online", "forgotten", "all", "serve
 STATES = {
     "🟢": TrueConfServer.come_back,
     "🟡": TrueConfServer.core_down,
+    "🟠": TrueConfServer.web_down,
     "🔴": TrueConfServer.go_down,
 }
-ALERT = re.compile(r"^(🟢|🟡|🔴) (server \d\d)$", re.MULTILINE)
+ALERT = re.compile(r"^(🟢|🟡|🟠|🔴) (server \d\d)$", re.MULTILINE)
 
 
 class Life(threading.Thread):

@@ -75,6 +75,8 @@ def test_answers_of_any_size_fit_into_memory(own_stage):
     large.break_path("participants", "large_rows", size_mb=15, row=participant)
     rows.break_path("logs/calls", "many_rows", row={"class": 10})
     nested.break_path("", "nested_gzip")
+    nested.break_path("vsstatus", "nested_gzip")
+    large.break_path("vsstatus", "huge")
     watched = {"state": 1, "timeout": 2, "hours": 1}
     own_stage.telegram.query_life_s = 60
     own_stage.start_bot(
