@@ -378,7 +378,7 @@ def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start
     telegram.go_down()
     bot.wait_for_output("Telegram cannot be reached")
     office.core_down()
-    bot.wait_for_output("office: service_down")
+    bot.wait_for_output("office: service down (port")
     telegram.come_back()
     for person in (anna, boris):
         person.chat.wait_for("🟡 office\n", 60)
@@ -690,7 +690,7 @@ class Fragile(Watcher):
 
     def __init__(self, errors):
         server = Server("office", "https://192.0.2.1", is_monitored=True)
-        super().__init__(server, tell_state=print, tell_forgotten=print)
+        super().__init__(server, announcer=None)
         self.errors, self.survived = list(errors), threading.Event()
 
     def look(self):
