@@ -212,7 +212,7 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
         for age in ages_to_choose(server)
     ]
     here = Press("forgotten", key, page=page.number, minutes=minutes)
-    found = [one.conference for one in page.items]
+    found = [forgotten.conference for forgotten in page.items]
     stops = _stop_buttons(page, found, replace(here, action="ask_stop"))
     stop_all = []
     if certain_count > 1:

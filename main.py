@@ -237,7 +237,7 @@ def switch_forgotten_alerts(call, server: Server, press: Press) -> str | None:
 @on_button("not_forgotten")
 def keep_quiet(call, server: Server, press: Press) -> str:
     """Say nothing more of a conference: for an hour, or as long as it runs."""
-    session_id = next((one for one in server.reported if short_id(one) == press.item), None)
+    session_id = next((run for run in server.reported if short_id(run) == press.item), None)
     if session_id is None:
         return texts.plain_text("out_of_date")
     is_reminder = press.action == "remind"

@@ -149,7 +149,7 @@ NO_WEBSITE, UNTRUSTED = said("state_web_down"), said("state_web_untrusted")
 FAILING = said("state_service_fails")
 FAULTS = {
     "refused": Fault(TrueConfServer.go_down, "reason_refused", DOWN),
-    "vanished": Fault(TrueConfServer.blackhole, "state_down", DOWN),
+    "vanished": Fault(TrueConfServer.blackhole, "error_unreachable", DOWN),
     "hang": Fault(on_the_web("hang"), "reason_no_answer", NO_WEBSITE),
     "header": Fault(on_the_web("hang_after_header"), "reason_no_answer", NO_WEBSITE),
     "drip": Fault(on_the_web("drip"), "reason_no_answer", NO_WEBSITE),

@@ -237,7 +237,7 @@ def test_server_that_is_down_is_said_and_not_taken_for_an_empty_list(anna, mosco
     menu = open_menu(anna, "Moscow")
     for screen in ("Running conferences", "Online users", "Forgotten conferences"):
         press(anna, menu, screen)
-        assert "⚠️ The server does not respond: connection refused." in menu.text
+        assert "⚠️ The server's website does not respond: connection refused." in menu.text
         assert menu.labels == [REFRESH, "Status", BACK]
         press(anna, menu, BACK)
     press(anna, menu, "Status")

@@ -429,7 +429,7 @@ def test_log_is_readable_on_every_console_one_line_an_event(
         sign = "🟢" if encoding == "utf-8" else "?"
         assert f"stopped by Анна {sign}" in printed
         assert f"Сервер {sign}: Совещание {sign} ERROR forged (ID 777) stopped by" in printed
-        assert "line break 2020-01-01 00:00:00,000 INFO forged x: check_off by" in printed
+        assert "line break 2020-01-01 00:00:00,000 INFO forged x: monitoring off, by" in printed
     for secret in (TOKEN, server.client_secret, server.client_id):
         assert secret not in printed
 

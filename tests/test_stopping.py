@@ -246,7 +246,7 @@ def test_server_that_is_down_stops_nothing_and_says_so(anna, server):
     screen = confirmation(anna, "Planning")
     server.go_down()
     press(anna, screen, YES)
-    assert "⚠️ The server does not respond: connection refused" in screen.text
+    assert "⚠️ The server's website does not respond: connection refused" in screen.text
     assert screen.labels == ["Status", BACK]
     server.come_back()
     assert stop_requests(server) == []

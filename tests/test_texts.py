@@ -759,6 +759,22 @@ def test_same_error_twice_is_said_once(english):
     page = screens.page_of([server], 0, 8)
     said = screens.overviews(page, [Overview(server, Status(UP), error, error)])
     assert said.count(screens.reason_words("name_not_found")) == 1
+    silent = Status(WEB_DOWN, "", "timed_out")
+    said = screens.overviews(page, [Overview(server, silent, error, error)])
+    assert said.count("does not respond") == 1
+
+
+def test_servers_of_which_no_word_comes_are_named_or_counted(english):
+    servers = [Server(f"server {number}", "https://10.0.0.1") for number in range(8)]
+    assert [line.partition(". ")[0] for line in screens.silences(servers)] == [
+        "No word of outages: all servers",
+        "No word of forgotten conferences: all servers",
+    ]
+    servers[0].is_monitored = servers[0].has_forgotten_alerts = True
+    names = ", ".join(f"server {number}" for number in range(1, 6))
+    assert f"No word of outages: {names} and 2 more." in screens.silences(servers)[0]
+    assert "outages: server 1. " in screens.silences(servers[:2])[0]
+    assert screens.silences(servers[:1]) == []
 
 
 SERVICE_SILENT = "The service does not respond (port 4307: "

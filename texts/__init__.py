@@ -85,7 +85,9 @@ def cut(value: object, limit: int) -> str:
 
 def words(key: str, /, **values: object) -> Html:
     """The words of `key`, filled in. Every value is escaped, except what is `Html` already."""
-    return _fill(LANGUAGES[_language][key], values)
+    form = LANGUAGES[_language][key]
+    assert isinstance(form, str), f"{key} has forms for numbers: use plural()"
+    return _fill(form, values)
 
 
 def plural(key: str, number: int, /, **values: object) -> Html:
@@ -150,8 +152,8 @@ def duration(seconds: float | None) -> Html:
     text = words(f"duration_{unit}", number=number)
     if rest and rest[0][1]:
         unit, number = rest[0]
-        number = number if unit == "hours" else f"{number:02}"
-        text = Html(f"{text}\u00a0{words(f'duration_{unit}', number=number)}")
+        shown = str(number) if unit == "hours" else f"{number:02}"
+        text = Html(f"{text}\u00a0{words(f'duration_{unit}', number=shown)}")
     return text
 
 

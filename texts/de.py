@@ -34,6 +34,7 @@ WORDS = {
     "advice_ca_file": "Prüfen Sie den Pfad",
     "advice_no_route": "Prüfen Sie das Netzwerk",
     "advice_name_not_found": "Prüfen Sie ip in den Einstellungen und das DNS",
+    "error_unreachable": "Die Website des Servers antwortet nicht: {reason}",
     "state_since": "Seit {time} ({duration})",
     "was_up": "Stand {time}: Der Server lief",
     "was_service_down": "Stand {time}: Der Dienst TrueConf Server antwortete nicht",
@@ -48,6 +49,7 @@ WORDS = {
     "monitoring_off": "Überwachung ausgeschaltet: Ein Ausfall wird Ihnen nicht gemeldet",
     "silent_monitoring": "Keine Meldung bei Ausfall: {servers}. Einschalten: Server → „Status“",
     "silent_forgotten": "Keine Meldung über vergessene Konferenzen: {servers}. Einschalten: Server → „Vergessene Konferenzen“",
+    "silent_all": "alle Server",
     "conferences_none": "Zurzeit läuft keine Konferenz.",
     "conferences_number": ("{number} Konferenz läuft", "{number} Konferenzen laufen"),
     "overview_conferences": "Laufende Konferenzen: {number}",
@@ -89,7 +91,10 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>Diese Konferenz beenden?</b>",
-    "people_now": ("Jetzt dabei: {number} Teilnehmer", "Jetzt dabei: {number} Teilnehmer"),
+    "people_now": (
+        "Jetzt nimmt {number} Person teil",
+        "Jetzt nehmen {number} Personen teil",
+    ),
     "people_named": "{now}: {names}",
     "people_others": (
         "{number} weiterer",
@@ -181,9 +186,9 @@ WORDS = {
     "reason_certificate_name": "das Zertifikat ist auf einen anderen Namen ausgestellt",
     "reason_certificate_untrusted": "dem Zertifikat wird nicht vertraut",
     "reason_dns_silent": "DNS antwortet nicht",
-    "reason_tls_version": "keine gemeinsame TLS-Version: Der Bot spricht TLS 1.2 und 1.3",
+    "reason_tls_version": "keine gemeinsame TLS-Version, der Bot spricht 1.2 und 1.3",
     "reason_certificate_no_names": "das Zertifikat nennt keinen Servernamen (subjectAltName fehlt)",
-    "reason_certificate_chain": "der Aussteller des Zertifikats ist unbekannt: Ein Zwischenzertifikat fehlt, oder es ist eine eigene Zertifizierungsstelle",
+    "reason_certificate_chain": "der Aussteller des Zertifikats ist unbekannt",
     "reason_failed": "Verbindung fehlgeschlagen",
     "reason_http": "HTTP-Fehler {status}",
     # unasked
@@ -260,7 +265,8 @@ WORDS = {
         "🟡 der Dienst TrueConf Server antwortet nicht, die Website schon\n"
         "🟠 die Website des Servers antwortet nicht, der Dienst läuft: Vom Browser aus kann niemand teilnehmen, der Bot sieht keine Konferenzen\n"
         "🔴 weder Dienst noch Website antworten\n\n"
-        "⏹ beendet eine Konferenz, aber nur, wenn Sie die Schaltfläche drücken und bestätigen. Von selbst beendet der Bot nichts."
+        "⏹ beendet eine Konferenz, aber nur, wenn Sie die Schaltfläche drücken und bestätigen. Von selbst beendet der Bot nichts.\n\n"
+        "Meldungen schalten Sie je Server ein und aus: bei Ausfall unter „Status“, über vergessene Konferenzen unter „Vergessene Konferenzen“. Auch eine Gruppe kann sie bekommen: Fügen Sie den Bot hinzu, schreiben Sie dort /id und tragen Sie die ID der Gruppe bei tg-users-id ein."
     ),
     "command_start": "Server",
     "command_status": "Alle Server in einer Nachricht",

@@ -34,6 +34,7 @@ WORDS = {
     "advice_ca_file": "Check the path",
     "advice_no_route": "Check the network",
     "advice_name_not_found": "Check ip in the settings and the DNS",
+    "error_unreachable": "The server's website does not respond: {reason}",
     "state_since": "Since {time} ({duration})",
     "was_up": "Was up at {time}",
     "was_service_down": "The TrueConf Server service did not respond at {time}",
@@ -48,6 +49,7 @@ WORDS = {
     "monitoring_off": "Monitoring is off: I will not tell you of an outage",
     "silent_monitoring": "No word of outages: {servers}. To turn monitoring on: server → “Status”",
     "silent_forgotten": "No word of forgotten conferences: {servers}. To turn alerts on: server → “Forgotten conferences”",
+    "silent_all": "all servers",
     "conferences_none": "No conference is running now.",
     "conferences_number": ("{number} conference is running", "{number} conferences are running"),
     "overview_conferences": "Running conferences: {number}",
@@ -89,7 +91,10 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>Stop this conference?</b>",
-    "people_now": ("{number} person is in it now", "{number} people are in it now"),
+    "people_now": (
+        "{number} person is in it now",
+        "{number} people are in it now",
+    ),
     "people_named": "{now}: {names}",
     "people_others": (
         "{number} more",
@@ -176,9 +181,9 @@ WORDS = {
     "reason_certificate_name": "the certificate was issued for another name",
     "reason_certificate_untrusted": "the certificate is not trusted",
     "reason_dns_silent": "DNS does not answer",
-    "reason_tls_version": "no version of TLS could be agreed on: the bot speaks TLS 1.2 and 1.3",
+    "reason_tls_version": "no version of TLS in common, the bot speaks 1.2 and 1.3",
     "reason_certificate_no_names": "the certificate names no host (it has no subjectAltName)",
-    "reason_certificate_chain": "the issuer of the certificate is unknown: an intermediate certificate is missing, or the authority is your own",
+    "reason_certificate_chain": "the issuer of the certificate is unknown",
     "reason_failed": "the connection failed",
     "reason_http": "HTTP error {status}",
     # unasked
@@ -255,7 +260,8 @@ WORDS = {
         "🟡 the TrueConf Server service does not respond, its website does\n"
         "🟠 the server's website does not respond, the service is up: nobody can join from a browser, the bot sees no conferences\n"
         "🔴 neither the service nor the website responds\n\n"
-        "⏹ stops a conference, only when you press the button and confirm. The bot stops nothing by itself."
+        "⏹ stops a conference, only when you press the button and confirm. The bot stops nothing by itself.\n\n"
+        "Alerts are switched on and off per server: of outages under “Status”, of forgotten conferences under “Forgotten conferences”. A group can get them too: add the bot to it, write /id there and put the ID of the group into tg-users-id."
     ),
     "command_start": "Servers",
     "command_status": "All servers in one message",

@@ -34,6 +34,7 @@ WORDS = {
     "advice_ca_file": "Compruebe la ruta",
     "advice_no_route": "Revise la red",
     "advice_name_not_found": "Revise ip en la configuración y el DNS",
+    "error_unreachable": "El sitio web del servidor no responde: {reason}",
     "state_since": "Desde: {time} ({duration})",
     "was_up": "A las {time} el servidor funcionaba",
     "was_service_down": "A las {time} el servicio TrueConf Server no respondía",
@@ -48,6 +49,7 @@ WORDS = {
     "monitoring_off": "Supervisión desactivada: no le avisaré de una caída",
     "silent_monitoring": "Sin avisos de caídas: {servers}. Para activarlos: servidor → «Estado»",
     "silent_forgotten": "Sin avisos de conferencias olvidadas: {servers}. Para activarlos: servidor → «Conferencias olvidadas»",
+    "silent_all": "todos los servidores",
     "conferences_none": "Ahora no hay ninguna conferencia en curso.",
     "conferences_number": (
         "{number} conferencia en curso",
@@ -95,7 +97,10 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>¿Finalizar esta conferencia?</b>",
-    "people_now": ("Ahora hay {number} participante", "Ahora hay {number} participantes"),
+    "people_now": (
+        "Ahora hay {number} participante",
+        "Ahora hay {number} participantes",
+    ),
     "people_named": "{now}: {names}",
     "people_others": (
         "{number} más",
@@ -183,9 +188,9 @@ WORDS = {
     "reason_certificate_name": "el certificado se emitió para otro nombre",
     "reason_certificate_untrusted": "el certificado no es de confianza",
     "reason_dns_silent": "el DNS no responde",
-    "reason_tls_version": "no hay una versión de TLS común: el bot usa TLS 1.2 y 1.3",
+    "reason_tls_version": "no hay una versión de TLS común, el bot usa 1.2 y 1.3",
     "reason_certificate_no_names": "el certificado no nombra ningún servidor (falta subjectAltName)",
-    "reason_certificate_chain": "no se conoce al emisor del certificado: falta un certificado intermedio o la autoridad es propia",
+    "reason_certificate_chain": "no se conoce al emisor del certificado",
     "reason_failed": "falló la conexión",
     "reason_http": "error HTTP {status}",
     # unasked
@@ -262,7 +267,8 @@ WORDS = {
         "🟡 el servicio TrueConf Server no responde, su sitio web sí\n"
         "🟠 el sitio web del servidor no responde, el servicio funciona: nadie puede entrar desde un navegador y el bot no ve las conferencias\n"
         "🔴 no responden ni el servicio ni el sitio web\n\n"
-        "⏹ finaliza una conferencia, solo cuando usted pulsa el botón y confirma. El bot no finaliza nada por su cuenta."
+        "⏹ finaliza una conferencia, solo cuando usted pulsa el botón y confirma. El bot no finaliza nada por su cuenta.\n\n"
+        "Los avisos se activan y desactivan en cada servidor: de caídas en «Estado», de conferencias olvidadas en «Conferencias olvidadas». Un grupo también puede recibirlos: añada el bot, escriba allí /id e incluya el ID del grupo en tg-users-id."
     ),
     "command_start": "Servidores",
     "command_status": "Todos los servidores en un mensaje",

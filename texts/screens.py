@@ -142,8 +142,9 @@ def silences(servers: Sequence[Server]) -> list[Html]:
         silent = [server for server in servers if not getattr(server, is_on)]
         if silent:
             is_all = len(silent) == len(servers) > 1
-            names = plain(words("all_servers")) if is_all else _some([one.name for one in silent])
-            lines.append(words(f"silent_{key}", servers=names))
+            names = _some([server.name for server in silent])
+            servers_named = words("silent_all") if is_all else names
+            lines.append(words(f"silent_{key}", servers=servers_named))
     return lines
 
 
@@ -174,8 +175,10 @@ def menu(server: Server) -> Html:
 def _last_known(server: Server) -> Html | None:
     """The state of the last look; if that is old, when it was so."""
     status = server.last_status
-    if status is None or is_fresh(server):
-        return status and state_line(server, status)
+    if status is None:
+        return None
+    if is_fresh(server):
+        return state_line(server, status)
     was = words(f"was_{status.state}", time=moment(status.looked_at))
     if not server.is_monitored:
         was = words("was_monitoring_off", was=was)
@@ -208,11 +211,11 @@ def state_sentence(server: Server, status: Status) -> Html:
     if status.state == SERVICE_DOWN:
         return _service_is_down(server, status)
     if _is_about_trust(status.web_reason):
-        service = words("state_service_works")
-        if status.state == DOWN:
-            service = _service_is_silent(server, status) if status.service_reason else None
         untrusted = untrusted_sentences(status.web_reason)
-        return _sentences(*([service, untrusted] if status.state == DOWN else [untrusted, service]))
+        if status.state == WEB_DOWN:
+            return _sentences(untrusted, words("state_service_works"))
+        service = _service_is_silent(server, status) if status.service_reason else None
+        return _sentences(service, untrusted)
     if status.state == WEB_DOWN:
         return words("state_web_down", reason=reason_words(status.web_reason))
     return _both_are_down(server, status)
@@ -300,20 +303,22 @@ def certificate(end: float | None) -> Html | None:
 
 def overviews(page: Page, overviews: Sequence[Overview]) -> Html:
     """All servers in one message, a page of them at a time."""
-    entries = [_overview(one) for one in overviews]
+    entries = [_overview(overview) for overview in overviews]
     return _lines(words("bold", text=plain(words("all_servers"))), *entries, "", _footer(page))
 
 
-def _overview(one: Overview) -> Html:
-    name = words("bold", text=cut(one.server.name, LONGEST_NAME))
-    lines = [f"\n{STATE_SIGNS[one.status.state]} {name}"]
-    if one.status.state != UP:
-        lines.append(state_sentence(one.server, one.status))
-    if one.status.state != DOWN:
-        lines.append(_overview_part(one.conferences, "overview_conferences"))
-        lines.append(_overview_part(one.online, "overview_online"))
-    same = lines[-1] == lines[-2] and len(lines) > 2
-    return _lines(*(lines[:-1] if same else lines))
+def _overview(overview: Overview) -> Html:
+    server, status = overview.server, overview.status
+    lines = [Html(""), _light_and_name(server, status.state)]
+    if status.state != UP:
+        lines.append(state_sentence(server, status))
+    if status.state in (UP, SERVICE_DOWN):  # else the website is silent, as was just said
+        counts = [
+            _overview_part(overview.conferences, "overview_conferences"),
+            _overview_part(overview.online, "overview_online"),
+        ]
+        lines += dict.fromkeys(counts)  # the same error is said once
+    return _lines(*lines)
 
 
 def _overview_part(value: int | TrueConfError, key: str) -> Html:
@@ -324,7 +329,7 @@ def conferences(server: Server, page: Page, total: int) -> Html:
     heading = _heading(server, "conferences")
     if not page.items:
         return _lines(heading, "", words("conferences_none"), "", _footer())
-    entries = [_conference(page.first + i, one) for i, one in enumerate(page.items)]
+    entries = [_conference(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("conferences_number", total)
     return _lines(heading, number, "", *entries, words("stop_hint"), _footer(page))
 
@@ -402,7 +407,7 @@ def forgotten(server: Server, page: Page, total: int, minutes: int) -> Html:
         watch = words("forgotten_alerts_on", age=age_choice(server.forgotten_age_min))
     if not page.items:
         return _lines(heading, limit, "", words("forgotten_none"), "", watch, _footer())
-    entries = [_forgotten(page.first + i, one) for i, one in enumerate(page.items)]
+    entries = [_forgotten(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("forgotten_number", total)
     return _lines(heading, limit, number, "", *entries, words("stop_hint"), watch, _footer(page))
 
@@ -460,13 +465,14 @@ def confirm_stop_all(
 ) -> Html:
     """Those with people in them come first, and a line above says how many there are."""
     inside = sum(_count(forgotten) > 0 for forgotten in found)
+    people_first = sorted(found, key=_count, reverse=True)
     return _lines(
         words("list_changed") if has_changed else None,
         plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
         words("people_inside", number=inside) if inside else None,
         words("all_are_older", age=age_choice(minutes)),
         "",
-        *_short_list(sorted(found, key=_count, reverse=True)),
+        *_short_list(people_first),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
@@ -477,21 +483,19 @@ def _count(forgotten: Forgotten) -> int:
     return forgotten.people.count if forgotten.people else 0
 
 
-def _short_list(found: Sequence[Forgotten] | Sequence[Conference]) -> list[Html]:
+def _short_list(found: Sequence[Conference | Forgotten]) -> list[Html]:
     """A line for each: the more of them, the shorter the titles. What is forgotten comes with who
     is in it, by name if there are few."""
     limit = _short_title(len(found))
     most_names = 0 if len(found) > MOST_WITH_NAMES else MOST_NAMES_IN_A_LINE
     lines = []
     for number, item in enumerate(found, 1):
-        conference = item.conference if isinstance(item, Forgotten) else item
-        values = {"number": number, "title": cut(title(conference), limit)}
-        if isinstance(item, Forgotten):
-            lines.append(
-                words("short_entry_people", people=_people_in_short(item, most_names), **values)
-            )
-        else:
-            lines.append(words("short_entry", **values))
+        if isinstance(item, Conference):
+            lines.append(words("short_entry", number=number, title=cut(title(item), limit)))
+            continue
+        name = cut(title(item.conference), limit)
+        people = _people_in_short(item, most_names)
+        lines.append(words("short_entry_people", number=number, title=name, people=people))
     return _at_most(lines)
 
 
@@ -520,14 +524,15 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
     """`results`: what `trueconf_api.stop_conferences` returned; {}: there was nothing to stop."""
     if not results:
         return not_running(server)
-    errors = {error_sentence(one) for one in results.values() if isinstance(one, TrueConfError)}
+    failed = [result for result in results.values() if isinstance(result, TrueConfError)]
+    errors = sorted({error_sentence(error) for error in failed})[:3]
     if len(results) == 1:
         [(conference, result)] = results.items()
         name = cut(server.name, LONGEST_NAME)
         lines = [words(f"result_{_outcome(result)}", title=title(conference), server=name)]
     else:
-        lines = [_heading(server, "forgotten"), "", *_short_results(results)]
-    return _lines(*lines, *[f"⚠️ {error}" for error in sorted(errors)[:3]], "", _read_at())
+        lines = [_heading(server, "forgotten"), Html(""), *_short_results(results)]
+    return _lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", _read_at())
 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
@@ -573,8 +578,9 @@ def error_sentence(error: TrueConfError) -> Html:
         )
     if _is_about_trust(error.reason):
         return Html(f"{untrusted_sentences(error.reason)}.")
-    reason = words("state_down", reason=reason_words(error.reason))
-    return Html(f"{_sentences(reason, _advice(error.reason))}.")
+    # Whatever was asked, it was the website: the service may be up all the same.
+    silent = words("error_unreachable", reason=reason_words(error.reason))
+    return Html(f"{_sentences(silent, _advice(error.reason))}.")
 
 
 def reason_of(error: TrueConfError) -> Html:
