@@ -333,7 +333,11 @@ class StateNews(threading.Thread):
     def run(self) -> None:
         while True:
             changes = [self._queue.get()]
-            silent_from = self._make_sure(changes)
+            silent_from = None
+            try:
+                silent_from = self._make_sure(changes)
+            except Exception:  # a doubtful alert is better than none
+                log.exception("a change of state is told unchecked")
             while not self._queue.empty():
                 changes.append(self._queue.get())
             try:

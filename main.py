@@ -179,7 +179,7 @@ def pause(call, server: Server, press: Press) -> None:
     show_status(call, server, press)
 
 
-# The switch below it. The person sees the same screen, with the switch the other way round.
+# The switch of the monitoring on Status. The person sees the same screen, switched.
 @on_button("monitoring_on")
 @on_button("monitoring_off")
 def switch_monitoring(call, server: Server, press: Press) -> str | None:

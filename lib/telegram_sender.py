@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -15,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.ssl_ import create_urllib3_context
 
 from lib import connections
 from lib.connections import reason_of
@@ -71,7 +74,7 @@ class Unreachable(Exception):
     """No answer of Telegram came."""
 
     def __init__(self, trouble: Trouble):
-        super().__init__(f"{trouble.kind} ({trouble.reason})")
+        super().__init__(f"no answer came ({trouble.reason})")
         self.trouble = trouble
 
 
@@ -97,6 +100,13 @@ class _Plain(urllib3.connection.HTTPConnection):
 
 
 class _Encrypted(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        if self.ca_certs and self.ca_certs != certifi.where():
+            # From Python 3.13 on the default is to refuse what many a company's own CA lacks.
+            self.ssl_context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+            self.ssl_context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        super().connect()
+
     def _new_conn(self) -> socket.socket:
         return _open(self)
 

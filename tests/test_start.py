@@ -802,7 +802,7 @@ MAY_IMPORT = {
     "lib/settings_files.py": {"dotenv"},
     "lib/connections.py": {"requests", "urllib3"},
     "lib/telegram.py": {"telebot", "lib.telegram_sender"},
-    "lib/telegram_sender.py": {"requests", "urllib3", "lib"},
+    "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3", "lib"},
     "lib/trueconf_v3.py": {"lib"},
