@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.laboratory.benchmark import Screen, lateness, table
+from tests.laboratory.benchmark import SCREEN_HEADINGS, Screen, lateness, table
 
 
 def measured(**more) -> Screen:
@@ -29,7 +29,7 @@ def measured(**more) -> Screen:
 def test_line_names_the_targets_that_it_misses(more, misses):
     screen = measured(**more)
     assert screen.misses == misses
-    assert table(["x"] * 11, [screen.cells()]).endswith(", ".join(misses) or "met")
+    assert table(SCREEN_HEADINGS, [screen.cells()]).endswith(", ".join(misses) or "met")
 
 
 def test_latest_check_is_found_even_if_it_never_came():
