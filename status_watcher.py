@@ -9,13 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import trueconf_api
-from trueconf_api import DOWN, UP, WEB_DOWN, Server, Status, TrueConfError
-
-if TYPE_CHECKING:
-    from alerts import Announcer
+from trueconf_api import DOWN, UP, WEB_DOWN, Forgotten, Server, Status, TrueConfError
 
 FIRST_LOOKS_APART_S = 0.02  # so that many servers are not all asked at the same moment
 CHANGE_LOOKS = 3  # looks in a row before a change is announced
@@ -59,6 +56,16 @@ class StateChange:
     outage: str = DOWN
 
 
+class Announcer(Protocol):
+    """Whom a watcher tells what it finds; `alerts` has the real one."""
+
+    def tell_state(self, change: StateChange) -> None: ...
+    def tell_reminder(self, server: Server, status: Status, since: float) -> None: ...
+    def tell_pause_over(self, server: Server, status: Status, changes: list[list]) -> None: ...
+    def tell_certificate(self, server: Server, end: float) -> None: ...
+    def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None: ...
+
+
 class Watcher(threading.Thread):
     """Watches one server from the start of the bot to its end.
 
@@ -69,7 +76,7 @@ class Watcher(threading.Thread):
     def __init__(
         self,
         server: Server,
-        announcer: "Announcer",
+        announcer: Announcer,
         position: int = 0,
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] = steady_clock,
