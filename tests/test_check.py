@@ -192,7 +192,7 @@ def test_end_of_the_certificate_and_an_unknown_zone_are_told(check, anna, new_se
     code, said = check(settings_for(parts, users=[ANNA]))
     assert code == 0
     assert re.search(r"\[OK\] The certificate is good for 36\d more days", said)
-    assert "[??] The certificate is good for 2 more days" in said
+    assert "[??] The certificate is good for 3 more days" in said
     assert "[??] This computer does not know the time zone Nowhere/Unknown" in said
 
 

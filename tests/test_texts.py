@@ -901,7 +901,7 @@ def test_button_may_carry_one_more_number(monkeypatch):
 
 def test_status_shows_how_long_the_certificate_is_good(english):
     server, day_s = Server("office", "https://10.0.0.1"), 86400
-    for left_s, said in ((2.5 * day_s, "good for 2 more days, until "), (day_s, "1 more day,")):
+    for left_s, said in ((2.9 * day_s, "good for 3 more days, until "), (day_s, "1 more day,")):
         status = Status(UP, certificate_end=time.time() + left_s + 60)
         assert said in screens.status(server, status, None)
     for end in (None, time.time() - 60):

@@ -190,7 +190,7 @@ WORDS = {
     "alert_since": "Since {time} ({age} ago)",
     "alert_first": "Noticed at the start or after a break, at {time}",
     "alert_up": "Up again",
-    "alert_still": "Still so after {duration}",
+    "alert_still": "Still so after {duration}, since {time}",
     "alert_outage_service": "The service did not respond for {duration}: {since} – {until}",
     "alert_outage_web": "The website did not respond for {duration}: {since} – {until}",
     "at_most": "at most {duration}",

@@ -197,7 +197,7 @@ WORDS = {
     "alert_since": "Desde: {time} (hace {age})",
     "alert_first": "Detectado al iniciar o tras una pausa, a las {time}",
     "alert_up": "Vuelve a funcionar",
-    "alert_still": "Sigue así desde hace {duration}",
+    "alert_still": "Sigue así: {duration}, desde {time}",
     "alert_outage_service": "El servicio no respondió durante {duration}: {since} – {until}",
     "alert_outage_web": "El sitio web no respondió durante {duration}: {since} – {until}",
     "at_most": "como máximo {duration}",

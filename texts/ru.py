@@ -198,7 +198,7 @@ WORDS = {
     "alert_since": "С {time} ({age} назад)",
     "alert_first": "Замечено при запуске или после перерыва, в {time}",
     "alert_up": "Снова работает",
-    "alert_still": "Так уже {duration}",
+    "alert_still": "Так уже {duration}, с {time}",
     "alert_outage_service": "Служба не отвечала {duration}: {since} – {until}",
     "alert_outage_web": "Сайт не отвечал {duration}: {since} – {until}",
     "at_most": "не дольше {duration}",

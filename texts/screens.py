@@ -4,7 +4,6 @@ A function is called after its screen. What is filled in is escaped by `texts.wo
 """
 
 import json
-import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -298,7 +297,11 @@ def certificate(end: float | None) -> Html | None:
     """How long the certificate is good, if it is and that is known."""
     if end is None or end < time.time():  # that it has ended, the state says
         return None
-    return plural("certificate_until", int((end - time.time()) / DAY_S), time=moment(end))
+    return plural("certificate_until", _days_left(end), time=moment(end))
+
+
+def _days_left(end: float) -> int:
+    return max(1, round((end - time.time()) / DAY_S))
 
 
 def overviews(page: Page, overviews: Sequence[Overview]) -> Html:
@@ -625,12 +628,10 @@ def _taken(by: str) -> Html | None:
 
 def reminder_alert(server: Server, status: Status, since: float) -> Html:
     """A server is not up yet. `since`: since when it is not."""
-    age = duration(time.time() - since)
     return _lines(
         _light_and_name(server, status.state),
-        words("alert_still", duration=age),
         state_sentence(server, status),
-        words("alert_since", time=moment(since), age=age),
+        words("alert_still", time=moment(since), duration=duration(time.time() - since)),
     )
 
 
@@ -678,10 +679,9 @@ def pause_over_alert(server: Server, status: Status, changes: Sequence[Sequence]
 def certificate_alert(server: Server, end: float) -> Html:
     """The certificate of a server ends soon."""
     name = words("bold", text=cut(server.name, LONGEST_NAME))
-    days = math.ceil((end - time.time()) / 86400)
     return _lines(
         Html(f"⏳ {name}"),
-        plural("certificate_ends", max(1, days), time=moment(end)),
+        plural("certificate_ends", _days_left(end), time=moment(end)),
         words("certificate_advice"),
     )
 
