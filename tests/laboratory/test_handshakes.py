@@ -8,6 +8,6 @@ SECONDS = 20
 def test_no_handshake_of_many_threads_is_garbled():
     """D5."""
     counted = shake_hands(SECONDS)
-    print(f"{counted['well']} handshakes")
-    assert counted["well"] > 1000
-    assert set(counted) == {"well"}, counted
+    print(f"{counted['understood']} handshakes")
+    assert counted["understood"] > 1000
+    assert set(counted) == {"understood"}, counted
