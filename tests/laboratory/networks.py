@@ -30,7 +30,7 @@ BOT, OTHER_BOT, BOT_GATEWAY = "10.77.1.2", "10.77.1.3", "10.77.1.1"
 TELEGRAM, OFFICE, FACTORY, RESOLVER = "10.77.2.10", "10.77.2.11", "10.77.2.12", "10.77.2.53"
 SERVERS_GATEWAY = "10.77.2.1"
 IPV6_NOWHERE = "fd77:2::10"  # the route to it is there and leads nowhere
-PROGRAMS = ("ip", "nft", "conntrack", "ss")
+PROGRAMS = ("ip", "nft", "conntrack", "ss", "sysctl")
 
 # As home routers have it: packets of a connection that the router does not know are dropped.
 RULES = """

@@ -78,6 +78,7 @@ class Site:
         with self.network.among_servers():
             for simulator in (self.telegram, self.office, self.factory):
                 simulator.stop()
+        assert "Traceback" not in self.bot.output, self.bot.output
 
 
 @pytest.fixture
@@ -87,14 +88,15 @@ def new_site(tmp_path):
     with contextlib.ExitStack() as stack:
 
         def build(**options) -> Site:
-            network = stack.enter_context(Network(**options))
+            try:
+                network = stack.enter_context(Network(**options))
+            except RuntimeError as error:  # root in a container may not do everything
+                pytest.skip(f"cannot make network namespaces: {error}")
             site = Site(network, tmp_path)
             stack.callback(site.close)
             return site
 
         yield build
-        [log] = [file.read_text() for file in tmp_path.glob("output.txt")]
-        assert "Traceback" not in log, log
 
 
 # ---------------------------------------------------------------- outages of the own network
