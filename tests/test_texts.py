@@ -2,6 +2,7 @@
 
 import ast
 import html
+import itertools
 import json
 import re
 import string
@@ -639,56 +640,55 @@ def all_screens(text: str) -> dict[str, str]:
     return made
 
 
-@pytest.mark.parametrize("kind", ODD_TEXTS)
-def test_every_screen_is_one_that_telegram_takes(language, kind):
-    for name, message in all_screens(ODD_TEXTS[kind]).items():
-        assert isinstance(message, str)
-        read = telegram_html.finished(telegram_html.parse(message))
-        assert 0 < utf16_length(read.text) <= MESSAGE_LIMIT, name
-        assert len(read.entities) + read.dropped_entities <= ENTITY_LIMIT, name
-        assert "\n\n\n" not in read.text, name
-        assert not re.search(r"\{\w*\}", read.text.replace("{name}", "")), name
-        for line in read.text.splitlines():
-            assert line == line.strip(), (name, line)
-        assert set(telegram_html.telegram_links(read)) <= OWN_COMMANDS, name
+def test_every_screen_is_one_that_telegram_takes(language):
+    for kind in ODD_TEXTS:
+        for name, message in all_screens(ODD_TEXTS[kind]).items():
+            assert isinstance(message, str)
+            read = telegram_html.finished(telegram_html.parse(message))
+            assert 0 < utf16_length(read.text) <= MESSAGE_LIMIT, name
+            assert len(read.entities) + read.dropped_entities <= ENTITY_LIMIT, name
+            assert "\n\n\n" not in read.text, name
+            assert not re.search(r"\{\w*\}", read.text.replace("{name}", "")), name
+            for line in read.text.splitlines():
+                assert line == line.strip(), (name, line)
+            assert set(telegram_html.telegram_links(read)) <= OWN_COMMANDS, name
 
 
-@pytest.mark.parametrize("kind", ODD_TEXTS)
-def test_all_servers_in_one_message_fit_whatever_they_say(language, kind):
-    servers = [a_server(ODD_TEXTS[kind], number) for number in range(60)]
-    page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
-    overviews = [
-        Overview(
-            one,
-            Status(SERVICE_DOWN, "no_answer"),
-            PermissionMissing(one, "permission", permission="logs.calls:read"),
-            PermissionMissing(one, "permission", permission="users:read"),
-        )
-        for one in page.items
-    ]
-    read = telegram_html.parse(screens.overviews(page, overviews))
-    assert utf16_length(read.text) <= MESSAGE_LIMIT
-    assert len(read.entities) <= ENTITY_LIMIT
-    assert read.text.count("users:read") == len(page.items)
+def test_all_servers_in_one_message_fit_whatever_they_say(language):
+    for kind in ODD_TEXTS:
+        servers = [a_server(ODD_TEXTS[kind], number) for number in range(60)]
+        page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
+        overviews = [
+            Overview(
+                one,
+                Status(SERVICE_DOWN, "no_answer"),
+                PermissionMissing(one, "permission", permission="logs.calls:read"),
+                PermissionMissing(one, "permission", permission="users:read"),
+            )
+            for one in page.items
+        ]
+        read = telegram_html.parse(screens.overviews(page, overviews))
+        assert utf16_length(read.text) <= MESSAGE_LIMIT
+        assert len(read.entities) <= ENTITY_LIMIT
+        assert read.text.count("users:read") == len(page.items)
 
 
-@pytest.mark.parametrize("number", [1, 5, 50, 400])
-@pytest.mark.parametrize("kind", ["wide", "dense"])
-def test_a_list_of_all_that_is_stopped_fits_into_one_message(language, kind, number):
-    server = a_server(ODD_TEXTS[kind])
-    conferences = [a_conference(ODD_TEXTS[kind], place) for place in range(number)]
-    results = dict.fromkeys(conferences, STILL_RUNNING)
-    crowd = People(1000, 10, (ODD_TEXTS[kind],) * 990, None, None)
-    found = [Forgotten(one, "no_leader", crowd) for one in conferences]
-    for message in (
-        screens.confirm_stop_all(server, found, 60, True),
-        screens.stop_result(server, results),
-        screens.stopped_by(server, conferences, ODD_TEXTS[kind]),
-        screens.forgotten_list_alert(server, found),
-    ):
-        assert utf16_length(telegram_html.parse(message).text) <= MESSAGE_LIMIT
-        assert len(message.splitlines()) >= min(number, screens.MOST_IN_A_LIST)
-        assert ("350" in message) == (number == 400)  # how many are left out
+def test_a_list_of_all_that_is_stopped_fits_into_one_message(language):
+    for kind, number in itertools.product(("wide", "dense"), (1, 5, 50, 400)):
+        server = a_server(ODD_TEXTS[kind])
+        conferences = [a_conference(ODD_TEXTS[kind], place) for place in range(number)]
+        results = dict.fromkeys(conferences, STILL_RUNNING)
+        crowd = People(1000, 10, (ODD_TEXTS[kind],) * 990, None, None)
+        found = [Forgotten(one, "no_leader", crowd) for one in conferences]
+        for message in (
+            screens.confirm_stop_all(server, found, 60, True),
+            screens.stop_result(server, results),
+            screens.stopped_by(server, conferences, ODD_TEXTS[kind]),
+            screens.forgotten_list_alert(server, found),
+        ):
+            assert utf16_length(telegram_html.parse(message).text) <= MESSAGE_LIMIT
+            assert len(message.splitlines()) >= min(number, screens.MOST_IN_A_LIST)
+            assert ("350" in message) == (number == 400)  # how many are left out
 
 
 @given(lengths=st.lists(st.integers(0, 4000), max_size=20), wide=st.booleans())
@@ -822,7 +822,7 @@ def test_state_says_no_more_than_its_reasons_allow(english):
         ({"LANG": "en_US.UTF-8", "LC_ALL": "de_DE.UTF-8"}, "de"),
         ({"LC_MESSAGES": "es_ES"}, "es"),
         ({"LANG": "Russian_Russia.1251"}, "ru"),
-        ({"LANG": "fr_FR.UTF-8"}, "en"),
+        ({"LANG": "zz_ZZ.UTF-8"}, "en"),
         ({"LC_ALL": "C"}, "en"),
         ({"LC_ALL": "POSIX", "LANG": "ru_RU"}, "en"),
     ],
@@ -870,19 +870,21 @@ def all_keyboards(text: str) -> list:
     return made
 
 
-@pytest.mark.parametrize("kind", ODD_TEXTS)
-def test_buttons_have_labels_that_can_be_read(language, kind):
-    for keyboard in all_keyboards(ODD_TEXTS[kind]):
-        rows = keyboard.keyboard
-        assert 0 < sum(len(row) for row in rows) <= 100
-        assert len(json.dumps(keyboard.to_dict())) <= 10_000
-        for row in rows:
-            assert 1 <= len(row) <= 8
-            for button in row:
-                assert button.text == texts.clean(button.text) != ""
-                assert len(button.text) <= screens.LONGEST_LABEL + 10
-                assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text)
-                assert 1 <= len(button.callback_data.encode()) <= 64
+def test_buttons_have_labels_that_can_be_read(language):
+    for kind in ODD_TEXTS:
+        for keyboard in all_keyboards(ODD_TEXTS[kind]):
+            rows = keyboard.keyboard
+            assert 0 < sum(len(row) for row in rows) <= 100
+            assert len(json.dumps(keyboard.to_dict())) <= 10_000
+            for row in rows:
+                assert 1 <= len(row) <= 8
+                for button in row:
+                    assert button.text == texts.clean(button.text) != ""
+                    assert len(button.text) <= screens.LONGEST_LABEL + 10
+                    assert not re.search(
+                        r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text
+                    )
+                    assert 1 <= len(button.callback_data.encode()) <= 64
 
 
 def test_button_may_carry_one_more_number(monkeypatch):

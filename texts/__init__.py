@@ -1,18 +1,18 @@
 """Every word that people see: picks the language, fills, escapes and counts.
 
-The words stand in `ru.py`, `en.py`, `de.py` and `es.py`, all with the same keys; `screens.py`
-puts the screens together. Whatever is filled into the words is escaped here, so a title with `<`
+The words stand in a file for each language of `lib.settings.LANGUAGES`, all with the same keys;
+`screens.py` puts the screens together. Whatever is filled into the words is escaped here, so a title with `<`
 or `&` cannot break a message. Numbers, durations and times read as people say them.
 """
 
 import html
+import importlib
 import re
 import time
 
-from lib import own_python
-from texts import de, en, es, ru
+from lib import own_python, settings
 
-LANGUAGES = {"ru": ru.WORDS, "en": en.WORDS, "de": de.WORDS, "es": es.WORDS}
+LANGUAGES = {name: importlib.import_module(f"texts.{name}").WORDS for name in settings.LANGUAGES}
 MESSAGE_LIMIT = 4096  # UTF-16 units, of Telegram
 
 _language = "ru"
