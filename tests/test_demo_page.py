@@ -299,8 +299,8 @@ def test_each_part_of_a_server_goes_down_and_comes_back_and_the_chat_says_so(sta
     page.start()
     last = 0
     for action, state in (
-        *(("service_down", "service_down"), ("service_up", "up"), ("web_down", "web_down")),
-        *(("web_up", "up"), ("down", "down"), ("up", "up")),
+        *(("service_down", "service_down"), ("web_down", "down")),
+        *(("service_up", "web_down"), ("up", "up")),
     ):
         page.act(action, "branch")
         alert = page.wait_for_message(LIGHTS[state], after=last)
@@ -503,8 +503,22 @@ def test_messages_look_as_the_bot_formats_them(chat_page, call, open_page):
     assert page.message(sent["message_id"])["text"].startswith(wild)
     assert page.find_all(".bubble img") == []
     assert page.find(".bubble .edited").text == "edited"
+    assert page.find_all(".message.changed")  # nobody here has pressed anything
     call("deleteMessage", **place)
     wait_until(lambda: page.messages == [], what="the end of the message")
+
+
+@with_browser
+def test_labels_are_cut_as_a_phone_cuts_them_and_silence_is_marked(chat_page, call, open_page):
+    page = open_page(chat_page.url, width=390, height=844)
+    place = {"chat_id": VISITOR_ID, "text": "Hello"}
+    call("sendMessage", **place, reply_markup=rows("short", "WIDE LABEL " * 5))
+    call("sendMessage", **place, disable_notification=True)
+    page.wait_for(".message", 2)
+    short, long = (key.size["height"] for key in page.find_all(".key"))
+    assert short == long  # one line, whatever the label
+    marked = [each.find_elements(By.CSS_SELECTOR, ".silent") for each in page.find_all(".message")]
+    assert [len(each) for each in marked] == [0, 1]
 
 
 # ---------------------------------------------------------------- without a browser
