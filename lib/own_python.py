@@ -371,6 +371,7 @@ def _run(command, lock=None):
 
 # What pip and venv say, and the sentence for it. The first that is found counts.
 CAUSES = (
+    ("no_venv", r"python3-venv|ensurepip is not available"),
     ("no_space", r"No space left|Errno 28|WinError 112|Errno 122"),
     ("no_writing", r"Permission denied|Read-only file system|WinError 5\b|WinError 32"),
     ("certificate", r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError"),

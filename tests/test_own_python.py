@@ -332,6 +332,7 @@ def test_folder_that_cannot_be_written_is_named(project):
 
 def test_cause_is_read_from_what_pip_says():
     said = {
+        "no_venv": "ensurepip is not available. Install the python3-venv package",
         "no_space": "ERROR: Could not install packages: [Errno 28] No space left on device",
         "no_writing": "PermissionError: [WinError 5] Access is denied: 'C:\\bot\\.venv\\x'",
         "certificate": "SSLError(SSLCertVerificationError(1, 'CERTIFICATE_VERIFY_FAILED'))",
