@@ -1,30 +1,21 @@
-"""What both READMEs tell people to do, done as they say it.
+"""What both READMEs tell people, against the files; and their own button, in a copy.
 
-Not tried here: what is for Windows and for Replit only, and the unit for systemd. The test
-command, the benchmark and the soak are run by `.ci/run`; here the first of them runs one file.
+The commands are typed in tests/laboratory/test_installing.py, as they need a package index. Not
+tried at all: what is for Windows and for Replit only, and the unit for systemd.
 """
 
-import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import (
     ANNA,
-    PATIENCE_S,
     ROOT,
-    SYSTEM_VARIABLES,
-    TOKEN,
     BotProcess,
-    clean_environment,
-    wait_until,
 )
 
 READMES = ("README.md", "README.ru.md")
@@ -116,102 +107,3 @@ def test_every_file_that_a_readme_shows_or_links_to_is_there(name):
     assert links
     for link in links:
         assert (ROOT / link).is_file(), link
-
-
-def commands(name: str) -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", read(name), re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def test_the_commands_of_the_readme_work_in_a_fresh_copy(tmp_path, telegram, anna, new_server):
-    """From nothing to a checked bot; pip needs a package index, so without one it is skipped."""
-    project = copy_project(tmp_path)
-    more = {"PYTEST_ADDOPTS": "tests/test_texts.py -p no:cacheprovider", "CI": "1"}
-    variables = clean_environment(**SYSTEM_VARIABLES, **more)
-    variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables["PATH"]])
-    settings = {
-        "tg-api-token": TOKEN,
-        "tg-api-url": telegram.url,
-        "tg-users-id": [ANNA],
-        "servers": {"office": new_server().settings()},
-    }
-    done = []
-    for command in commands("README.md"):
-        if command.startswith(("pipx", "poetry")) or "tests.laboratory.benchmark" in command:
-            continue
-        if "tests.laboratory.soak" in command:
-            continue
-        if command.endswith(("--demo", "main.py")):
-            is_demo = command.endswith("--demo")
-            seen = run_until(command, project, variables, "127.0.0.1:" if is_demo else "running")
-            assert "Traceback" not in seen
-            (project / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
-        else:
-            ended = subprocess.run(
-                command.split(), cwd=project, env=variables, capture_output=True, text=True,
-                encoding="utf-8", check=False,
-            )  # fmt: skip
-            if "pip install" in command and ended.returncode and "onnection" in ended.stderr:
-                pytest.skip("no package index can be reached")
-            assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
-        done.append(command)
-    assert len(done) == 7
-
-
-def run_until(command: str, project: Path, variables: dict, words: str) -> str:
-    """Run a command that does not end by itself, then press Ctrl+C. Returns what it printed."""
-    output = project / "output.txt"
-    with open(output, "wb") as file:
-        process = subprocess.Popen(
-            command.split(), cwd=project, env=variables, stdout=file, stderr=subprocess.STDOUT
-        )
-    try:
-        wait_until(
-            lambda: words in output.read_text("utf-8") or process.poll() is not None, what=words
-        )
-        text = output.read_text("utf-8")
-        if address := re.search(r"http://127\.0\.0\.1:\d+", text if "--demo" in command else ""):
-            page = urllib.request.urlopen(address[0], timeout=PATIENCE_S).read()
-            assert b"<html" in page.lower()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(PATIENCE_S) == 0, output.read_text("utf-8")
-        return output.read_text("utf-8")
-    finally:
-        process.kill()
-
-
-def test_poetry_installs_and_runs_the_demo(tmp_path):
-    venv = tmp_path / "poetry"
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    installed = subprocess.run(
-        [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "poetry>=2"],
-        capture_output=True, check=False,
-    )  # fmt: skip
-    if installed.returncode:
-        pytest.skip("Poetry could not be installed: no package index can be reached")
-    project = copy_project(tmp_path)
-    variables = clean_environment(
-        **SYSTEM_VARIABLES,
-        CI="1",
-        POETRY_VIRTUALENVS_PATH=str(tmp_path / "venvs"),
-        POETRY_NO_INTERACTION="1",
-    )
-    variables.pop("VIRTUAL_ENV", None)
-    variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
-    poetry = [line for line in commands("README.md") if line.startswith("poetry")]
-    assert poetry == ["poetry install", "poetry run python main.py --demo"]
-
-    def run(*command: str) -> subprocess.CompletedProcess:
-        options = {"cwd": project, "env": variables, "capture_output": True, "text": True}
-        return subprocess.run(command, **options, check=False)
-
-    ended = run(*poetry[0].split())
-    if ended.returncode:
-        # A mirror of the package index may understand only what pip asks it; so ask like pip.
-        python = venv / "bin" / "python"
-        address = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-        index = run(str(python), "-c", address).stdout.strip()
-        run("poetry", "source", "add", "--priority=primary", "index", index)
-        ended = run(*poetry[0].split())
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "127.0.0.1:" in run_until(poetry[1], project, variables, "127.0.0.1:")
