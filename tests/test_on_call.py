@@ -72,6 +72,7 @@ def test_who_takes_an_outage_is_seen_by_all_and_only_the_first(own_stage, server
         chat.wait_for("🟢 Moscow\nUp again")
     wait_until(lambda: alerts[0].labels == alerts[2].labels == [])
     assert "What would you like to see?" in alerts[1].text  # it has been a screen since
+    assert "Status" in alerts[1].labels
     assert own_stage.anna.press_data(alerts[0], data).wait().text == "This outage is over."
     assert len(chat_of_boris.bot_messages) == 2
 
@@ -179,6 +180,7 @@ def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, serv
     for chat in chats:
         told = chat.wait_for("🔴 Moscow\nThe server does not respond")
         assert shows_moment(told.text, "\nThe pause is over. Meanwhile: 🔴", went_down_at)
+        assert told.text.count("🔴") == 2  # once as the light, once as what happened
         assert told.labels == [TAKE, OPEN]
     server.come_back()
     assert shows_moment(chats[0].wait_for("🟢 Moscow\nUp again").text, ":", went_down_at)
