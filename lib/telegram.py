@@ -31,7 +31,7 @@ RETRY_S = 3
 AGAIN_S = 1  # before the second try, where Telegram itself or a proxy has said no
 REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
 LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
-MOST_ASIDE = 100
+MOST_ASIDE = 1000  # what strangers are told and nobody has sent yet; more than that is dropped
 NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
 
 # Telegram's words for "there is nothing to do", each part of a description of a 400.
