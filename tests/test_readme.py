@@ -1,7 +1,8 @@
-"""What both READMEs tell people, against the files; and their own button, in a copy.
+"""What both READMEs tell people, against the files; and the button they add, in a copy.
 
-The commands are typed in tests/laboratory/test_installing.py, as they need a package index. Not
-tried at all: what is for Windows and for Replit only, and the unit for systemd.
+The commands are typed in tests/laboratory/test_installing.py, as they need a package index, and
+the quotes are compared in tests/laboratory/test_quotes.py, so that whoever changes a text keeps
+these tests green. Not tried at all: Task Scheduler, `icacls`, Replit, and the unit for systemd.
 """
 
 import re
@@ -12,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import (
-    ANNA,
-    ROOT,
-    BotProcess,
-)
+import texts
+from tests.conftest import ANNA, ROOT, BotProcess, open_menu, press
+from tests.test_settings import FORGOTTEN_KEYS, SERVER_KEYS, STATUS_KEYS, TOP_KEYS
 
 READMES = ("README.md", "README.ru.md")
 EDIT = re.compile(r"<!-- (append|words|change|before): (.+?) -->\n```\w+\n(.*?)```", re.DOTALL)
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "settings.json")
+MENU = re.compile(r"(\n    screens = \(.*)\)\n")  # in keyboards.py, whatever stands in it
+NOT_COPIED = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "settings.json", ".env")
 
 
 def read(name: str) -> str:
@@ -28,35 +28,34 @@ def read(name: str) -> str:
 
 
 def copy_project(folder: Path) -> Path:
-    """What somebody gets who downloads the project."""
+    """What somebody gets who downloads the project, and what is being worked on."""
     copy = folder / "project"
-    if (ROOT / ".git").exists():
-        subprocess.run(
-            ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(copy)], check=True
-        )
-        # What is being worked on counts too.
-        shutil.copytree(ROOT, copy, ignore=NOT_COPIED, dirs_exist_ok=True)
-    else:
-        shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
     return copy
 
 
 def apply_edits(readme: str, project: Path) -> None:
-    """Do what "Add your own button" says."""
+    """Do what "Add your own button" says, as far as somebody has not done it already."""
     for kind, where, code in EDIT.findall(readme):
         name, _, anchor = where.partition(": ")
         file = project / name
         text = file.read_text(encoding="utf-8")
-        if kind == "append":
+        if kind == "change":
+            old, new = (re.search(rf"^\{sign}(.*)$", code, re.M)[1] for sign in "-+")
+            added = new.removeprefix(old.removesuffix(")")).removesuffix(")")
+            # The screens that the README names may stand in another order, and with others.
+            [begin] = MENU.findall(text)
+            assert set(re.findall(r'"\w+"', old)) <= set(re.findall(r'"\w+"', begin)), old
+            changed = text if added in begin else text.replace(begin, begin + added, 1)
+        elif code.strip() in text:
+            continue
+        elif kind == "append":
             changed = f"{text}\n\n{code}"
         elif kind == "words":
             changed = text.replace("WORDS = {\n", "WORDS = {\n" + code, 1)
-        elif kind == "before":
-            changed = text.replace(anchor, f"{code}\n\n{anchor}", 1)
         else:
-            old, new = (re.search(rf"^\{sign}(.*)$", code, re.M)[1] for sign in "-+")
-            changed = text.replace(old, new, 1)
-        assert changed != text, f"nothing to change in {where}"
+            changed = text.replace(anchor, f"{code}\n\n{anchor}", 1)
+        assert kind == "change" or changed != text, f"nothing to change in {where}"
         file.write_text(changed, encoding="utf-8")
 
 
@@ -65,23 +64,27 @@ def test_the_button_of_the_readme_works_in_a_copy_of_the_project(
     name, tmp_path, telegram, anna, new_server, settings_for
 ):
     project = copy_project(tmp_path)
-    assert len(EDIT.findall(read(name))) == 7
+    edits = EDIT.findall(read(name))
+    assert len(edits) == 3 + len(texts.LANGUAGES)
+    assert not re.search(r"[^\w]_[a-z]", "".join(code for _, _, code in edits)), "public names only"
     apply_edits(read(name), project)
-    server = new_server()
-    bot = BotProcess(tmp_path, settings_for({"office": server.settings()}, users=[ANNA]))
+    apply_edits(read(name), project)  # somebody has the button already: nothing is there twice
+    open_one, silent_one = new_server(), new_server()
+    silent_one.hides_version = True
+    servers = {"office": open_one.settings(), "silent": silent_one.settings()}
+    bot = BotProcess(tmp_path, settings_for(servers, users=[ANNA]))
     bot.start(main=project / "main.py")
+    back = texts.LANGUAGES["en"]["button_back"]
     try:
         bot.wait_for_output("Bot is running...")
-        anna.send("/start")
-        message = anna.chat.wait_for("Servers")
-        anna.press(message, "office").wait()
-        anna.press(message, "Server version").wait()
-        assert "Version: 5.5" in message.text
-        anna.press(message, "Back").wait()
-        assert "Server version" in message.labels
+        for server, shown in (("office", open_one.version), ("silent", "the server does not tell")):
+            message = press(anna, open_menu(anna, server), "Server version")
+            assert f"Version: {shown}" in message.text
+            assert "Server version" in press(anna, message, back).labels
         assert bot.stop() == 0
     finally:
         bot.kill()
+    assert "Traceback" not in bot.output
     ruff = [sys.executable, "-m", "ruff", "check", "--quiet", str(project)]
     assert subprocess.run(ruff, check=False).returncode == 0
 
@@ -90,20 +93,43 @@ def test_both_readmes_have_the_same_structure_and_the_same_code():
     english, russian = (read(name) for name in READMES)
     heading_levels = [re.findall(r"^(#+) ", text, re.M) for text in (english, russian)]
     assert heading_levels[0] == heading_levels[1]
+    rows = [re.findall(r"^\|", text, re.M) for text in (english, russian)]
+    assert len(rows[0]) == len(rows[1])
     code = [re.findall(r"```(\w*)\n(.*?)```", text, re.DOTALL) for text in (english, russian)]
     assert [kind for kind, _ in code[0]] == [kind for kind, _ in code[1]]
     for (kind, one), (_, other) in zip(*code, strict=True):
-        if kind != "json":  # the names in the sample settings are translated
-            assert one == other
-    assert re.findall(r"^\| `(\S+)`", english, re.M)  # the table of settings
-    keys = [re.findall(r"`([a-z_.-]+)`", text) for text in (english, russian)]
-    assert set(keys[0]) >= {"tg-api-token", "tg-users-id", "language", "log-file"}
-    assert {key for key in keys[0] if "-" in key} == {key for key in keys[1] if "-" in key}
+        if kind == "json":  # the name in the sample settings is translated
+            assert len(one.splitlines()) == len(other.splitlines())
+        else:
+            assert re.sub(r"TZ=\S+", "", one) == re.sub(r"TZ=\S+", "", other)
+    keys = [set(re.findall(r"`([a-z_.:-]+)`", text)) for text in (english, russian)]
+    assert keys[0] == keys[1] >= {"tg-api-token", "quiet-hours", "conferences.sessions:read"}
+
+
+def anchor_of(heading: str) -> str:
+    """As GitHub makes it: small letters, no punctuation, hyphens for blanks."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_everything_that_a_readme_links_to_is_there(name):
+    text = read(name)
+    headings = {anchor_of(heading) for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+    for place in re.findall(r"\]\(#([^)]+)\)", text):
+        assert place in headings, place
+    files = re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    for file in files:
+        assert (ROOT / file).is_file(), file
+        assert (ROOT / file).stat().st_size < 150_000, file
+    if name in READMES:
+        assert any(file.endswith(".png") for file in files)
+        assert "LICENSE" in files
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_every_file_that_a_readme_shows_or_links_to_is_there(name):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", read(name))
-    assert links
-    for link in links:
-        assert (ROOT / link).is_file(), link
+def test_every_setting_that_people_write_stands_in_the_table(name):
+    table = read(name).partition("| `tg-api-token` |")[2].partition("\n\n")[0]
+    written_by_the_bot = {"down_since", "paused_until", "reported", "told"}
+    known = {*TOP_KEYS, *SERVER_KEYS, *STATUS_KEYS, *FORGOTTEN_KEYS} - written_by_the_bot
+    known -= {"tg-api-token", "servers"}  # the beginning of the table and of most rows
+    assert [key for key in sorted(known) if key not in table] == []

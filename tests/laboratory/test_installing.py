@@ -63,7 +63,8 @@ def test_the_commands_of_the_readme_work_in_a_fresh_copy(tmp_path, telegram, ann
                 pytest.skip("no package index can be reached")
             assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
         done.append(command)
-    assert any(command.endswith("--demo") for command in done)
+    ends = ("main.py --demo", "main.py --check", "main.py", "-m tests")
+    assert done == [f"python3 {end}" for end in ends]
 
 
 def run_until(command: str, project: Path, variables: dict, words: str) -> str:
@@ -108,7 +109,8 @@ def test_poetry_installs_and_runs_the_demo(tmp_path):
     )
     variables.pop("VIRTUAL_ENV", None)
     variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
-    poetry = ["poetry install", "poetry run python main.py --demo"]
+    poetry = [line for line in commands("README.md") if line.startswith("poetry")]
+    assert poetry == ["poetry install", "poetry run python main.py --demo"]
 
     def run(*command: str) -> subprocess.CompletedProcess:
         options = {"cwd": project, "env": variables, "capture_output": True, "text": True}
@@ -136,7 +138,8 @@ def test_uv_runs_the_demo_and_a_test(tmp_path):
     variables = clean_environment(**SYSTEM_VARIABLES, CI="1", UV_PYTHON=sys._base_executable)
     variables.pop("VIRTUAL_ENV", None)
     variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
-    assert "127.0.0.1:" in run_until("uv run main.py --demo", project, variables, "127.0.0.1:")
+    [command] = [line for line in commands("README.md") if line.startswith("uv")]
+    assert "127.0.0.1:" in run_until(command, project, variables, "127.0.0.1:")
     ended = subprocess.run(
         ["uv", "run", "pytest", "tests/test_texts.py", "-p", "no:cacheprovider"],
         cwd=project, env=variables, capture_output=True, text=True, check=False,
