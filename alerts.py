@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from telebot.apihelper import ApiTelegramException
-from telebot.types import InlineKeyboardMarkup
+from telebot.types import CallbackQuery, InlineKeyboardMarkup
 
 import keyboards
 import status_watcher
@@ -393,7 +393,7 @@ class Announcer:
     """A mailbox for everybody who is listed. `watchers`: those of all servers, as they come."""
 
     def __init__(self, bot: telegram.Bot, config: Settings, watchers: Iterable[Watcher]):
-        self._watchers = watchers
+        self.bot, self._watchers = bot, watchers
         self.mailboxes = [
             Mailbox(bot, recipient, config.move_user, config.is_quiet_at)
             for recipient in config.recipients
@@ -455,17 +455,20 @@ class Announcer:
 
     def tell_taken(
         self,
+        call: CallbackQuery,
         server: Server,
-        text: texts.Html,
+        status: Status,
+        since: float,
         who: str,
-        not_to: tuple[int, ...],
-        done: tuple[int, int] | None,
+        is_alert: bool,
     ) -> None:
-        """Somebody takes care of a server: `text` is its alert from now on, the others get a line.
-        `done`: see `Edit`."""
-        keyboard = keyboards.to_menus([server])
-        self._edit_all(Edit(server, OUTAGE, lambda: text, keyboard, done))
-        self._tell_all(Alert(partial(screens.taken_alert, server, who), server=server), not_to)
+        """Somebody takes care of a server: its alert shows who, and the others get a line.
+        `is_alert`: the button was under the alert, not on the Status screen."""
+        text = screens.state_alert(server, status, since=since, taken_by=who)
+        pressed, keyboard = call if is_alert else None, keyboards.to_menus([server])
+        self._show_everywhere(pressed, server, OUTAGE, text, keyboard)
+        write = partial(screens.taken_alert, server, who)
+        self._tell_all(Alert(write, server=server), not_to=telegram.seen_by(call))
 
     def tell_paused(self, server: Server, who: str, not_to: tuple[int, ...]) -> None:
         """Somebody has paused a server, so that the others do not rely on its alerts."""
@@ -503,16 +506,34 @@ class Announcer:
             write = partial(screens.forgotten_list_alert, server, found)
             self._tell_all(Alert(write, keyboards.forgotten_list_alert(server), server))
 
-    def show_decision(
+    def tell_decision(
+        self, call: CallbackQuery, server: Server, session_id: str, who: str, until: float
+    ) -> None:
+        """Somebody has decided about a forgotten conference: its alert shows who and what.
+        `until`: time.time() of the reminder, 0 for "Not forgotten"."""
+        alert = telegram.html_of(call)
+        if alert:
+            keyboard = None
+            if until:
+                keyboard = keyboards.forgotten_alert(server, keyboards.short_id(session_id), False)
+            text = screens.decided_alert(alert, who, until)
+            self._show_everywhere(call, server, session_id, text, keyboard)
+
+    def _show_everywhere(
         self,
+        call: CallbackQuery | None,
         server: Server,
-        session_id: str,
+        key: str,
         text: texts.Html,
         keyboard: InlineKeyboardMarkup | None,
-        done: tuple[int, int],
     ) -> None:
-        """Show everywhere what was decided about a forgotten conference. `done`: see `Edit`."""
-        self._edit_all(Edit(server, session_id, lambda: text, keyboard, done))
+        """Change an alert in every chat that got it: first the message whose button was pressed,
+        if it was one of them, as somebody is waiting there."""
+        done = None
+        if call:
+            telegram.edit(self.bot, call, text, keyboard)
+            done = telegram.place_of(call)
+        self._edit_all(Edit(server, key, lambda: text, keyboard, done))
 
     def forget(self, chat_id: int, message_id: int) -> None:
         """A message that showed an alert shows a screen from now on: leave it to who reads it."""

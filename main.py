@@ -158,12 +158,9 @@ def take(call, server: Server, press: Press) -> str | None:
     if first:
         return texts.plain_text("taken_already", who=first)
     status = watcher.status or trueconf_api.get_status(server)
-    text = screens.state_alert(server, status, since=press.at, taken_by=who)
+    announcer.tell_taken(call, server, status, press.at, who, is_alert=press.item != "status")
     if press.item == "status":
         show_status(call, server, press)
-    else:
-        telegram.edit(bot, call, text, keyboards.to_menus([server]))
-    announcer.tell_taken(server, text, who, telegram.seen_by(call), done=telegram.place_of(call))
     return None
 
 
@@ -247,12 +244,7 @@ def keep_quiet(call, server: Server, press: Press) -> str:
     who = texts.person(call.from_user)
     watchers[press.server].keep_quiet(session_id, until)
     log.info("%s: %s pressed by %s for %s", server.name, press.action, who, session_id)
-    alert = telegram.html_of(call)
-    if alert:
-        text = screens.decided_alert(alert, who, until)
-        keyboard = keyboards.forgotten_alert(server, press.item, False) if is_reminder else None
-        telegram.edit(bot, call, text, keyboard)
-        announcer.show_decision(server, session_id, text, keyboard, done=telegram.place_of(call))
+    announcer.tell_decision(call, server, session_id, who, until)
     if not is_reminder:
         return texts.plain_text("not_forgotten_set")
     return texts.plain_text("reminder_set", pause=texts.duration(screens.REMIND_IN_S))
