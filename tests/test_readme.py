@@ -69,16 +69,18 @@ def test_the_button_of_the_readme_works_in_a_copy_of_the_project(
     assert not re.search(r"[^\w]_[a-z]", "".join(code for _, _, code in edits)), "public names only"
     apply_edits(read(name), project)
     apply_edits(read(name), project)  # somebody has the button already: nothing is there twice
-    open_one, silent_one = new_server(), new_server()
-    silent_one.hides_version = True
-    servers = {"office": open_one.settings(), "silent": silent_one.settings()}
-    bot = BotProcess(tmp_path, settings_for(servers, users=[ANNA]))
+    servers = {"office": new_server(), "silent": new_server(), "old": new_server()}
+    servers["silent"].hides_version = True
+    servers["old"].api_versions = {"v3.3"}
+    sections = {name: server.settings() for name, server in servers.items()}
+    bot = BotProcess(tmp_path, settings_for(sections, users=[ANNA]))
     bot.start(main=project / "main.py")
     back = texts.LANGUAGES["en"]["button_back"]
     try:
         bot.wait_for_output("Bot is running...")
-        for server, shown in (("office", open_one.version), ("silent", "the server does not tell")):
+        for server in servers:
             message = press(anna, open_menu(anna, server), "Server version")
+            shown = servers["office"].version if server == "office" else "the server does not tell"
             assert f"Version: {shown}" in message.text
             assert "Server version" in press(anna, message, back).labels
         assert bot.stop() == 0

@@ -110,15 +110,12 @@ def test_what_the_bot_will_not_tell_of_is_said_where_people_look(own_stage):
     assert "🔕" not in ask(anna, "/start").text + ask(anna, "/help").text
 
 
-def test_menu_has_the_four_screens_in_the_order_of_the_original(anna):
-    menu = open_menu(anna, "Moscow")
-    assert menu.labels == [
-        "Status",
-        "Running conferences",
-        "Online users",
-        "Forgotten conferences",
-        BACK,
-    ]
+def test_menu_has_the_four_screens_of_the_original_and_leads_back(anna):
+    """Their order is held in the laboratory: here somebody may have added a button."""
+    labels = open_menu(anna, "Moscow").labels
+    screens = {"Status", "Running conferences", "Online users", "Forgotten conferences"}
+    assert screens <= set(labels)
+    assert labels[-1] == BACK
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""What the READMEs quote, against what the bot says. Here, so that whoever changes a text for
-himself keeps `python -m tests` green."""
+"""What the READMEs quote, against what the bot says. Here, so that whoever changes a text alone
+keeps `python -m tests` green."""
 
 import re
 from collections import defaultdict
@@ -25,6 +25,12 @@ def said_in(language: str) -> list[str]:
         said += [words] if isinstance(words, str) else words
     plain = [texts.plain(each.format_map(values)) for each in said]
     return [*plain, *WORLD[language]["servers"]]
+
+
+def test_the_menu_has_the_screens_and_the_order_that_the_readmes_show():
+    for readme in READMES:
+        [line] = re.findall(r"^-(    screens = .*\n)", read(readme), re.MULTILINE)
+        assert line in read("keyboards.py")
 
 
 @pytest.mark.parametrize("readme", READMES)
