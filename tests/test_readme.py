@@ -134,4 +134,4 @@ def test_every_setting_that_people_write_stands_in_the_table(name):
     written_by_the_bot = {"down_since", "paused_until", "reported", "told"}
     known = {*TOP_KEYS, *SERVER_KEYS, *STATUS_KEYS, *FORGOTTEN_KEYS} - written_by_the_bot
     known -= {"tg-api-token", "servers"}  # the beginning of the table and of most rows
-    assert [key for key in sorted(known) if key not in table] == []
+    assert [key for key in sorted(known) if not re.search(rf"[`.]{key}[`.]", table)] == []
