@@ -6,7 +6,12 @@ import sys
 
 import pytest
 
-OUTAGES_S = (10, 40, 62, 75, 100)  # one of each kind of trouble that was seen
+# How long the network is away, in seconds: a handful, and all with --every-outage.
+OUTAGES_S = {
+    "outage_s": ((10, 40, 62, 75, 100), range(10, 181, 5)),
+    "away_s": ((30, 75), range(10, 181, 10)),
+    "silent_s": ((60, 80), range(60, 81, 5)),
+}
 
 
 def pytest_addoption(parser):
@@ -18,10 +23,10 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    if "outage_s" in metafunc.fixturenames:
-        is_every = metafunc.config.getoption("--every-outage")
-        lengths = range(10, 181, 5) if is_every else OUTAGES_S
-        metafunc.parametrize("outage_s", sorted(lengths, reverse=True))
+    is_every = metafunc.config.getoption("--every-outage")
+    for name, lengths_s in OUTAGES_S.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, sorted(lengths_s[is_every], reverse=True))
 
 
 def need_programs(*names: str, root: bool = False) -> None:
