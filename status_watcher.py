@@ -236,6 +236,8 @@ class Watcher(threading.Thread):
 
     def pause(self, hours: float, by: str) -> None:
         """Announce nothing for so long; with 0 hours, end a pause at once."""
+        if not hours and self.server.paused_until is None:
+            return  # somebody else has ended it
         self.server.paused_until = self.clock() + 3600 * hours
         if hours:
             log.info("%s: paused for %g h, by %s", self.server.name, hours, by)
@@ -283,8 +285,10 @@ class Watcher(threading.Thread):
             self.status = status  # the reason may have changed
             self._note_lost_looks()
             self._looks_at_change = 0
-            if status.state == UP and self._down_at is not None:
-                self._note_in_pause(status, seen_at)  # over while the bot was off
+            if status.state == UP and self._down_at is not None:  # over while the bot was off
+                if self.server.paused_until is not None:
+                    self._note_in_pause(status, seen_at)
+                self._forget_outage()
             return
         is_up = status.state == UP
         if not self._looks_at_change or is_up != self._change_is_up:

@@ -373,6 +373,31 @@ def test_outage_of_before_a_pause_that_ends_in_it_is_over(simulated):
     assert (looks.server.down_since, looks.server.told_states) == (None, [])
 
 
+def test_outage_that_nobody_was_told_of_is_not_kept_for_a_later_pause(simulated):
+    looks = Looks(simulated)
+    looks.look()
+    simulated.go_down()
+    looks.look(3)
+    looks.server.told_states = []  # the bot ended while Telegram was silent
+    looks = looks.restart()
+    simulated.come_back()
+    looks.look()
+    assert looks.server.down_since is None
+    looks.watcher.pause(1, "Anna")
+    looks.look(2, pause_s=1800)
+    assert looks.pauses == [("up", [])]
+
+
+def test_pause_that_two_people_end_is_over_once(looks):
+    looks.look()
+    looks.watcher.pause(1, "Anna")
+    looks.watcher.pause(0, "Anna")
+    looks.look()
+    looks.watcher.pause(0, "Boris")
+    looks.look()
+    assert looks.pauses == [("up", [])]
+
+
 def test_end_of_a_certificate_is_told_on_each_of_the_days_once(new_server):
     simulated = new_server()
     looks = Looks(simulated)
