@@ -464,11 +464,12 @@ class Announcer:
     ) -> None:
         """Somebody takes care of a server: its alert shows who, and the others get a line.
         `is_alert`: the button was under the alert, not on the Status screen."""
+        # First the line: whatever becomes of the edit, no reminder will tell the others any more.
+        write = partial(screens.taken_alert, server, who)
+        self._tell_all(Alert(write, server=server), not_to=telegram.seen_by(call))
         text = screens.state_alert(server, status, since=since, taken_by=who)
         pressed, keyboard = call if is_alert else None, keyboards.to_menus([server])
         self._show_everywhere(pressed, server, OUTAGE, text, keyboard)
-        write = partial(screens.taken_alert, server, who)
-        self._tell_all(Alert(write, server=server), not_to=telegram.seen_by(call))
 
     def tell_paused(self, server: Server, who: str, not_to: tuple[int, ...]) -> None:
         """Somebody has paused a server, so that the others do not rely on its alerts."""
@@ -530,10 +531,12 @@ class Announcer:
         """Change an alert in every chat that got it: first the message whose button was pressed,
         if it was one of them, as somebody is waiting there."""
         done = None
-        if call:
-            telegram.edit(self.bot, call, text, keyboard)
-            done = telegram.place_of(call)
-        self._edit_all(Edit(server, key, lambda: text, keyboard, done))
+        try:
+            if call:
+                telegram.edit(self.bot, call, text, keyboard)
+                done = telegram.place_of(call)
+        finally:  # if Telegram did not take that edit, it is tried again like the others
+            self._edit_all(Edit(server, key, lambda: text, keyboard, done))
 
     def forget(self, chat_id: int, message_id: int) -> None:
         """A message that showed an alert shows a screen from now on: leave it to who reads it."""

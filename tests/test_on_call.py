@@ -96,6 +96,18 @@ def test_alert_that_waits_while_somebody_takes_it_comes_with_the_name(own_stage,
     assert alert.labels == [OPEN]
 
 
+def test_who_takes_an_outage_is_told_although_telegram_takes_no_edit_of_theirs(own_stage, server):
+    chats = start(own_stage, server)
+    server.go_down()
+    alerts = [chat.wait_for("🔴 Moscow") for chat in chats]
+    own_stage.telegram.fail("editMessageText", code=502, times=2)
+    own_stage.anna.press_data(alerts[0], alerts[0].button(TAKE).data).wait()
+    for chat in chats[1:]:
+        chat.wait_for("takes care of it")
+    for alert in alerts:
+        wait_for_text(own_stage, alert, f"🙋 Taken by: Anna ({ANNA})")
+
+
 def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, server):
     chats = start(own_stage, server)
     server.go_down()
