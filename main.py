@@ -158,7 +158,8 @@ def take(call, server: Server, press: Press) -> str | None:
     if first:
         return texts.plain_text("taken_already", who=first)
     status = watcher.status or trueconf_api.get_status(server)
-    announcer.tell_taken(call, server, status, press.at, who, is_alert=press.item != "status")
+    since = watcher.since_when(status) or press.at  # 🟡 may have become 🔴 in the same outage
+    announcer.tell_taken(call, server, status, since, who, is_alert=press.item != "status")
     if press.item == "status":
         show_status(call, server, press)
     return None

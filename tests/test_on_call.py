@@ -165,6 +165,35 @@ def test_website_alone_has_a_light_and_words_of_its_own(own_stage, server):
     assert "\nThe website did not respond for" in recovery.text
 
 
+def test_server_whose_service_is_not_asked_is_only_up_or_down(own_stage, server):
+    chats = start(own_stage, server, port=0)
+    server.core_down()
+    wait_for_looks(server, 4)
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
+    assert "🟢" in status.text
+    assert chats[1].bot_messages == []
+    server.web_down()
+    chats[1].wait_for("🔴 Moscow\nThe server does not respond")
+    server.web_back()
+    recovery = chats[1].wait_for("🟢 Moscow\nUp again")
+    assert "\nIt was down for" in recovery.text
+    assert [one.text[0] for one in chats[1].bot_messages] == ["🔴", "🟢"]
+
+
+def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_it(
+    own_stage, server
+):
+    chats = start(own_stage, server)
+    server.core_down()
+    chats[0].wait_for("🟡 Moscow")
+    server.web_down()
+    alert = chats[0].wait_for("🔴 Moscow\nThe server does not respond")
+    since = re.search(r"\nSince (\S+) ", alert.text)[1]
+    press(own_stage.anna, alert, TAKE)
+    assert f"\nSince {since} " in alert.text
+    assert f"🙋 Taken by: Anna ({ANNA})" in alert.text
+
+
 # ---------------------------------------------------------------- pauses
 
 
@@ -184,7 +213,9 @@ def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, serv
     went_down_at = time.time()
     own_stage.bot.wait_for_output("Moscow: down (port")
     restart(own_stage)
-    menu = press(boris, line, OPEN, "Status")
+    menu = press(boris, line, OPEN)
+    assert shows_moment(menu.text, "🔧 Paused until", ends_at)
+    menu = press(boris, line, "Status")
     assert not any("🔴 Moscow" in one.text for chat in chats for one in chat.bot_messages)
     press(boris, menu, "🔧 End the pause")
     assert "Paused" not in menu.text

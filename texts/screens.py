@@ -168,7 +168,7 @@ def _heading(server: Server, key: str) -> Html:
 
 def menu(server: Server) -> Html:
     name = words("bold", text=cut(server.name, LONGEST_NAME))
-    return _lines(name, _last_known(server), "", words("menu_question"))
+    return _lines(name, _last_known(server), _paused(server), "", words("menu_question"))
 
 
 def _last_known(server: Server) -> Html | None:
@@ -270,6 +270,10 @@ def is_paused(server: Server) -> bool:
     return server.is_monitored and (server.paused_until or 0) > time.time()
 
 
+def _paused(server: Server) -> Html | None:
+    return words("paused", time=moment(server.paused_until or 0)) if is_paused(server) else None
+
+
 def status(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
     """`lost_looks`: see `Watcher.lost_looks`."""
     age = None
@@ -278,8 +282,6 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
     checking = words("monitoring_off")
     if server.is_monitored:
         checking = words("monitoring_on", interval=duration(server.look_interval_s))
-    if is_paused(server):
-        checking = words("paused", time=moment(server.paused_until or 0))
     return _lines(
         _heading(server, "status"),
         state_line(server, status),
@@ -287,7 +289,7 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
         certificate(status.certificate_end),
         _taken(server.taken_by),
         plural("unsteady", lost_looks) if lost_looks else None,
-        checking,
+        _paused(server) or checking,
         "",
         _read_at(),
     )
