@@ -393,6 +393,16 @@ def test_row_that_a_crash_left_open_is_no_candidate(simulator, server):
     assert len(api_requests(simulator)) == 2
 
 
+def test_open_rows_of_one_id_all_lose_it_where_a_start_is_missing(simulator, server):
+    for start_time in (None, MISSING):
+        rows = [simulator.add_conference("Meeting", conference_id="77") for _ in range(2)]
+        rows[0].fields["start_time"] = start_time
+        found = get_running_conferences(server)
+        assert [conference.id for conference in found if conference.session_id != "77"] == ["", ""]
+        for conference in rows:
+            conference.end()
+
+
 def test_run_that_a_crash_left_open_is_not_taken_for_the_one_of_now(simulator, server):
     """The conference crashed a week ago and runs again: a stop would hit the live run."""
     old = simulator.add_conference("Planning", people=(), age_s=168 * HOUR_S, conference_id="4821")
