@@ -20,7 +20,6 @@ from demo.trueconf.server import (
     Conference,
     Person,
     TrueConfServer,
-    openssl_is_here,
 )
 from demo.words import WORLD
 
@@ -106,9 +105,8 @@ class Site:
 class World:
     """The three servers. Every method may be called from any thread."""
 
-    def __init__(self, language="en", tls=None, chance=None):
-        """tls=None: HTTPS where the program `openssl` is there. chance: a random.Random."""
-        tls = openssl_is_here() if tls is None else tls
+    def __init__(self, language="en", chance=None):
+        """chance: a random.Random."""
         words = WORLD[language]
         self._chance = chance or random.Random()
         self._titles = itertools.cycle(words["more"])
@@ -119,7 +117,7 @@ class World:
             PLAN, words["servers"], words["titles"], words["people"], strict=True
         ):
             certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
-            server = TrueConfServer(DOMAINS[key], _people(people), tls, certificate=certificate)
+            server = TrueConfServer(DOMAINS[key], _people(people), certificate=certificate)
             if key in V4_ALONE:
                 server.api_versions, server.scopes = {"v4", "v4.1"}, V4_SCOPES
             self.sites[key] = Site(key, name, server)

@@ -15,13 +15,10 @@ from pathlib import Path
 import pytest
 
 from demo.telegram.server import TelegramServer
-from demo.trueconf.certificates import openssl_is_here
 from demo.trueconf.server import TrueConfServer
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30
-# Windows has no program openssl: whatever is not about certificates is tested without them.
-HOW = {"tls": openssl_is_here()}
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
@@ -144,7 +141,7 @@ class Stage:
         self.expected_refusals = ["message is not modified"]
 
     def new_server(self, **options) -> TrueConfServer:
-        server = TrueConfServer(**{**HOW, **options}).start()
+        server = TrueConfServer(**options).start()
         self.servers.append(server)
         return server
 
@@ -282,7 +279,7 @@ def new_server():
     started = []
 
     def start(**options) -> TrueConfServer:
-        server = TrueConfServer(**{**HOW, **options}).start()
+        server = TrueConfServer(**options).start()
         started.append(server)
         return server
 

@@ -440,7 +440,7 @@ def test_titles_are_shown_as_they_are(start_demo, open_page):
 
 @pytest.fixture
 def chat_page():
-    with ChatPage(World("en", tls=False), "en", port=free_port()) as page:
+    with ChatPage(World("en"), "en", port=free_port()) as page:
         yield page
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from demo.telegram.server import TelegramServer
-from demo.trueconf.server import TrueConfServer, openssl_is_here
+from demo.trueconf.server import TrueConfServer
 from keyboards import Press, pack, short_id, unpack
 from status_watcher import Watcher
 from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess
@@ -28,8 +28,6 @@ from trueconf_api import Server
 
 HOUR_S = 3600
 AT_ONCE = 28  # presses under way at the same time, fewer than the bot has threads for them
-
-pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
 
 class Simulator(TrueConfServer):

@@ -24,7 +24,6 @@ import texts
 import trueconf_api
 from demo.telegram import checks
 from demo.telegram.html import parse, utf16_length
-from demo.trueconf.server import openssl_is_here
 from keyboards import Press, pack, short_id, unpack
 from lib import settings
 from tests.conftest import PATIENCE_S, TOKEN, wait_until
@@ -419,10 +418,7 @@ def test_list_of_any_length_and_letters_fits_into_messages(language, number, let
 
 # ---------------------------------------------------------------- the whole bot
 
-needs_openssl = pytest.mark.skipif(not openssl_is_here(), reason="openssl is missing")
 
-
-@needs_openssl
 def test_messages_and_presses_of_any_content_do_nothing(
     telegram, anna, new_server, settings_for, start_bot
 ):

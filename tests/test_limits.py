@@ -14,7 +14,6 @@ import lib.trueconf_client
 import lib.trueconf_transport
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
-from demo.trueconf.server import openssl_is_here
 from lib import connections
 from tests.test_trueconf_api import HOUR_S, server_for
 from trueconf_api import (
@@ -36,7 +35,6 @@ from trueconf_api import (
 NAME = "server.example.org"
 DAY_S = 86400
 
-needs_openssl = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs 127.0.0.2, and a full backlog")
 
 
@@ -50,7 +48,6 @@ def reason(ask, *args) -> str:
 # ---------------------------------------------------------------- time
 
 
-@needs_openssl
 def test_whatever_drips_ends_with_the_question(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_client, "PRESS_LIMIT_S", 2)
     simulator = new_server()
@@ -64,7 +61,6 @@ def test_whatever_drips_ends_with_the_question(new_server, monkeypatch):
     assert get_online(server).accounts
 
 
-@needs_openssl
 def test_drip_on_the_service_port_is_a_service_that_does_not_answer(new_server, monkeypatch):
     monkeypatch.setattr("trueconf_api.PROBE_LIMIT_S", 1)
     simulator = new_server()
@@ -76,7 +72,6 @@ def test_drip_on_the_service_port_is_a_service_that_does_not_answer(new_server, 
     assert get_status(server).state == UP
 
 
-@needs_openssl
 def test_connection_that_the_way_forgot_is_replaced_within_the_question(new_server):
     simulator = new_server()
     server = server_for(simulator)
@@ -89,7 +84,6 @@ def test_connection_that_the_way_forgot_is_replaced_within_the_question(new_serv
         assert status.result().state == UP
 
 
-@needs_openssl
 def test_stop_is_not_sent_twice(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_transport, "KEPT_LIMIT_S", 0.5)
     simulator = new_server()
@@ -206,7 +200,6 @@ def test_what_was_given_up_is_dropped_and_not_delivered_later():
 # ---------------------------------------------------------------- size
 
 
-@needs_openssl
 def test_what_pours_out_is_cut_off(new_server):
     simulator = new_server()
     server = server_for(simulator)
@@ -222,7 +215,6 @@ def test_what_pours_out_is_cut_off(new_server):
     assert get_online(server).accounts
 
 
-@needs_openssl
 def test_one_budget_holds_for_all_requests_of_a_question(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_transport, "MAX_BYTES", 300_000)
     simulator = new_server()
@@ -236,7 +228,6 @@ def test_one_budget_holds_for_all_requests_of_a_question(new_server, monkeypatch
     assert "not_examined" in reasons
 
 
-@needs_openssl
 def test_many_rows_without_an_id_are_read_in_linear_time(new_server):
     simulator = new_server()
     server = server_for(simulator)
@@ -244,7 +235,6 @@ def test_many_rows_without_an_id_are_read_in_linear_time(new_server):
     assert len(get_running_conferences(server)) == 100_000
 
 
-@needs_openssl
 def test_tokens_and_ids_of_no_real_server_are_not_kept(new_server):
     simulator = new_server()
     for token in ("Moscow", "x" * 15_000, "white space in it", ""):
@@ -260,7 +250,6 @@ def test_tokens_and_ids_of_no_real_server_are_not_kept(new_server):
     assert (found.title, found.id, found.session_id) == ("Meeting", "", "")
 
 
-@needs_openssl
 def test_bare_list_holds_rows_or_is_no_answer(new_server):
     simulator = new_server()
     server = server_for(simulator)
@@ -278,7 +267,6 @@ def checked(new_server, certificate, **more) -> str:
     return found.reason if isinstance(found, TrueConfError) else ""
 
 
-@needs_openssl
 def test_each_fault_of_a_certificate_has_a_reason_of_its_own(new_server):
     for certificate, expected in {
         "good": "",
@@ -296,7 +284,6 @@ def test_each_fault_of_a_certificate_has_a_reason_of_its_own(new_server):
         assert checked(new_server, certificate, verify=ca_file) == expected, certificate
 
 
-@needs_openssl
 def test_file_may_hold_an_authority_an_intermediate_or_the_certificate_itself(new_server):
     for certificate, trusted in (
         ("good", certificates.ca_file()),
@@ -308,7 +295,6 @@ def test_file_may_hold_an_authority_an_intermediate_or_the_certificate_itself(ne
         assert checked(new_server, certificate, verify=trusted) == "", (certificate, trusted)
 
 
-@needs_openssl
 def test_end_of_the_certificate_is_known_after_any_connection(new_server):
     simulator = new_server(certificate=Certificate(ends_in_days=3))
     server = server_for(simulator)
@@ -321,7 +307,6 @@ def test_end_of_the_certificate_is_known_after_any_connection(new_server):
     assert get_certificate_end(unchecked) is None
 
 
-@needs_openssl
 def test_tls_that_cannot_be_agreed_on_is_told_apart_from_no_tls():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificates.server_files("good"))
@@ -360,7 +345,6 @@ def answer_once(listener, head: str) -> None:
         connection.sendall(head.encode())
 
 
-@needs_openssl
 def test_refusal_of_something_in_front_is_not_taken_for_the_servers(new_server):
     simulator = new_server()
     for part, status in (("token", 400), ("token", 401), ("token", 403), ("users", 401)):

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 import command_line
 import texts
-from demo.trueconf.certificates import openssl_is_here
 from lib import settings
 from lib.settings import SettingsError
 from lib.trueconf_client import Server
@@ -535,7 +534,6 @@ def test_absolute_path_of_a_certificate_and_a_folder_of_certificates_are_taken(t
         assert Path(verify).samefile(path)
 
 
-@pytest.mark.skipif(not openssl_is_here(), reason="openssl is missing")
 def test_own_certificate_of_a_server_is_taken_as_well_as_an_authoritys(tmp_path, new_server):
     address = new_server().address.split(":")
     pem = ssl.get_server_certificate((address[0], int(address[1])))

@@ -13,7 +13,7 @@ import pytest
 import lib.trueconf_client
 import lib.trueconf_transport
 import trueconf_api
-from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer, openssl_is_here
+from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer
 from lib.trueconf_v3 import ROLES_PERMISSION
 from trueconf_api import (
     ALREADY_OVER,
@@ -42,8 +42,6 @@ from trueconf_api import (
 from trueconf_api import Status as ServerStatus
 
 HOUR_S = 3600
-
-pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
 
 def url_of(simulator: TrueConfServer) -> str:

@@ -24,15 +24,12 @@ from demo.trueconf.server import (
     Certificate,
     Person,
     TrueConfServer,
-    openssl_is_here,
 )
 from tests.conftest import wait_until
 
 PATIENCE_S = 30  # for what must happen
 IMPATIENCE_S = 0.2  # for what must not happen
 SESSIONS_SCOPE = "conferences.sessions.participants:read"
-
-pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
 
 class Client:
@@ -638,10 +635,11 @@ def test_bad_certificates_are_not_accepted():
                 client.ask("api/v4/server")
 
 
-def peer_of(certificate, trusted="ca_file"):
+def peer_of(certificate, trusted="ca_file", flags=ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST):
     """Return what a client that trusts this file sees of the certificate."""
     with TrueConfServer(certificate=certificate) as server:
         context = ssl.create_default_context(cafile=getattr(server, trusted))
+        context.verify_flags = flags
         raw = socket.create_connection(("127.0.0.1", server.web_port), PATIENCE_S)
         with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
             return connection.getpeercert()
@@ -653,6 +651,15 @@ def test_certificates_can_come_in_a_chain_stand_alone_and_end_soon():
     assert own["issuer"] == own["subject"]
     left_s = ssl.cert_time_to_seconds(peer_of(Certificate(ends_in_days=3))["notAfter"])
     assert 2.9 < (left_s - time.time()) / 86400 < 3.1
+
+
+def test_certificates_pass_the_strict_check_of_newer_pythons_but_plain_ones():
+    strict = ssl.VerifyFlags.VERIFY_X509_STRICT
+    assert peer_of("good", flags=strict)
+    assert peer_of("chain", flags=strict)
+    assert peer_of("plain")
+    with pytest.raises(ssl.SSLCertVerificationError, match="Missing"):
+        peer_of("plain", flags=strict)
 
 
 def test_plain_http_works_without_certificates():

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import trueconf_api
-from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, TrueConfServer, openssl_is_here
+from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, TrueConfServer
 from lib.trueconf_client import SEARCH_AGAIN_S, VERSIONS
 from tests.test_trueconf_api import HOUR_S, api_requests, server_for
 from trueconf_api import (
@@ -25,8 +25,6 @@ from trueconf_api import (
     stop_conference,
     try_permissions,
 )
-
-pytestmark = pytest.mark.skipif(not openssl_is_here(), reason="the program openssl is missing")
 
 
 def auto(simulator: TrueConfServer, **more):

@@ -1,4 +1,4 @@
-"""Certificates for the simulated servers, made with the `openssl` program.
+"""Certificates for the simulated servers, good ones and bad ones.
 
 They are made when the first one is needed, kept in a temporary folder, shared by all simulators of
 the process and removed at exit. Not for production: nobody should trust this authority.
@@ -9,12 +9,12 @@ import functools
 import secrets
 import shutil
 import ssl
-import subprocess
 import tempfile
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
+
+from demo.trueconf import x509
 
 LOCAL_NAMES = "IP:127.0.0.1,DNS:localhost"
 
@@ -45,52 +45,7 @@ KINDS = {
     "plain": Certificate(has_key_identifiers=False),
 }
 
-CONFIG = """
-[req]
-distinguished_name = names
-prompt = no
-x509_extensions = authority
-[names]
-commonName = {common_name}
-[authority]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-[intermediate]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[leaf]
-basicConstraints = critical,CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = serverAuth
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-{alternative_names}
-[plain]
-subjectKeyIdentifier = none
-authorityKeyIdentifier = none
-{alternative_names}
-[ca]
-default_ca = here
-[here]
-database = {name}.index
-serial = {name}.serial
-new_certs_dir = .
-default_md = sha256
-policy = any_name
-unique_subject = no
-[any_name]
-commonName = supplied
-"""
-
 _making = threading.RLock()  # guards the folder: two servers may start at the same time
-
-
-def openssl_is_here():
-    """Tell whether the `openssl` program is installed; without it only plain HTTP is simulated."""
-    return shutil.which("openssl") is not None
 
 
 def ca_file(name="ca"):
@@ -142,7 +97,7 @@ def _server_files(certificate, host):
         chain = leaf.with_suffix(".chain")
         chain.write_bytes(leaf.read_bytes() + _authority("middle").read_bytes())
         leaf = chain
-    return str(leaf), str(_key("leaf"))
+    return str(leaf), str(_folder() / "leaf.key")
 
 
 @functools.cache
@@ -154,78 +109,50 @@ def _folder():
 
 @functools.cache
 def _key(name):
-    """Return the path of a new private key (EC P-256: quicker to make than RSA)."""
-    _openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
-    return _folder() / f"{name}.key"
+    key = x509.Key()
+    _written(f"{name}.key", key.pem)
+    return key
 
 
 @functools.cache
 def _authority(name):
     """Return the path of the certificate of a new authority; "middle" is signed by "ca"."""
-    _begin_register(name)
-    if name == "middle":
-        return _signed("ca", name, f"Simulated authority ({name})", "intermediate", (-1, 3650))
-    config = _config(name, f"Simulated authority ({name})")
-    _openssl(
-        *("req", "-x509", "-new", "-key", _key(name), "-out", f"{name}.crt"),
-        *("-sha256", "-days", "3650", "-config", config),
+    issuer = "ca" if name == "middle" else name
+    return _written(
+        f"{name}.crt",
+        x509.certificate(
+            _authority_name(name),
+            _key(name),
+            _authority_name(issuer),
+            _key(issuer),
+            (-1, 3650),
+            x509.for_an_authority() + x509.key_identifiers(_key(name), _key(issuer)),
+        ),
     )
-    return _folder() / f"{name}.crt"
 
 
-def _begin_register(name):
-    """`openssl ca` notes what it signs."""
-    (_folder() / f"{name}.index").touch()
-    (_folder() / f"{name}.serial").write_text(secrets.token_hex(8) + "\n", encoding="ascii")
+def _authority_name(name):
+    return f"Simulated authority ({name})"
 
 
 @functools.cache
 def _leaf(certificate, host):
     """Return the path of a new server certificate, signed by its authority."""
     names = certificate.names.replace("127.0.0.1", host)
-    common_name = "Simulated TrueConf Server" if names else host
-    extensions = "leaf" if certificate.has_key_identifiers else "plain"
-    days = (certificate.starts_in_days, certificate.ends_in_days)
-    return _signed(certificate.authority, "leaf", common_name, extensions, days, names)
-
-
-def _signed(authority, key_name, common_name, extensions, days, names=""):
-    """Return the path of a new certificate for the key of this name. days: first and last."""
-    if authority == "self":
-        _begin_register(authority)
-        signer = ("-selfsign", "-keyfile", _key(key_name))
+    subject, key = "Simulated TrueConf Server" if names else host, _key("leaf")
+    if certificate.authority == "self":
+        issuer, signer = subject, key
     else:
-        signer = ("-cert", _authority(authority), "-keyfile", _key(authority))
-    path = _folder() / f"{key_name}-{secrets.token_hex(4)}.crt"
-    config = _config(authority, common_name, names)
-    request = path.with_suffix(".csr")
-    _openssl("req", "-new", "-key", _key(key_name), "-out", request, "-config", config)
-    # `openssl x509` cannot make an expired certificate in every version, `openssl ca` can.
-    _openssl(
-        *("ca", "-batch", "-notext", "-config", config, "-extensions", extensions, *signer),
-        *("-startdate", _asn1_time(days[0]), "-enddate", _asn1_time(days[1])),
-        *("-in", request, "-out", path),
-    )
+        issuer, signer = _authority_name(certificate.authority), _key(certificate.authority)
+    extensions = x509.alternative_names(names)
+    if certificate.has_key_identifiers:
+        extensions += x509.for_a_server() + x509.key_identifiers(key, signer)
+    days = (certificate.starts_in_days, certificate.ends_in_days)
+    pem = x509.certificate(subject, key, issuer, signer, days, extensions)
+    return _written(f"leaf-{secrets.token_hex(4)}.crt", pem)
+
+
+def _written(name, pem):
+    path = _folder() / name
+    path.write_text(pem, encoding="ascii")
     return path
-
-
-def _config(name, common_name, names=""):
-    path = _folder() / f"{secrets.token_hex(4)}.cnf"
-    alternative_names = f"subjectAltName = {names}" if names else ""
-    text = CONFIG.format(name=name, common_name=common_name, alternative_names=alternative_names)
-    path.write_text(text, encoding="ascii")
-    return path
-
-
-def _asn1_time(days_from_now):
-    moment = datetime.now(timezone.utc) + timedelta(days=days_from_now)
-    return moment.strftime("%Y%m%d%H%M%SZ")
-
-
-def _openssl(*arguments):
-    if not openssl_is_here():
-        raise RuntimeError("The program `openssl` was not found; use TrueConfServer(tls=False).")
-    command = ["openssl", *map(str, arguments)]
-    done = subprocess.run(command, cwd=_folder(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"`openssl {arguments[0]}` failed: {done.stderr.strip()}")

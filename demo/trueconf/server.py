@@ -1,8 +1,7 @@
 """A simulated TrueConf Server: people and conferences that live, its HTTP API, and its failures.
 
-It stands on one address (127.0.0.1) and needs the standard library alone, and the `openssl`
-program for HTTPS. It simulates API v3.1 to v3.11, v4 and v4.1 as far as the bot uses them, not the
-conferences themselves.
+It stands on one address (127.0.0.1) and needs the standard library alone. It simulates API v3.1 to
+v3.11, v4 and v4.1 as far as the bot uses them, not the conferences themselves.
 
     with TrueConfServer() as server:
         server.add_conference("Weekly planning", owner="anna", people=("anna", "boris"))
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 
 from demo.trueconf import certificates
 from demo.trueconf.api_v3 import IN_CONFERENCE, MISSING, MODERATOR_ROLE
-from demo.trueconf.certificates import Certificate, openssl_is_here
+from demo.trueconf.certificates import Certificate
 from demo.trueconf.endpoints import find_target, respond
 from demo.trueconf.faults import FAULTS, Exchange
 from demo.wire import HOST, Door, Request
@@ -31,7 +30,6 @@ __all__ = [
     "Person",
     "Request",
     "TrueConfServer",
-    "openssl_is_here",
 ]
 
 FOUR_SCOPES = ("conferences", "users:read", "logs.calls:read", "logs.calls.participants:read")
