@@ -27,9 +27,10 @@ class ConnectTimedOut(TimeoutError):
     """None of the addresses answered in time, and none refused."""
 
 
-# Lookups under way; the system's own limit (10 to 20 s) cannot be set, so each name is asked for
-# in a thread of its own, and at most once at a time.
-_lookups: dict[str, "Future[list[Address]]"] = {}
+# Lookups under way, by the host and the second in which they began. The system's own limit (10 to
+# 20 s) cannot be set, so each name is asked for in a thread of its own, once for all who ask in the
+# same second: an older lookup may wait for a packet that was lost, long after the resolver is back.
+_lookups: dict[tuple[str, int], "Future[list[Address]]"] = {}
 _lock = threading.Lock()  # guards _lookups and _worked
 _worked: dict[str, Address] = {}  # host -> the address that answered last: it is tried first
 
@@ -72,11 +73,12 @@ def look_up(host: str, limit_s: float) -> list[Address]:
         return [(socket.AF_INET if version == 4 else socket.AF_INET6, host)]
     except ValueError:
         pass
+    key = (host, int(time.monotonic()))
     with _lock:
-        lookup = _lookups.get(host)
+        lookup = _lookups.get(key)
         if lookup is None:
-            lookup = _lookups[host] = Future()
-            threading.Thread(target=_resolve, args=(host, lookup), daemon=True).start()
+            lookup = _lookups[key] = Future()
+            threading.Thread(target=_resolve, args=(key, lookup), daemon=True).start()
     try:
         found = lookup.result(limit_s)
     except FutureTimeout:
@@ -84,16 +86,16 @@ def look_up(host: str, limit_s: float) -> list[Address]:
     return sorted(found, key=lambda address: address != _worked.get(host))
 
 
-def _resolve(host: str, lookup: "Future[list[Address]]") -> None:
+def _resolve(key: tuple[str, int], lookup: "Future[list[Address]]") -> None:
     try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(key[0], None, type=socket.SOCK_STREAM)
         lookup.set_result([(family, str(address[0])) for family, _, _, _, address in answers])
     except (OSError, UnicodeError) as error:
         is_known = isinstance(error, socket.gaierror)
         lookup.set_exception(error if is_known else socket.gaierror(str(error)))
     finally:
         with _lock:
-            del _lookups[host]
+            del _lookups[key]
 
 
 def _connect(address: Address, port: int, limit_s: float) -> socket.socket:
