@@ -397,6 +397,9 @@ awkward = some.sampled_from(["x", "Щ", "😀", "<", "&", "\n", "\u202e", "👩�
 @given(lengths, awkward | letters)
 @example(500, "👩‍👩‍👧")
 @example(500, "<")
+@example(10, "/")  # a mark against links beside each of them
+@example(11, "/")
+@example(50, "@")
 def test_list_of_any_length_and_letters_fits_into_messages(language, number, letter):
     server = Server(letter * 200, "https://192.0.2.1:8443")
     running = [

@@ -75,12 +75,14 @@ def units(text: str) -> int:
 
 
 def cut(value: object, limit: int) -> str:
-    """The beginning of a text, at most `limit` units, with … where something is left out."""
+    """The beginning of a text, with … where something is left out. It takes at most `limit` units
+    in a message, with what keeps links from forming there."""
     text = clean(value)
-    if units(text) <= limit:
+    if units(unlinked(text)) <= limit:
         return text
-    kept = text.encode("utf-16-le")[: 2 * (limit - 1)]
-    return kept.decode("utf-16-le", "ignore").rstrip() + "…"
+    while text and (over := units(unlinked(text)) - (limit - 1)) > 0:
+        text = text[: -(over // 3 + 1)]  # a character takes at most 3 units
+    return text.rstrip() + "…"
 
 
 def words(key: str, /, **values: object) -> Html:
