@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,15 +17,18 @@ import pytest
 
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
+from tests import warm_start
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "tests", "settings.json", "*.log")
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
-    r"(?i)^(.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
+    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
 )
+READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
 
 # How this computer reaches the internet: for those tests that install something.
 SYSTEM_VARIABLES = {
@@ -38,6 +42,16 @@ def clean_environment(**more: str) -> dict[str, str]:
     """The environment without what would lead requests or the settings astray."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.match(name)}
     return {**kept, "PYTHONUTF8": "1", **more}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_start(tmp_path_factory):
+    if hasattr(os, "fork"):
+        folder = tmp_path_factory.mktemp("warm")
+        with warm_start.starter(folder, clean_environment()) as BotProcess.warm_start:
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +74,8 @@ def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
 class BotProcess:
     """`python main.py --settings FILE`, with its output in a file."""
 
+    warm_start = None  # the faster way to start it, if there is one
+
     def __init__(self, folder: Path, settings: dict | None = None):
         self.folder = folder
         self.settings_file = folder / "settings.json"
@@ -78,15 +94,21 @@ class BotProcess:
 
     def start(self, *arguments: str, main: Path = ROOT / "main.py", **variables: str):
         given = arguments or ("--settings", str(self.settings_file))
+        environment = clean_environment(**variables)
+        is_usual = self.python == [sys.executable] and main == ROOT / "main.py"
         with open(self.output_file, "ab") as output:
-            self.process = subprocess.Popen(
-                [*self.python, str(main), *given],
-                cwd=self.folder,
-                env=clean_environment(**variables),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            if self.warm_start and is_usual and not any(map(READ_BY_PYTHON.match, variables)):
+                arguments = [str(main), *given]
+                self.process = self.warm_start(arguments, self.folder, environment, output.name)
+            else:
+                self.process = subprocess.Popen(
+                    [*self.python, str(main), *given],
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
         return self
 
     @property
@@ -313,3 +335,47 @@ def start_bot(tmp_path, telegram):
     for bot in started:
         bot.kill()
         assert "Traceback" not in bot.output, bot.output
+
+
+@pytest.fixture(scope="session")
+def copied_project(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("copied") / "bot"
+    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
+    return folder
+
+
+class Demo(BotProcess):
+    """`python main.py --demo` in a language, in a folder of its own."""
+
+    def __init__(self, folder: Path, language: str = "en", main: Path = ROOT / "main.py"):
+        super().__init__(folder)
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        variables = {"LC_ALL": f"{language}_XX.UTF-8", "TMPDIR": str(self.temporary)}
+        self.start("--demo", main=main, BROWSER="none", **variables)
+        self.wait_for_output("Bot is running...")
+        self.address = re.search(r"http://127\.0\.0\.1:\d+", self.output)[0]
+
+    @property
+    def port(self):
+        return int(self.address.rpartition(":")[2])
+
+
+@pytest.fixture
+def start_demo(tmp_path, copied_project):
+    """A function that starts the demo in a language; all of them end with the test."""
+    # With settings beside main.py it might use the real bot that they describe.
+    has_settings = any((ROOT / name).exists() for name in ("settings.json", ".env"))
+    main = (copied_project if has_settings else ROOT) / "main.py"
+    started = []
+
+    def start(language="en"):
+        folder = tmp_path / f"demo{len(started)}"
+        folder.mkdir()
+        started.append(Demo(folder, language, main))
+        return started[-1]
+
+    yield start
+    for demo in started:
+        demo.kill()
+        assert "Traceback" not in demo.output, demo.output

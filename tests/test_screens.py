@@ -332,12 +332,11 @@ HOSTILE = "<b>&amp;\"'😀</b>" * 16  # 240 characters
 LONG_NAME = "Ж" * 100
 
 
-@pytest.fixture
-def hostile(own_stage):
-    """A server with 60 conferences whose texts are as long and odd as they can be."""
+def add_hostile(stage, count):
+    """A server with so many conferences whose texts are as long and odd as they can be."""
     assert len(HOSTILE) == 240
-    server = own_stage.new_server(name="x" * 60 + ".example.org")
-    for number in range(60):
+    server = stage.new_server(name="x" * 60 + ".example.org")
+    for number in range(count):
         server.add_conference(
             HOSTILE,
             owner=f"{number}" + "<&>" * 60,
@@ -360,16 +359,16 @@ def all_whole(stage):
 
 
 @pytest.mark.parametrize("language", ["ru", "de", "es"])
-def test_texts_of_any_length_and_letters_arrive_in_each_language(own_stage, hostile, language):
-    own_stage.start_bot(settings_of_hostile(hostile), language=language)
+def test_texts_of_any_length_and_letters_arrive_in_each_language(own_stage, language):
+    own_stage.start_bot(settings_of_hostile(add_hostile(own_stage, 12)), language=language)
     message = ask(own_stage.anna, "/start")
     for _ in walk(own_stage.anna, message, most=13):
         assert "⚠️" not in message.text
         assert all_whole(own_stage)
 
 
-def test_texts_of_any_length_and_letters_arrive(own_stage, hostile):
-    anna = own_stage.anna
+def test_texts_of_any_length_and_letters_arrive(own_stage):
+    anna, hostile = own_stage.anna, add_hostile(own_stage, 60)
     watched = {"state": 1, "timeout": 1}
     settings = settings_of_hostile(hostile, server_status=watched, forgotten_conferences=watched)
     own_stage.start_bot(settings)

@@ -30,7 +30,6 @@ from tests.conftest import (
 )
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
-NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "tests", "settings.json", "*.log")
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) \S")
 # What a Russian Windows does to a script whose output goes to a file, and a bare Linux.
 CONSOLES = {
@@ -41,13 +40,6 @@ CONSOLES = {
 MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
 FOLDERS = ("lib", "texts", "demo", "demo/telegram", "demo/trueconf")
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-
-
-@pytest.fixture(scope="session")
-def copied_project(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("copied") / "bot"
-    shutil.copytree(ROOT, folder, ignore=NOT_COPIED)
-    return folder
 
 
 @pytest.fixture

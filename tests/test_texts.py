@@ -232,9 +232,11 @@ def test_every_text_is_used_somewhere():
     for tree in trees():
         patterns |= patterns_in(tree)
 
+    shapes = [re.compile(one.replace(r"\w+", r"(\w+)")) for one in patterns]
+
     def is_used(key: str) -> bool:
         # What an f-string fills in stands somewhere in the code too: f"reason_{...}", "refused".
-        fits = (re.fullmatch(one.replace(r"\w+", r"(\w+)"), key) for one in patterns)
+        fits = (shape.fullmatch(key) for shape in shapes)
         return any(fit and patterns.issuperset(fit.groups()) for fit in fits)
 
     assert [key for key in ALL_KEYS if not is_used(key)] == []

@@ -80,6 +80,7 @@ def cut(value: object, limit: int) -> str:
     text = clean(value)
     if units(unlinked(text)) <= limit:
         return text
+    text = text[:limit]
     while text and (over := units(unlinked(text)) - (limit - 1)) > 0:
         text = text[: -(over // 3 + 1)]  # a character takes at most 3 units
     return text.rstrip() + "…"
