@@ -30,6 +30,18 @@ FOREIGN_VARIABLES = re.compile(
 )
 READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
 
+# On Windows Ctrl+C goes to all processes of a console, so each bot gets a console of its own, and
+# what presses Ctrl+C for a moment shares it.
+OWN_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+CTRL_C = """
+import ctypes, sys
+kernel = ctypes.WinDLL("kernel32")
+kernel.FreeConsole()
+assert kernel.AttachConsole(int(sys.argv[1]))
+kernel.SetConsoleCtrlHandler(None, True)
+assert kernel.GenerateConsoleCtrlEvent(0, 0)
+"""
+
 # How this computer reaches the internet: for those tests that install something.
 SYSTEM_VARIABLES = {
     name: value
@@ -108,6 +120,7 @@ class BotProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
+                    creationflags=OWN_CONSOLE,
                 )
         return self
 
@@ -125,7 +138,9 @@ class BotProcess:
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """End it as a person or the system would. Returns the exit code."""
-        if not self.has_ended:
+        if not self.has_ended and os.name == "nt":  # the only one that can be sent from here
+            subprocess.run([sys.executable, "-c", CTRL_C, str(self.process.pid)], check=True)
+        elif not self.has_ended:
             self.process.send_signal(how)
         return self.process.wait(PATIENCE_S)
 
