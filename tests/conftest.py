@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import texts
+from demo.telegram.html import as_read
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
 from tests import warm_start
@@ -68,9 +70,13 @@ def _warm_start(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
+    texts.use("en")
     for name in list(os.environ):
         if FOREIGN_VARIABLES.match(name):
             monkeypatch.delenv(name)
+
+
+texts.use("en")  # for what stands at the top of a file too
 
 
 def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
@@ -128,9 +134,11 @@ class BotProcess:
     def output(self) -> str:
         return self.output_file.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for_output(self, words: str) -> None:
-        wait_until(lambda: words in self.output or self.has_ended, what=repr(words))
-        assert words in self.output, self.output
+    def wait_for_output(self, wanted) -> None:
+        """Wait for these words, or for output that fulfils this condition."""
+        holds = wanted if callable(wanted) else lambda output: wanted in output
+        wait_until(lambda: holds(self.output) or self.has_ended, what=repr(wanted))
+        assert holds(self.output), self.output
 
     @property
     def has_ended(self) -> bool:
@@ -268,6 +276,45 @@ def press(person, message, *labels):
     return message
 
 
+def label(key: str, **values) -> str:
+    """What stands on the button `key`: tests name it by what it does, whatever its words are."""
+    return texts.plain_text(f"button_{key}", **values)
+
+
+def says(shown, key: str, number: int | None = None, /, **known) -> re.Match | None:
+    """Find the words of `key` in a message or a text: `says(screen, "entry_owner", owner="anna")`.
+
+    What is not known may be anything on one line, and can be read from the match. With `number`
+    it is the form that goes with this number, without it any form.
+    """
+    forms = texts.LANGUAGES[texts._language][key]
+    forms = (forms,) if isinstance(forms, str) else forms
+    if number is not None:
+        known["number"] = number
+    missing = known.keys() - set(re.findall(r"\{(\w+)\}", "".join(forms)))
+    assert not missing, f"{key} tells nothing of {missing}: {forms}"
+    if number is not None:
+        forms = (forms[texts.plural_form(texts._language, number)],)
+    text = as_read(getattr(shown, "text", shown) or "")
+    found = (re.search(_pattern(form, known), text) for form in forms)
+    return next(filter(None, found), None)
+
+
+def _pattern(form: str, known: dict) -> str:
+    parts = re.split(r"\{(\w+)\}", texts.plain(form))
+    parts[::2] = [re.escape(words.format()) for words in parts[::2]]
+    for place, name in enumerate(parts[1::2]):
+        value = known.get(name)
+        shown = texts.plain(value) if isinstance(value, texts.Html) else str(value)
+        parts[2 * place + 1] = f"(?P<{name}>{'.+' if value is None else re.escape(shown)})"
+    return "".join(parts)
+
+
+def saying(key: str, number: int | None = None, /, **known):
+    """The condition that a message or a text `says` this, for whoever waits for it."""
+    return lambda shown: says(shown, key, number, **known)
+
+
 def walk(person, message, most=1000):
     """Press every button that can be reached, but those that stop something, and at most so many
     of each kind; yield each of them while the message shows where it led."""
@@ -283,11 +330,11 @@ def walk(person, message, most=1000):
             waiting += message.buttons
 
 
-def shows_moment(text, words, moment):
-    """Whether `words` are followed by a time within some seconds of this one (time.time())."""
+def shows_moment(found: re.Match | None, name: str, moment: float) -> bool:
+    """Whether what `says` has found tells a time within some seconds of this one (time.time())."""
     near = range(int(moment) - 3, int(moment) + 15)
-    clocks = "|".join(time.strftime("%H:%M:%S", time.localtime(second)) for second in near)
-    return bool(re.search(rf"{words} \(?(\d{{4}}-\d\d-\d\d )?({clocks})", text))
+    clocks = {time.strftime("%H:%M:%S", time.localtime(second)) for second in near}
+    return found is not None and found[name] in clocks | {texts.moment(second) for second in near}
 
 
 @pytest.fixture

@@ -5,7 +5,19 @@ import time
 import pytest
 
 from keyboards import Press, pack, short_id
-from tests.conftest import ANNA, BORIS, STRANGER, ask, open_menu, press, wait_until
+from tests.conftest import (
+    ANNA,
+    BORIS,
+    STRANGER,
+    ask,
+    label,
+    open_menu,
+    press,
+    saying,
+    says,
+    wait_until,
+)
+from texts import plain_text
 
 GROUP, OTHER_GROUP = -5005, -6006
 TITLE = "Board meeting"
@@ -80,11 +92,10 @@ def every_press(moscow):
 
 
 def test_stranger_is_told_the_own_id_and_whom_to_ask_once_a_minute(stranger, stage, untouched):
-    words = ["/start", "/status", "/id", "/help", "hello", "/start Moscow", "x" * 4096]
-    for one in words:
+    for one in ["/start", "/status", "/id", "/help", "hello", "/start Moscow", "x" * 4096]:
         stranger.send(one)
-    message = stranger.chat.wait_for(f"Your ID: {STRANGER}")
-    assert "Ask the administrator of the bot to add this ID to tg-users-id." in message.text
+    message = stranger.chat.wait_for(saying("stranger", id=STRANGER))
+    assert "tg-users-id" in message.text
     ask(stage.anna, "/id")  # all messages before this one are dealt with, or will be in a moment
     stranger.send("/start")
     ask(stage.anna, "/id")
@@ -96,16 +107,16 @@ def test_stranger_is_told_the_own_id_and_whom_to_ask_once_a_minute(stranger, sta
 def test_each_stranger_is_told_their_own_id(stage, anna, untouched):
     for number in range(5):
         person = stage.telegram.person(700_000_000 + number, first_name="<b>Mal&")
-        assert f"Your ID: {person.id}" in ask(person, "/start").text
+        assert says(ask(person, "/start"), "stranger", id=person.id)
 
 
 def test_stranger_cannot_press_a_button_in_a_private_chat(stranger, server, untouched):
     stranger.send("/start")
-    message = stranger.chat.wait_for("Your ID")
+    message = stranger.chat.wait_for(saying("stranger"))
     text = message.text
     for made_up in (*map(pack, every_press(server)), "nonsense", ""):
         pressed = stranger.press_data(message, made_up).wait()
-        assert pressed.text == f"You have no access. Your ID: {STRANGER}"
+        assert says(pressed, "stranger_popup", id=STRANGER)
         assert pressed.show_alert
     assert message.text == text
     assert len(stranger.chat.bot_messages) == 1
@@ -115,12 +126,12 @@ def test_stranger_cannot_press_a_button_in_a_group(stranger, anna, group, server
     message = ask(anna, "/start", group)
     before, number = message.text, len(group.bot_messages)
     press_all_of(stranger, message, server)
-    for label in message.labels:
-        assert "You have no access" in stranger.press(message, label).wait().text
-    confirmed = press(anna, message, "Moscow", "Running conferences", f"1. {TITLE}")
-    pressed = stranger.press(confirmed, "Yes, stop").wait()
-    assert "You have no access" in pressed.text
-    assert "Stop this conference?" in confirmed.text
+    for button in message.buttons:
+        assert says(stranger.press(message, button).wait(), "stranger_popup", id=STRANGER)
+    confirmed = press(anna, message, "Moscow", label("conferences"), TITLE)
+    pressed = stranger.press(confirmed, label("confirm_stop")).wait()
+    assert says(pressed, "stranger_popup", id=STRANGER)
+    assert says(confirmed, "confirm_stop")
     assert before != confirmed.text
     assert len(group.bot_messages) == number
     assert server.stops == []
@@ -131,7 +142,7 @@ def press_all_of(person, message, server):
     text = message.text
     for made_up in every_press(server):
         pressed = person.press_data(message, pack(made_up)).wait()
-        assert pressed.text == f"You have no access. Your ID: {person.id}"
+        assert says(pressed, "stranger_popup", id=person.id)
     assert message.text == text
 
 
@@ -140,7 +151,7 @@ def test_stranger_cannot_use_the_message_of_somebody_else(stranger, anna, server
     press_all_of(stranger, open_menu(anna, "Moscow"), server)
     for made_up in every_press(server):
         pressed = stranger.press_data(None, pack(made_up)).wait()
-        assert pressed.text == f"You have no access. Your ID: {STRANGER}"
+        assert says(pressed, "stranger_popup", id=STRANGER)
     assert server.stops == []
 
 
@@ -152,9 +163,9 @@ def test_strangers_in_groups_are_answered_to_id_alone(stranger, anna, group, sta
         stranger.send(words, group)
         stranger.send(words, other)
     for chat in (group, other):
-        chat.wait_for(f"Your ID: {STRANGER}\nID of this group: {chat.id}")
+        assert says(chat.wait_for(saying("your_id", id=STRANGER)), "group_id", id=chat.id)
     anna.send("/help", group)
-    group.wait_for("This bot shows")
+    group.wait_for(saying("help"))
     assert len(group.bot_messages) == number + 2
     assert len(other.bot_messages) == 1
 
@@ -174,12 +185,11 @@ def test_who_is_anonymous_in_a_group_gets_nothing_but_its_id(stage, anna, untouc
         for words in ("/start", "/status"):
             anna.send(words, forum, write_as=way)
     anna.send("/id", forum, topic=17, write_as="anonymous")
-    told = forum.wait_for("You are anonymous here")
+    told = forum.wait_for(saying("id_anonymous"))
     assert told.topic == 17
-    assert told.text.splitlines()[1:] == [
-        f"ID of this group: {forum.id}",
-        f'For alerts in this topic alone: "{forum.id}:17"',
-    ]
+    assert says(told, "group_id", id=forum.id)
+    assert says(told, "topic_id", id=forum.id, topic=17)
+    assert not says(told, "your_id")
     answer = ask(anna, "/help", forum)
     assert forum.bot_messages == [told, answer]
     stage.bot.wait_for_output(f"refused a message of somebody anonymous in {forum.id}")
@@ -191,15 +201,17 @@ def test_who_is_anonymous_in_a_group_gets_nothing_but_its_id(stage, anna, untouc
 def test_listed_people_may_also_press_in_groups(anna, stage, group, server):
     other = stage.telegram.group(OTHER_GROUP, members=[anna])
     for chat in (group, other):
-        message = press(anna, ask(anna, "/start", chat), "Moscow", "Running conferences")
+        message = press(anna, ask(anna, "/start", chat), "Moscow", label("conferences"))
         assert TITLE in message.text
-        press(stage.boris, message, "← Back")
-        assert "What would you like to see?" in message.text
+        press(stage.boris, message, label("back"))
+        assert says(message, "menu_question")
 
 
 def test_id_in_a_group_also_names_the_group(anna, group):
-    assert ask(anna, "/id", group).text == f"Your ID: {ANNA}\nID of this group: {GROUP}"
-    assert ask(anna, "/id").text == f"Your ID: {ANNA}"
+    told = ask(anna, "/id", group)
+    assert says(told, "your_id", id=ANNA)
+    assert says(told, "group_id", id=GROUP)
+    assert ask(anna, "/id").text == plain_text("your_id", id=ANNA)
 
 
 def test_commands_for_another_bot_and_talk_in_groups_are_ignored(anna, stage, group):
@@ -209,23 +221,23 @@ def test_commands_for_another_bot_and_talk_in_groups_are_ignored(anna, stage, gr
         anna.send(words, group)
     answers = [ask(anna, f"/start@{name}", group), ask(anna, f"/HELP@{name.upper()}", group)]
     assert group.bot_messages[number:] == answers
-    assert "Choose a server." in answers[0].text
-    assert "This bot shows" in answers[1].text
+    assert says(answers[0], "servers")
+    assert says(answers[1], "help")
 
 
 def test_command_for_another_bot_in_a_private_chat_is_answered_with_help(anna):
-    assert "This bot shows" in ask(anna, "/start@other_bot").text
+    assert says(ask(anna, "/start@other_bot"), "help")
 
 
 def test_who_switched_what_is_in_the_log(anna, stage):
-    message = press(anna, open_menu(anna, "Berlin"), "Status", "Turn monitoring on")
+    message = press(anna, open_menu(anna, "Berlin"), label("status"), label("monitoring_on"))
     stage.bot.wait_for_output(f"Berlin: monitoring on, by Anna ({ANNA})")
-    press(anna, message, "Turn monitoring off")
+    press(anna, message, label("monitoring_off"))
     stage.bot.wait_for_output(f"Berlin: monitoring off, by Anna ({ANNA})")
 
 
 def test_id_written_as_text_in_the_settings_is_a_person(stage, anna):
-    assert "Choose a server." in ask(stage.boris, "/start").text
+    assert says(ask(stage.boris, "/start"), "servers")
 
 
 def test_no_secret_is_in_the_log_or_in_a_chat(stage, anna, group, server):
@@ -246,20 +258,22 @@ def test_what_was_pressed_and_sent_while_the_bot_was_off_is_dropped(own_stage):
     server.add_conference(TITLE)
     own_stage.start_bot({"Moscow": server.settings(), "Berlin": server.settings()})
     anna = own_stage.anna
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences", f"1. {TITLE}")
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), TITLE)
     text = screen.text
     assert own_stage.bot.stop() == 0
     server.clear_requests()
-    pressed = anna.press(screen, "Yes, stop")
+    pressed = anna.press(screen, label("confirm_stop"))
     sent = anna.send("/status")
     own_stage.wake_bot()
-    assert "Your ID" in ask(anna, "/id").text
+    assert says(ask(anna, "/id"), "your_id")
     assert server.stops == []
     assert screen.text == text
     assert not pressed.answered
-    assert [one.text for one in anna.chat.bot_messages if one.id > sent.id] == [f"Your ID: {ANNA}"]
-    press(anna, screen, "Yes, stop")
-    assert "is stopped." in screen.text
+    assert [one.text for one in anna.chat.bot_messages if one.id > sent.id] == [
+        plain_text("your_id", id=ANNA)
+    ]
+    press(anna, screen, label("confirm_stop"))
+    assert says(screen, "result_stopped")
 
 
 def test_old_buttons_find_their_server_after_a_restart(own_stage):
@@ -270,7 +284,7 @@ def test_old_buttons_find_their_server_after_a_restart(own_stage):
         server.add_conference(f"Conference on {name}")
     own_stage.start_bot({name: server.settings() for name, server in servers.items()})
     anna = own_stage.anna
-    lists = {name: press(anna, open_menu(anna, name), "Running conferences") for name in names}
+    lists = {name: press(anna, open_menu(anna, name), label("conferences")) for name in names}
     own_stage.bot.stop()
 
     settings = own_stage.bot.read_settings()
@@ -278,16 +292,16 @@ def test_old_buttons_find_their_server_after_a_restart(own_stage):
     own_stage.bot.write_settings(settings)
     own_stage.wake_bot()
     for name in names[1:]:
-        press(anna, lists[name], "🔄 Refresh")
+        press(anna, lists[name], label("refresh"))
         assert f"Conference on {name}" in lists[name].text
-        press(anna, lists[name], "⏹ 1.", "Yes, stop")
-        assert f"“Conference on {name}” on “{name}” is stopped." in lists[name].text
+        press(anna, lists[name], f"Conference on {name}", label("confirm_stop"))
+        assert says(lists[name], "result_stopped", title=f"Conference on {name}", server=name)
         assert len(servers[name].stops) == 1
     removed = lists[names[0]]
     servers[names[0]].clear_requests()
-    for label in removed.labels:
-        pressed = anna.press(removed, label).wait()
-        assert pressed.text.startswith("This button is out of date.")
+    for button in removed.buttons:
+        pressed = anna.press(removed, button).wait()
+        assert pressed.text == plain_text("out_of_date")
         assert pressed.show_alert
     assert "Conference on 192.168.0.1" in removed.text
     assert servers[names[0]].requests == []

@@ -20,12 +20,15 @@ from tests.conftest import (
     BORIS,
     TOKEN,
     BotProcess,
+    label,
     open_menu,
     press,
+    saying,
+    says,
     shows_moment,
     wait_until,
 )
-from texts import screens
+from texts import duration, screens, words
 from trueconf_api import DOWN, SERVICE_DOWN, Server, Status
 
 GROUP = -5005
@@ -79,14 +82,15 @@ def test_only_a_lasting_change_is_told(stage, servers):
     servers["Moscow"].break_path("vsstatus", "status", times=1, status=500)
     servers["Berlin"].break_path("vsstatus", "status", times=2, status=500)
     for chat in chats_of(stage):
-        alert = chat.wait_for("🔴 Madrid\nThe server does not respond: HTTP error 503")
-        assert shows_moment(alert.text, "\nSince", failed_at)
-        assert alert.labels == ["🙋 I'll take it", "Open: Madrid"]
+        alert = chat.wait_for("🔴 Madrid\n")
+        assert says(alert, "state_down", reason=words("reason_http", status=503))
+        assert shows_moment(says(alert, "alert_since"), "time", failed_at)
+        assert alert.labels == [label("take"), label("open", server="Madrid")]
         assert alerts_about(chat, "Moscow", "Berlin", "Madrid") == [alert]
     wait_for_looks(servers["Berlin"], 2)
     assert alerts_about(stage.anna.chat, "Moscow", "Berlin", "Madrid") == [alert_of(stage.anna)]
     message = press(stage.anna, alert_of(stage.anna), "Madrid")
-    assert "What would you like to see?" in message.text
+    assert says(message, "menu_question")
 
 
 def alert_of(person):
@@ -95,13 +99,13 @@ def alert_of(person):
 
 def test_check_that_is_switched_off_is_off_at_once_and_for_good(stage, servers):
     anna, bot = stage.anna, stage.bot
-    screen = press(anna, open_menu(anna, "Lisbon"), "Status")
-    assert "Monitoring is on: every 1 s" in screen.text
-    press(anna, screen, "Turn monitoring off")
-    assert "Monitoring is off" in screen.text
+    screen = press(anna, open_menu(anna, "Lisbon"), label("status"))
+    assert says(screen, "monitoring_on", interval=duration(1))
+    press(anna, screen, label("monitoring_off"))
+    assert says(screen, "monitoring_off")
     servers["Lisbon"].go_down()
     servers["Vienna"].core_down()
-    stage.boris.chat.wait_for("🟡 Vienna\nThe service does not respond")
+    assert says(stage.boris.chat.wait_for("🟡 Vienna\n"), "state_service_down")
     wait_for_looks(servers["Moscow"], 2)
     assert alerts_about(stage.boris.chat, "Lisbon") == []
 
@@ -127,7 +131,8 @@ def test_many_servers_at_once_are_all_told_within_telegrams_limits(own_stage):
     for chat in chats_of(own_stage)[:2]:
         own_stage.telegram.wait_until(lambda chat=chat: told(chat) == names)
         assert len(chat.bot_messages) < 20
-        assert any(re.match(r"\d+ messages: 🔴 server", one.text) for one in chat.bot_messages)
+        together = filter(None, map(saying("alert_several"), chat.bot_messages))
+        assert any(found["news"].startswith("🔴 server") for found in together)
 
 
 # ---------------------------------------------------------------- when Telegram is silent
@@ -138,7 +143,7 @@ def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage)
     chats = chats_of(own_stage)
     servers = watched_servers(own_stage, "Moscow", "Berlin", "Madrid")
     own_stage.telegram.go_down()
-    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    own_stage.bot.wait_for_output(saying("telegram_silent"))
     silent_at = time.time()
     for name in ("Moscow", "Berlin"):
         servers[name].go_down()
@@ -150,17 +155,26 @@ def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage)
         own_stage.bot.wait_for_output(f"{name}: up")
     own_stage.telegram.come_back()
     for chat in chats:
-        message = chat.wait_for("📡 Late: ")
-        first_line = message.text.partition("\n")[0]
-        assert sorted(first_line.partition(": ")[2].split(", ")) == ["🟢 Berlin", "🟢 Moscow"]
-        assert shows_moment(message.text, "Telegram could not be reached:", silent_at)
+        message = chat.wait_for(saying("alert_missed"))
+        late = says(message, "alert_missed")
+        assert sorted(late["news"].split(", ")) == ["🟢 Berlin", "🟢 Moscow"]
+        assert shows_moment(late, "since", silent_at)
         for name in ("Moscow", "Berlin"):
-            assert shows_moment(message.text, rf"\n🔴 {name}\n[^\n]*\nSince", silent_at)
-            assert shows_moment(message.text, rf"\n🟢 {name}\n[^\n]*\n[^\n]*:", silent_at)
-            assert shows_moment(message.text, rf"\n🟢 {name}\n[^\n]*\n[^\n]*–", back_at)
+            down, up = part_of(message, f"🔴 {name}\n"), part_of(message, f"🟢 {name}\n")
+            assert shows_moment(says(down, "alert_since"), "time", silent_at)
+            assert shows_moment(says(up, "alert_outage"), "since", silent_at)
+            assert shows_moment(says(up, "alert_outage"), "until", back_at)
         assert "Madrid" not in message.text
-        assert sorted(message.labels) == ["Open: Berlin", "Open: Moscow"]
+        assert sorted(message.labels) == [
+            label("open", server=name) for name in ("Berlin", "Moscow")
+        ]
         assert chat.bot_messages == [message]
+
+
+def part_of(message, beginning):
+    """The one of several alerts in a message that begins like this."""
+    [part] = [part for part in message.text.split("\n\n") if part.startswith(beginning)]
+    return part
 
 
 def test_outage_of_the_own_network_is_told_as_that(own_stage):
@@ -178,9 +192,9 @@ def test_outage_of_the_own_network_is_told_as_that(own_stage):
         server.come_back()
     own_stage.telegram.come_back()
     for chat in chats:
-        message = chat.wait_for("📡 All servers answer. The bot itself was offline for")
-        assert shows_moment(message.text, ":", began_at)
-        assert shows_moment(message.text, "–", ended_at)
+        message = chat.wait_for(saying("alert_own_network"))
+        assert shows_moment(says(message, "alert_own_network"), "since", began_at)
+        assert shows_moment(says(message, "alert_own_network"), "until", ended_at)
         assert not any(name in message.text for name in names)
     wait_for_looks(servers["Moscow"], 3)
     assert [len(chat.bot_messages) for chat in chats] == [1, 1, 1]
@@ -197,9 +211,10 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
     assert "Bot is running..." not in own_stage.bot.output
     own_stage.telegram.come_back()
     own_stage.bot.wait_for_output("Bot is running...")
-    message = own_stage.anna.chat.wait_for("🔴 Moscow\nThe server does not respond")
+    message = own_stage.anna.chat.wait_for("🔴 Moscow\n")
     # Whether it was tried while Telegram was silent, and is told as missed, is a matter of luck.
-    assert shows_moment(message.text, "Noticed at the start or after a break, at", started_at)
+    assert says(message, "state_down", reason=words("reason_refused"))
+    assert shows_moment(says(message, "alert_first"), "time", started_at)
 
 
 # ---------------------------------------------------------------- whose outage was it
@@ -252,7 +267,7 @@ def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own
     own_stage.telegram.come_back()
     for chat in chats_of(own_stage):
         told = chat.wait_for("🔴 Berlin")
-        chat.wait_for("📡 The server answers. The bot itself was offline for")
+        chat.wait_for(saying("alert_own_network_one"))
         assert "Moscow" not in told.text
         assert len(chat.bot_messages) <= 2
 
@@ -269,7 +284,7 @@ def test_alert_waits_for_telegram_and_for_another_look(own_stage):
     servers["Moscow"].come_back()
     telegram.clear_faults()
     for chat in chats_of(own_stage):
-        message = chat.wait_for("📡 The server answers. The bot itself was offline for")
+        message = chat.wait_for(saying("alert_own_network_one"))
         assert chat.bot_messages == [message]
 
 
@@ -291,7 +306,6 @@ def mailbox(telegram, anna, monkeypatch):
     """Anna's mailbox without a bot around it, while Telegram cannot be reached."""
     for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
         monkeypatch.setattr(apihelper, name, None)
-    monkeypatch.setattr(texts, "_language", "en")
     bot = lib.telegram.Bot(TOKEN, telegram.url)
     telegram.go_down()
     mailbox = WatchedMailbox(bot, (ANNA, None), print, lambda at: False)
@@ -308,7 +322,7 @@ def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, a
     telegram.come_back()
     telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
     mailbox.put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for("Choose a server")
+    anna.chat.wait_for(saying("servers"))
     sent = [call for call in telegram.calls if call.method == "sendMessage"]
     assert [call.status for call in sent] == [429, 429, 200]
     assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
@@ -348,7 +362,7 @@ def test_alert_that_cannot_be_written_holds_up_no_other(mailbox, telegram, anna,
     telegram.come_back()
     mailbox.put(alerts.Alert(lambda: texts.words("no such words")))
     mailbox.put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for("Choose a server")
+    anna.chat.wait_for(saying("servers"))
     assert f"an alert to {ANNA} could not be sent" in caplog.text
 
 
@@ -389,8 +403,8 @@ def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
     monkeypatch.setattr(time, "localtime", lambda at=None: localtime(at) if at else tomorrow)
     telegram.come_back()
     message = anna.chat.wait_for("\n🟡 Moscow\n")
-    date = time.strftime("%Y-%m-%d", localtime(now - 9))
-    assert f"Since {date} " in message.text
+    with_date = time.strftime(texts.words("moment_with_date"), localtime(now - 9))
+    assert says(message, "alert_since", time=with_date)
 
 
 def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
@@ -404,5 +418,5 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
     announcer.tell_state(change_alert(DOWN).change)
     anna.chat.wait_for("🔴 Moscow\n")
     announcer.mailboxes[0].put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for("Choose a server")
+    anna.chat.wait_for(saying("servers"))
     assert len(anna.chat.bot_messages) == 2

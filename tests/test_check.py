@@ -7,7 +7,8 @@ import pytest
 import texts
 from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, Certificate, Person
 from tests import conftest
-from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess
+from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess, says
+from texts import words
 
 
 @pytest.fixture
@@ -27,6 +28,12 @@ def check(tmp_path):
     return run
 
 
+def marked(mark, said, key, number=None, /, **known):
+    """Whether a line with this mark says this."""
+    lines = [line for line in said.splitlines() if line.startswith(mark)]
+    return any(says(line, key, number, **known) for line in lines)
+
+
 def test_all_is_well_and_said_so(check, anna, new_server, settings_for):
     server = new_server()
     server.add_conference("Planning")
@@ -35,10 +42,10 @@ def test_all_is_well_and_said_so(check, anna, new_server, settings_for):
     assert "[!!]" not in said
     assert "@trueconf_demo_bot" in said
     for permission in ("conferences", "users:read", "logs.calls:read"):
-        assert f"[OK] The permission {permission} is there" in said
-    assert "The permission logs.calls.participants:read is there" in said
-    assert "[??] No word of outages: office. To turn monitoring on: server → “Status”" in said
-    assert "[??] No word of forgotten conferences: office." in said
+        assert marked("[OK]", said, "check_permission", permission=permission)
+    assert says(said, "check_permission", permission="logs.calls.participants:read")
+    assert marked("[??]", said, "silent_monitoring", servers="office")
+    assert marked("[??]", said, "silent_forgotten", servers="office")
 
 
 @pytest.mark.parametrize("missing", ["conferences", "users:read", "logs.calls.participants:read"])
@@ -48,8 +55,8 @@ def test_the_missing_permission_is_named(check, anna, new_server, settings_for, 
     server.add_conference("Planning")
     code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
     assert code == 1
-    assert f"[!!] The permission {missing} is missing." in said
-    assert said.count("is missing") == 1
+    assert marked("[!!]", said, "error_permission", permission=missing)
+    assert sum(bool(says(line, "error_permission")) for line in said.splitlines()) == 1
 
 
 def test_the_right_to_read_conferences_is_not_the_right_to_stop_them(
@@ -59,7 +66,7 @@ def test_the_right_to_read_conferences_is_not_the_right_to_stop_them(
     server = new_server(scopes=scopes)
     code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
     assert code == 1
-    assert "The permission conferences is missing" in said
+    assert says(said, "error_permission", permission="conferences")
 
 
 def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settings_for):
@@ -82,17 +89,16 @@ def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settin
     )
     assert code == 1
     parts = {part.partition(" (")[0]: part for part in said.split("\n\n")}
-    assert "open the port" in parts["closed port"]
-    assert '"port": 0' in parts["closed port"]
-    assert "was not found" in parts["no name"]
-    assert "issuer of the certificate is unknown" in parts["untrusted"]
-    assert "put its ca.crt beside settings.json" in parts["untrusted"]
-    assert "has expired or is not valid yet. Renew the certificate" in parts["expired"]
-    assert "issued for another name. Put the name" in parts["other name"]
-    assert all("ca.crt" not in parts[name] for name in ("expired", "other name"))
-    assert "client_id and client_secret" in parts["wrong secret"]
-    assert "differ by" in parts["clock"]
-    assert "time synchronisation" in parts["clock"]
+    closed = says(parts["closed port"], "check_service_silent", port=1)
+    assert '"port": 0' in closed[0]
+    assert says(parts["no name"], "check_name_not_found", host="nowhere.invalid")
+    untrusted = words("reason_certificate_chain")
+    assert "ca.crt" in says(parts["untrusted"], "check_certificate_chain", reason=untrusted)[0]
+    for name, kind in (("expired", "certificate_expired"), ("other name", "certificate_name")):
+        assert says(parts[name], f"check_{kind}", reason=words(f"reason_{kind}"))
+        assert "ca.crt" not in parts[name]
+    assert says(parts["wrong secret"], "error_wrong_secret")
+    assert says(parts["clock"], "check_clock")
 
 
 def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_server, settings_for):
@@ -100,16 +106,16 @@ def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_se
     server = new_server().settings()
     code, said = check(settings_for({"office": server}, users=[ANNA, BORIS]))
     assert code == 1
-    assert f"cannot write to the user {BORIS}" in said
-    assert f"[OK] The bot can write to user {ANNA}" in said
+    assert marked("[!!]", said, "check_user_silent", id=BORIS)
+    assert marked("[OK]", said, "check_user", id=ANNA)
 
 
 def test_a_token_that_telegram_refuses_is_said(check, anna, telegram, new_server, settings_for):
     telegram.fail("getMe", code=401, description="Unauthorized", times=9)
     code, said = check(settings_for({"office": new_server().settings()}, users=[ANNA]))
     assert code == 1
-    assert f"[!!] {telegram.url}, the address in tg-api-url, did not accept the bot's token" in said
-    assert "client_id and client_secret are right" in said  # the servers are checked all the same
+    assert marked("[!!]", said, "token_refused_api", url=telegram.url)
+    assert says(said, "check_login")  # the servers are checked all the same
 
 
 def test_telegram_out_of_reach_leads_to_the_proxy(check, telegram, new_server, settings_for):
@@ -117,10 +123,10 @@ def test_telegram_out_of_reach_leads_to_the_proxy(check, telegram, new_server, s
     server = new_server().settings()
     code, said = check(settings_for({"office": server}))
     assert code == 1
-    assert "set a proxy in tg-proxy" in said
+    assert "tg-proxy" in says(said, "telegram_silent")[0]
     code, said = check(settings_for({"office": server}, **{"tg-proxy": "http://u:pw@127.0.0.1:1"}))
     assert code == 1
-    assert "through the proxy" in said
+    assert says(said, "telegram_by_proxy", proxy="127.0.0.1:1", where="tg-proxy")
     assert "pw" not in said
 
 
@@ -135,12 +141,12 @@ def test_proxy_of_the_system_is_named_and_its_password_is_not(
     code, said = check(settings)
     assert code == 1
     if "[" in proxy:
-        assert "HTTPS_PROXY has a proxy that the bot cannot use ([x)" in said
+        assert says(said, "telegram_proxy_address", proxy="[x", where="HTTPS_PROXY")
     else:
-        assert "[OK] Proxy for Telegram: 127.0.0.1:1\n" in said
-        assert "through the proxy 127.0.0.1:1 (connection refused" in said
-    assert "client_id and client_secret are right" in said
-    assert "HTTPS_PROXY" in said
+        assert marked("[OK]", said, "check_proxy", host="127.0.0.1:1")
+        known = {"proxy": "127.0.0.1:1", "where": "HTTPS_PROXY"}
+        assert says(said, "telegram_by_proxy", **known, reason=words("reason_refused"))
+    assert says(said, "check_login")
     assert "hunter2" not in said
 
 
@@ -150,8 +156,11 @@ def test_connection_without_encryption_has_no_certificate_that_could_be_right(
     server = new_server(tls=False)
     code, said = check(settings_for({"office": server.settings()}, users=[ANNA]))
     assert code == 0
-    assert "[OK] The web part answers, without encryption: http://" in said
-    assert "certificate" not in said
+    assert marked(
+        "[OK]", said, "check_web_plain", url=f"http://{server.address.partition('//')[2]}"
+    )
+    assert not says(said, "check_web")
+    assert not says(said, "certificate_until")
 
 
 def test_the_advice_is_in_the_language_of_the_settings(check, telegram, new_server, settings_for):
@@ -175,13 +184,14 @@ def test_version_of_the_api_is_named(check, anna, new_server, settings_for):
     code, said = check(settings_for(parts, users=[ANNA]))
     assert code == 1
     about = dict(zip("abcd", said.split("\n\n")[1:5], strict=True))
-    assert "[OK] API v3.2 answers" in about["a"]
-    assert "[OK] API v4 answers" in about["b"]
+    assert marked("[OK]", about["a"], "check_version", version="v3.2")
+    assert marked("[OK]", about["b"], "check_version", version="v4")
     for permission in V4_SCOPES:
-        assert f"[OK] The permission {permission} is there" in about["b"]
-    assert "[!!] This server has no API v3.11, but v3.8 answers." in about["c"]
-    assert "[!!] This server has none of the API versions that the bot knows" in about["d"]
-    assert "permission" not in about["c"] + about["d"]
+        assert marked("[OK]", about["b"], "check_permission", permission=permission)
+    assert marked("[!!]", about["c"], "check_other_version", wanted="v3.11", version="v3.8")
+    assert marked("[!!]", about["d"], "check_no_version")
+    for key in ("check_permission", "error_permission"):
+        assert not says(about["c"] + about["d"], key)
 
 
 def test_end_of_the_certificate_and_an_unknown_zone_are_told(check, anna, new_server, settings_for):
@@ -191,9 +201,9 @@ def test_end_of_the_certificate_and_an_unknown_zone_are_told(check, anna, new_se
     parts = {"good": good.settings(), "ending": ending.settings()}
     code, said = check(settings_for(parts, users=[ANNA]))
     assert code == 0
-    assert re.search(r"\[OK\] The certificate is good for 36\d more days", said)
-    assert "[??] The certificate is good for 3 more days" in said
-    assert "[??] This computer does not know the time zone Nowhere/Unknown" in said
+    assert any(marked("[OK]", said, "certificate_until", days) for days in range(360, 370))
+    assert marked("[??]", said, "certificate_until", 3)
+    assert marked("[??]", said, "check_zone", zone="Nowhere/Unknown")
 
 
 def test_report_holds_names_and_types_and_no_value(check, anna, new_server, settings_for):
@@ -205,7 +215,7 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
     parts = {"Head office": v3.settings(), "Branch": v4.settings()}
     code, said = check(settings_for(parts, users=[ANNA]), "--report")
     assert code == 0
-    report = said.partition("Report for the developers")[2]
+    report = said[says(said, "report_begins").end() :]
     assert "server 1: API v3.3" in report
     assert "server 2: API v4" in report
     assert "GET logs/calls: 200 {cnt: int, list: [{" in report
@@ -213,7 +223,7 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
     assert "GET conferences: 200 {results: int, conferences: [{" in report
     assert "GET conferences/{example}/participants: 200 {cnt: int, list: [{" in report
     assert "POST token: 200 {access_token: str" in report
-    assert report.rstrip().endswith("the page that you downloaded the bot from.")
+    assert says(report.splitlines()[-1], "report_ends")
     values = (
         "127.0.0.1",
         "example.org",

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.conftest import open_menu, press, wait_until
+from tests.conftest import label, open_menu, press, saying, wait_until
 
 GENEROUS_S = 5  # it should be 2; more would be a hang
 SIGNALS = [
@@ -44,14 +44,14 @@ def test_bot_ends_while_it_is_idle(own_stage, server, how):
 def test_bot_ends_while_telegram_cannot_be_reached_from_the_start(own_stage, server):
     own_stage.telegram.go_down()
     own_stage.bot.start()
-    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    own_stage.bot.wait_for_output(saying("telegram_silent"))
     ends_well(own_stage.bot, signal.SIGTERM)
 
 
 def test_bot_ends_while_telegram_has_gone(own_stage, server):
     own_stage.wake_bot()
     own_stage.telegram.go_down()
-    own_stage.bot.wait_for_output("Telegram cannot be reached")
+    own_stage.bot.wait_for_output(saying("telegram_silent"))
     ends_well(own_stage.bot, signal.SIGTERM)
 
 
@@ -66,11 +66,11 @@ def test_bot_ends_while_telegram_is_silent(own_stage, server):
 def test_bot_ends_while_presses_and_watchers_wait_for_a_server(own_stage, server, how):
     own_stage.wake_bot()
     menu = open_menu(own_stage.anna, "Moscow")
-    press(own_stage.anna, menu, "Online users")
+    press(own_stage.anna, menu, label("online"))
     server.break_path("vsstatus", "hang")
     server.break_path("", "hang")
     server.clear_requests()
-    own_stage.anna.press(menu, "🔄 Refresh")
+    own_stage.anna.press(menu, label("refresh"))
 
     def waiting():
         paths = {one.path for one in server.requests}
@@ -82,8 +82,8 @@ def test_bot_ends_while_presses_and_watchers_wait_for_a_server(own_stage, server
 
 def test_what_was_switched_just_before_the_end_is_saved(own_stage, server):
     own_stage.wake_bot()
-    screen = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
-    press(own_stage.anna, screen, "Turn monitoring off")
+    screen = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
+    press(own_stage.anna, screen, label("monitoring_off"))
     ends_well(own_stage.bot, signal.SIGTERM)
     settings = own_stage.bot.read_settings()["servers"]["Moscow"]
     assert settings["server_status"]["state"] == 0

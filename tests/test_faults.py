@@ -21,7 +21,7 @@ from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
 from keyboards import Press, pack, short_id, unpack
 from status_watcher import Watcher
-from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess
+from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess, saying
 from tests.conftest import wait_until as wait_for
 from texts.en import WORDS
 from trueconf_api import Server
@@ -359,7 +359,7 @@ def test_portal_that_answers_in_telegrams_place_is_waited_for(office, tmp_path):
         }
         bot = BotProcess(tmp_path, content).start()
         try:
-            bot.wait_for_output("Telegram cannot be reached")
+            bot.wait_for_output(saying("telegram_foreign_api"))
             portal.shutdown()
             portal.server_close()
             with TelegramServer(token=TOKEN, port=portal.server_port) as telegram:
@@ -374,7 +374,7 @@ def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start
     status = {"state": 1, "timeout": 1}
     bot = start_bot(settings_for({"office": office.settings(server_status=status)}))
     telegram.go_down()
-    bot.wait_for_output("Telegram cannot be reached")
+    bot.wait_for_output(saying("telegram_silent"))
     office.core_down()
     bot.wait_for_output("office: service down (port")
     telegram.come_back()

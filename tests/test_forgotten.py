@@ -5,13 +5,26 @@ import time
 import pytest
 
 from demo.trueconf.server import FOUR_SCOPES
-from keyboards import short_id
-from tests.conftest import ANNA, BORIS, open_menu, press, shows_moment, wait_until
+from keyboards import short_id, unpack
+from tests.conftest import (
+    ANNA,
+    BORIS,
+    label,
+    open_menu,
+    press,
+    saying,
+    says,
+    shows_moment,
+    wait_until,
+)
+from texts import age_choice, duration, plain, plain_text, words
 
-BACK, REFRESH = "← Back", "🔄 Refresh"
+BACK, REFRESH = label("back"), label("refresh")
+BY_ANNA = f"Anna ({ANNA})"
 ROLES = "conferences.sessions.participants:read"
 OLD_S = 3 * 3600
 GROUP = -5005
+REMIND = label("remind", pause=duration(3600))
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +64,18 @@ def _fresh_servers(server, roles_server):
 
 
 def forgotten_screen(person, name="Moscow"):
-    return press(person, open_menu(person, name), "Forgotten conferences")
+    return press(person, open_menu(person, name), label("forgotten"))
+
+
+def hours(number, is_chosen=False):
+    """The button of an age."""
+    text = plain(age_choice(60 * number))
+    return label("chosen", text=text) if is_chosen else text
 
 
 def entry_of(screen, title):
     """The lines of one conference on the screen; "" if it is not there."""
-    entries = [part for part in screen.text.split("\n\n") if title in part]
+    entries = [part for part in screen.text.split("\n\n") if title in part.partition("\n")[0]]
     return entries[0] if entries else ""
 
 
@@ -65,10 +84,10 @@ def entry_of(screen, title):
 
 # Who is in a conference of Anna's, and what its entry says; None: it is not forgotten.
 REASONS = {
-    "Empty": ((), "Nobody is in it"),
-    "Owner": (("anna",), "Only its owner is in it"),
-    "Guest": (("boris",), "1 person is in it, but no owner or moderator was found"),
-    "Crowd": (("boris", "clara"), "2 people are in it, but no owner or moderator was found"),
+    "Empty": ((), ["forgotten_empty"]),
+    "Owner": (("anna",), ["forgotten_owner_alone"]),
+    "Guest": (("boris",), ["forgotten_no_leader", 1]),
+    "Crowd": (("boris", "clara"), ["forgotten_no_leader", 2]),
     "Led": (("anna", "boris"), None),
 }
 
@@ -81,24 +100,24 @@ def test_reason_stands_in_each_entry(anna, server, how):
         server.add_conference(title, owner="anna", people=people, age_s=OLD_S)
     screen = forgotten_screen(anna)
     for title, (_, reason) in REASONS.items():
-        entry = entry_of(screen, f". {title}\n")
-        assert reason in entry if reason else not entry, title
+        entry = entry_of(screen, title)
+        assert says(entry, *reason) if reason else not entry, title
 
 
 def test_conference_that_everybody_left_is_empty(anna, server):
     conference = server.add_conference("Webinar", people=("anna", "boris"), age_s=OLD_S)
     screen = forgotten_screen(anna)
-    assert "There are no forgotten conferences." in screen.text
+    assert says(screen, "forgotten_none")
     conference.everybody_leaves()
     press(anna, screen, REFRESH)
-    assert "Nobody is in it" in entry_of(screen, "Webinar")
+    assert says(entry_of(screen, "Webinar"), "forgotten_empty")
 
 
 def test_somebody_on_two_devices_is_one_person(anna, server):
     conference = server.add_conference("Webinar", people=("anna", "anna"), age_s=OLD_S)
     server.device_suffix = True
     screen = forgotten_screen(anna)
-    assert "Only its owner is in it" in entry_of(screen, "Webinar")
+    assert says(entry_of(screen, "Webinar"), "forgotten_owner_alone")
     conference.join("boris")
     press(anna, screen, REFRESH)
     assert not entry_of(screen, "Webinar")
@@ -107,23 +126,23 @@ def test_somebody_on_two_devices_is_one_person(anna, server):
 def test_without_roles_a_moderator_is_not_known(anna, server):
     conference = server.add_conference("Webinar", people=("boris", "clara"), age_s=OLD_S)
     conference.set_role("boris", 2)
-    assert "no owner or moderator was found" in entry_of(forgotten_screen(anna), "Webinar")
+    assert says(entry_of(forgotten_screen(anna), "Webinar"), "forgotten_no_leader", 2)
 
 
 def test_without_owner_and_roles_only_an_empty_conference_is_forgotten(anna, server):
     server.add_conference("Led by somebody", owner=None, people=("boris",), age_s=OLD_S)
     server.add_conference("Empty one", owner=None, people=(), age_s=OLD_S)
     screen = forgotten_screen(anna)
-    assert "Nobody is in it" in entry_of(screen, "Empty one")
+    assert says(entry_of(screen, "Empty one"), "forgotten_empty")
     assert not entry_of(screen, "Led by somebody")
 
 
 # The same where roles are known: who is in it, who of them is a moderator.
 REASONS_WITH_ROLES = {
-    "Empty": ((), None, "Nobody is in it"),
-    "Owner": (("anna",), None, "Only its owner is in it"),
-    "Leader": (("boris",), "boris", "One person is left in it: the owner or a moderator"),
-    "Crowd": (("boris", "clara"), None, "2 people are in it, but no owner or moderator was found"),
+    "Empty": ((), None, ["forgotten_empty"]),
+    "Owner": (("anna",), None, ["forgotten_owner_alone"]),
+    "Leader": (("boris",), "boris", ["forgotten_leader_alone"]),
+    "Crowd": (("boris", "clara"), None, ["forgotten_no_leader", 2]),
     "Moderated": (("boris", "clara"), "boris", None),
     "Led": (("anna", "clara"), None, None),
 }
@@ -136,8 +155,8 @@ def test_with_the_fifth_permission_moderators_count(anna, roles_server):
             conference.set_role(moderator, 2)
     screen = forgotten_screen(anna, "Berlin")
     for title, (_, _, reason) in REASONS_WITH_ROLES.items():
-        entry = entry_of(screen, f". {title}\n")
-        assert reason in entry if reason else not entry, title
+        entry = entry_of(screen, title)
+        assert says(entry, *reason) if reason else not entry, title
     paths = [request.path for request in roles_server.requests]
     assert any("conference-sessions" in path for path in paths)
 
@@ -146,7 +165,8 @@ def test_server_without_the_list_of_roles_is_judged_by_its_log(anna, roles_serve
     roles_server.sessions_endpoint = False
     try:
         roles_server.add_conference("Webinar", people=("anna",), age_s=OLD_S)
-        assert "Only its owner" in entry_of(forgotten_screen(anna, "Berlin"), "Webinar")
+        entry = entry_of(forgotten_screen(anna, "Berlin"), "Webinar")
+        assert says(entry, "forgotten_owner_alone")
     finally:
         roles_server.sessions_endpoint = True
 
@@ -157,15 +177,15 @@ def test_ages_are_chosen_by_button(anna, server):
         server.add_conference(f"Of {age} hours.", people=(), age_s=age * 3600 + 60)
     server.add_conference("Young", people=(), age_s=3500)
     screen = forgotten_screen(anna)
-    assert screen.labels[:5] == ["• 1 h •", "2 h", "4 h", "8 h", "24 h"]
+    assert screen.labels[:5] == [hours(age, is_chosen=age == 1) for age in ages]
     for age in ages:
-        press(anna, screen, f"{age} h")
-        assert f"• {age} h •" in screen.labels
-        assert f"Running for more than {age} h" in screen.text
+        press(anna, screen, hours(age))
+        assert hours(age, is_chosen=True) in screen.labels
+        assert says(screen, "forgotten_age", age=age_choice(60 * age))
         for other in ages:
             assert (f"Of {other} hours." in screen.text) == (other >= age)
         press(anna, screen, REFRESH)
-        assert f"Running for more than {age} h" in screen.text
+        assert says(screen, "forgotten_age", age=age_choice(60 * age))
     assert "Young" not in screen.text
 
 
@@ -173,9 +193,10 @@ def test_default_age_is_the_one_of_the_settings(anna, server):
     server.add_conference("Half an hour.", people=(), age_s=1900)
     server.add_conference("Young", people=(), age_s=1700)
     screen = forgotten_screen(anna, "Madrid")
-    assert screen.labels[:6] == ["• 30 min •", "1 h", "2 h", "4 h", "8 h", "24 h"]
-    assert "Running for more than 30 min" in screen.text
-    assert "1 conference found" in screen.text
+    others = [hours(age) for age in (1, 2, 4, 8, 24)]
+    assert screen.labels[:6] == [label("chosen", text=plain(age_choice(30))), *others]
+    assert says(screen, "forgotten_age", age=age_choice(30))
+    assert says(screen, "forgotten_number", 1)
     assert "Half an hour." in screen.text
 
 
@@ -183,9 +204,9 @@ def test_log_row_of_a_crashed_server_is_no_candidate(anna, server):
     server.add_conference("Left open by a crash", people=(), age_s=OLD_S, listed=False)
     server.add_conference("Truly forgotten", people=(), age_s=OLD_S)
     screen = forgotten_screen(anna)
-    assert "1 conference found" in screen.text
+    assert says(screen, "forgotten_number", 1)
     assert "Truly forgotten" in screen.text
-    press(anna, screen, BACK, "Running conferences")
+    press(anna, screen, BACK, label("conferences"))
     assert "Left open by a crash" in screen.text
 
 
@@ -194,15 +215,15 @@ def test_participants_call_that_fails_neither_hides_nor_condemns(anna, server):
         server.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
     server.break_path("participants", "status", times=1, status=500)
     screen = forgotten_screen(anna)
-    assert "3 conferences found" in screen.text
-    assert screen.text.count("Could not find out who is in it") == 1
-    assert screen.text.count("Nobody is in it") == 2
-    assert "⏹ Stop all: 2" in screen.labels
+    assert says(screen, "forgotten_number", 3)
+    assert screen.text.count(plain_text("forgotten_not_examined")) == 1
+    assert screen.text.count(plain_text("forgotten_empty")) == 2
+    assert label("stop_all", number=2) in screen.labels
 
 
 def test_conference_of_unknown_age_is_shown_as_that(anna, server):
     server.add_conference("Ageless", people=(), duration=None, start_time=None)
-    assert "It is not known how long" in entry_of(forgotten_screen(anna), "Ageless")
+    assert says(entry_of(forgotten_screen(anna), "Ageless"), "forgotten_age_unknown")
 
 
 def test_fifty_candidates_are_examined_at_the_same_time(anna, server):
@@ -211,8 +232,8 @@ def test_fifty_candidates_are_examined_at_the_same_time(anna, server):
         server.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
     server.break_path("participants", "slow", delay_s=1)
     screen = forgotten_screen(anna)
-    assert "50 conferences found" in screen.text
-    assert "⏹ Stop all: 50" in screen.labels
+    assert says(screen, "forgotten_number", 50)
+    assert label("stop_all", number=50) in screen.labels
 
 
 def test_log_that_cannot_be_read_is_not_an_empty_list(anna, server):
@@ -220,8 +241,8 @@ def test_log_that_cannot_be_read_is_not_an_empty_list(anna, server):
     for part in ("logs/calls", "conferences"):
         server.break_path(part, "status", status=500)
         screen = forgotten_screen(anna)
-        assert "⚠️ The server answered with HTTP error 500." in screen.text
-        assert "no forgotten" not in screen.text
+        assert says(screen, "error_status", status=500)
+        assert not says(screen, "forgotten_none")
         server.mend()
 
 
@@ -252,6 +273,10 @@ def wait_for_looks(server, count):
     wait_until(lambda: looks(server) >= wanted, what=f"{count} looks")
 
 
+def forgotten(title):
+    return saying("alert_forgotten", title=title)
+
+
 def alerts_about(chat, title):
     return [one for one in chat.bot_messages if title in one.history[0][0]]
 
@@ -262,10 +287,13 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
     )
     chats = [own_stage.anna.chat, own_stage.boris.chat]
     for chat in chats:
-        alert = chat.wait_for("🕓 Forgotten? Webinar")
-        assert "Webinar\nOnly its owner is in it, running for 3 h" in alert.text
-        assert "Server: Moscow\nID: webinar · Owner: clara" in alert.text
-        assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
+        alert = chat.wait_for(forgotten("Webinar"))
+        why = {"reason": words("forgotten_owner_alone"), "duration": duration(OLD_S)}
+        assert says(alert, "alert_forgotten_why", **why)
+        assert says(alert, "entry_server", server="Moscow")
+        assert says(alert, "entry_id", id="webinar")
+        assert says(alert, "entry_owner", owner="clara")
+        assert alert.labels == [label("stop"), REMIND, label("not_forgotten")]
     wait_for_looks(watched, 1)
     assert [len(alerts_about(chat, "Webinar")) for chat in chats] == [1, 1]
 
@@ -279,24 +307,24 @@ def test_one_message_for_each_person_conference_and_run(own_stage, watched):
 def test_stop_leads_to_the_confirmation_and_back(own_stage, watched):
     anna = own_stage.anna
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
-    press(anna, alert, "⏹ Stop")
-    assert "Stop this conference?" in alert.text
+    alert = anna.chat.wait_for(forgotten("Webinar"))
+    press(anna, alert, label("stop"))
+    assert says(alert, "confirm_stop")
     assert webinar.is_running
     press(anna, alert, BACK)
-    assert "Moscow · Forgotten conferences" in alert.text
-    press(anna, alert, "⏹ 1. Webinar", "Yes, stop")
-    assert "is stopped." in alert.text
+    assert says(alert, "heading", server="Moscow", screen=words("forgotten"))
+    press(anna, alert, "Webinar", label("confirm_stop"))
+    assert says(alert, "result_stopped")
     assert watched.stops == [webinar.id]
-    own_stage.boris.chat.wait_for("was stopped by Anna")
+    own_stage.boris.chat.wait_for(saying("stopped_by", who=BY_ANNA))
 
 
 def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
-    pressed = anna.press(alert, "Remind me in 1 h").wait()
-    assert pressed.text == "I will remind you in 1 h if the conference is still running."
+    alert = anna.chat.wait_for(forgotten("Webinar"))
+    pressed = anna.press(alert, REMIND).wait()
+    assert says(pressed, "reminder_set", pause=duration(3600))
 
     def remind_at():
         section = bot.read_settings()["servers"]["Moscow"]["forgotten_conferences"]
@@ -320,7 +348,7 @@ def test_remind_reminds_after_an_hour_and_once(own_stage, watched):
 def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
     anna, bot = own_stage.anna, own_stage.bot
     webinar = watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alert = anna.chat.wait_for("🕓 Forgotten? Webinar")
+    alert = anna.chat.wait_for(forgotten("Webinar"))
     bot.stop()
     own_stage.wake_bot()
     wait_for_looks(watched, 2)
@@ -328,10 +356,10 @@ def test_restart_does_not_repeat_and_old_buttons_work(own_stage, watched):
     for action in ("remind", "not_forgotten"):
         for name, item in (("Moscow", "AAAAAAAA"), ("Berlin", short_id(webinar.session_id))):
             pressed = anna.press_data(alert, f"{action}:{short_id(name)}:{item}").wait()
-            assert "out of date" in pressed.text
-    assert anna.press(alert, "Remind me in 1 h").wait().text.startswith("I will remind you")
-    press(anna, alert, "⏹ Stop")
-    assert "Stop this conference?" in alert.text
+            assert pressed.text == plain_text("out_of_date")
+    assert says(anna.press(alert, REMIND).wait(), "reminder_set")
+    press(anna, alert, label("stop"))
+    assert says(alert, "confirm_stop")
 
 
 def test_what_somebody_decides_is_seen_by_all_who_got_the_alert(own_stage, watched):
@@ -339,29 +367,30 @@ def test_what_somebody_decides_is_seen_by_all_who_got_the_alert(own_stage, watch
     anna, boris, bot = own_stage.anna, own_stage.boris, own_stage.bot
     webinar = watched.add_conference("A <b> & webinar", people=(), age_s=OLD_S)
     chats = [anna.chat, boris.chat, own_stage.telegram.group(GROUP, members=[anna])]
-    alerts = [chat.wait_for("🕓 Forgotten? A <b> & webinar\nNobody is in it") for chat in chats]
+    alerts = [chat.wait_for(forgotten("A <b> & webinar")) for chat in chats]
     told = alerts[0].text
-    anna.press(alerts[0], "Remind me in 1 h").wait()
+    assert says(told, "forgotten_empty")
+    anna.press(alerts[0], REMIND).wait()
     in_an_hour = time.time() + 3600
     for alert in alerts:
-        own_stage.telegram.wait_until(lambda alert=alert: "Reminder" in alert.text)
+        own_stage.telegram.wait_until(lambda alert=alert: says(alert, "mark_reminder"))
         assert alert.text.startswith(told)
-        assert shows_moment(alert.text, "\n🔔 Reminder at", in_an_hour)
-        assert alert.text.endswith(f": Anna ({ANNA})")
-        assert alert.labels == ["⏹ Stop", "Not forgotten"]
+        assert shows_moment(says(alert, "mark_reminder", who=BY_ANNA), "time", in_an_hour)
+        assert alert.labels == [label("stop"), label("not_forgotten")]
     bot.wait_for_output(f"Moscow: remind pressed by Anna ({ANNA}) for {webinar.session_id}")
 
-    press(anna, alerts[2], "⏹ Stop")
+    press(anna, alerts[2], label("stop"))
     bot.stop()
     own_stage.wake_bot()
-    pressed = boris.press(alerts[1], "Not forgotten").wait()
-    assert pressed.text == "All right. I will not mention this run of the conference again."
+    pressed = boris.press(alerts[1], label("not_forgotten")).wait()
+    assert pressed.text == plain_text("not_forgotten_set")
+    by_boris = saying("mark_not_forgotten", who=f"Boris ({BORIS})")
     for alert in alerts[:2]:
-        own_stage.telegram.wait_until(lambda alert=alert: "✔️ Not forgotten: Boris" in alert.text)
+        own_stage.telegram.wait_until(lambda alert=alert: by_boris(alert))
         assert alert.text.startswith(told)
-        assert "🔔 Reminder" in alert.text
+        assert says(alert, "mark_reminder")
         assert alert.labels == []
-    assert "Stop this conference?" in alerts[2].text
+    assert says(alerts[2], "confirm_stop")
     assert bot.stop() == 0
     section = bot.read_settings()["servers"]["Moscow"]["forgotten_conferences"]
     assert section["reported"] == {webinar.session_id: 0}
@@ -370,15 +399,19 @@ def test_what_somebody_decides_is_seen_by_all_who_got_the_alert(own_stage, watch
 def test_alert_of_a_conference_that_was_stopped_elsewhere_says_by_whom(own_stage, watched):
     anna, boris = own_stage.anna, own_stage.boris
     watched.add_conference("Webinar", people=(), age_s=OLD_S)
-    alerts = [one.chat.wait_for("🕓 Forgotten? Webinar") for one in (anna, boris)]
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences", "Webinar", "Yes, stop")
+    alerts = [one.chat.wait_for(forgotten("Webinar")) for one in (anna, boris)]
+    screen = press(
+        anna, open_menu(anna, "Moscow"), label("conferences"), "Webinar", label("confirm_stop")
+    )
     stopped_at = time.time()
     for one in alerts:
-        own_stage.telegram.wait_until(lambda one=one: one.text.startswith("✅ Webinar\nStopped"))
-        assert shows_moment(one.text, "Stopped at", stopped_at)
-        assert f": Anna ({ANNA})\nServer: Moscow" in one.text
+        stopped = saying("alert_stopped", title="Webinar")
+        own_stage.telegram.wait_until(lambda one=one, stopped=stopped: stopped(one))
+        assert shows_moment(says(one, "mark_stopped", who=BY_ANNA), "time", stopped_at)
+        assert says(one, "entry_server", server="Moscow")
+        assert not says(one, "alert_forgotten")
         assert one.labels == []
-    assert "is stopped" in screen.text
+    assert says(screen, "result_stopped")
 
 
 def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):
@@ -388,14 +421,19 @@ def test_twenty_at_once_come_as_one_message_with_a_list(own_stage):
     forgotten = {"state": 1, "timeout": 1}
     own_stage.telegram.strict_pacing = True
     own_stage.start_bot({"Moscow": server.settings(forgotten_conferences=forgotten)})
-    alert = own_stage.anna.chat.wait_for("🕓 Forgotten? 20 conferences on “Moscow”:")
+    alert = own_stage.anna.chat.wait_for(saying("alert_forgotten_list", 20, server="Moscow"))
     assert all(f"Webinar {number:02}." in alert.text for number in range(1, 21))
     own_stage.bot.stop()
     own_stage.wake_bot()
     wait_for_looks(server, 2)
     assert own_stage.anna.chat.bot_messages == [alert]
-    press(own_stage.anna, alert, "Forgotten conferences")
-    assert "20 conferences found" in alert.text
+    press(own_stage.anna, alert, label("forgotten"))
+    assert says(alert, "forgotten_number", 20)
+
+
+def alerts_on(age_h):
+    """The button that switches them on, from this age."""
+    return label("forgotten_alerts_on", age=age_choice(60 * age_h))
 
 
 def test_switch_acts_at_once_and_is_saved(own_stage):
@@ -413,28 +451,28 @@ def test_switch_acts_at_once_and_is_saved(own_stage):
     def state(name, key="state"):
         return bot.read_settings()["servers"][name]["forgotten_conferences"].get(key)
 
-    screen = press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "2 h")
-    assert "Alerts about forgotten conferences: off" in screen.text
-    press(anna, screen, "Turn on alerts (over 2 h)")
-    assert "Alerts about forgotten conferences: on (over 2 h)" in screen.text
-    assert "• 2 h •" in screen.labels
-    assert not any("Turn on" in label for label in screen.labels)
+    screen = press(anna, open_menu(anna, "Moscow"), label("forgotten"), hours(2))
+    assert says(screen, "forgotten_alerts_off")
+    press(anna, screen, alerts_on(2))
+    assert says(screen, "forgotten_alerts_on", age=age_choice(120))
+    assert hours(2, is_chosen=True) in screen.labels
+    assert not any(unpack(one.data).action == "forgotten_alerts_on" for one in screen.buttons)
     wait_until(lambda: state("Moscow", "hours") == 2, what="the chosen age in the file")
-    press(anna, screen, "1 h", "Turn on alerts (over 1 h)")
-    assert "Alerts about forgotten conferences: on (over 1 h)" in screen.text
-    press(anna, screen, "2 h", "Turn on alerts (over 2 h)")
+    press(anna, screen, hours(1), alerts_on(1))
+    assert says(screen, "forgotten_alerts_on", age=age_choice(60))
+    press(anna, screen, hours(2), alerts_on(2))
     for minutes in (0, 1, 10**11):  # of no button: the age stays as it is
         made_up = f"forgotten_alerts_on:{short_id('Moscow')}:::{minutes or ''}"
         assert anna.press_data(screen, made_up).wait().text is None
-        assert "on (over 2 h)" in screen.text
-    anna.chat.wait_for("🕓 Forgotten? Webinar Moscow")
+        assert says(screen, "forgotten_alerts_on", age=age_choice(120))
+    anna.chat.wait_for(forgotten("Webinar Moscow"))
     wait_until(lambda: state("Moscow") == 1, what="the switch in the file")
     own_stage.bot.wait_for_output(f"Moscow: forgotten alerts on, by Anna ({ANNA})")
 
-    anna.chat.wait_for("🕓 Forgotten? Webinar Berlin")
-    screen = press(anna, open_menu(anna, "Berlin"), "Forgotten conferences")
-    press(anna, screen, "Turn off forgotten alerts")
-    assert "Alerts about forgotten conferences: off" in screen.text
+    anna.chat.wait_for(forgotten("Webinar Berlin"))
+    screen = press(anna, open_menu(anna, "Berlin"), label("forgotten"))
+    press(anna, screen, label("forgotten_alerts_off"))
+    assert says(screen, "forgotten_alerts_off")
     servers["Berlin"].add_conference("Another", people=(), age_s=OLD_S)
     servers["Berlin"].clear_requests()
     wait_for_looks(servers["Moscow"], 2)

@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-from tests.conftest import ask, press, wait_until
+from tests.conftest import ask, label, press, saying, says, wait_until
+from texts import words
 from texts.screens import OVERVIEWS_A_PAGE
 
-BACK, REFRESH, NEXT, PREVIOUS = "← Back", "🔄 Refresh", "▶", "◀"
+BACK, REFRESH, NEXT, PREVIOUS = map(label, ("back", "refresh", "next", "previous"))
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +45,29 @@ def names_on(message):
 
 def test_servers_come_in_pages(anna):
     message = ask(anna, "/start")
-    assert "Page 1 of 3" in message.text
+    assert says(message, "page", number=1, total=3)
     assert all(len(row) <= 2 for row in message.rows)
     seen = names_on(message)
     for page in (2, 3):
         press(anna, message, NEXT)
-        assert f"Page {page} of 3" in message.text
+        assert says(message, "page", number=page, total=3)
         seen += names_on(message)
     assert seen == [f"server {number:02}" for number in range(1, 41)]
     assert NEXT not in message.labels
     press(anna, message, PREVIOUS)
-    assert "Page 2 of 3" in message.text
+    assert says(message, "page", number=2, total=3)
 
 
 def test_back_leads_to_the_page_of_the_server(anna):
-    message = press(anna, ask(anna, "/start"), NEXT, NEXT, "server 37", "Online users", BACK, BACK)
-    assert "Page 3 of 3" in message.text
+    message = press(anna, ask(anna, "/start"), NEXT, NEXT, "server 37", label("online"), BACK, BACK)
+    assert says(message, "page", number=3, total=3)
     assert any("server 37" in label for label in message.labels)
+
+
+def entry_of(message, name):
+    """What the message says of this server, without its name."""
+    [entry] = [part for part in message.text.split("\n\n") if part.split("\n")[0][2:] == name]
+    return entry.partition("\n")[2]
 
 
 def to_the_last_page(person, message):
@@ -70,43 +77,45 @@ def to_the_last_page(person, message):
 
 
 def test_all_servers_come_in_pages(anna):
-    message = press(anna, ask(anna, "/start"), "All servers")
+    message = press(anna, ask(anna, "/start"), label("all_servers"))
     pages = -(-40 // OVERVIEWS_A_PAGE)
     shown = []
     for page in range(1, pages + 1):
-        assert f"Page {page} of {pages}" in message.text
+        assert says(message, "page", number=page, total=pages)
         names = re.findall(r"^🟢 (server \d\d)$", message.text, re.MULTILINE)
-        assert message.text.count("Running conferences: ") == len(names)
-        assert message.text.count("Users online: ") == len(names)
+        for name in names:
+            assert says(entry_of(message, name), "overview_conferences")
+            assert says(entry_of(message, name), "overview_online")
         shown += names
         if page < pages:
             press(anna, message, NEXT)
     assert shown == [f"server {number:02}" for number in range(1, 41)]
-    assert "server 39\nRunning conferences: 1" in message.text
-    assert "server 40\nRunning conferences: 0" in message.text
+    for name, number in (("server 39", 1), ("server 40", 0)):
+        assert says(entry_of(message, name), "overview_conferences", number=number)
     press(anna, message, PREVIOUS, REFRESH)
-    assert f"Page {pages - 1} of {pages}" in message.text
+    assert says(message, "page", number=pages - 1, total=pages)
     press(anna, message, BACK)
-    assert "Choose a server." in message.text
+    assert says(message, "servers")
 
 
 def test_status_names_what_is_wrong_with_a_server(anna, dead):
     dead.go_down()
     message = to_the_last_page(anna, ask(anna, "/status"))
-    assert "🔴 server 40\nThe server does not respond: connection refused" in message.text
+    assert "🔴 server 40\n" in message.text
+    assert says(entry_of(message, "server 40"), "state_down", reason=words("reason_refused"))
     assert "🟢 server 39\n" in message.text
     dead.come_back()
     dead.core_down()
     press(anna, message, REFRESH)
-    assert "🟡 server 40\nThe service does not respond" in message.text
-    assert re.search(r"🟡 server 40\n.*\nRunning conferences: 0", message.text)
+    assert "🟡 server 40\n" in message.text
+    assert says(entry_of(message, "server 40"), "state_service_down")
+    assert says(entry_of(message, "server 40"), "overview_conferences", number=0)
     dead.core_back()
     dead.break_path("users", "status", status=500)
     press(anna, message, REFRESH)
-    assert (
-        "🟢 server 40\nRunning conferences: 0\nThe server answered with HTTP error 500."
-        in message.text
-    )
+    assert "🟢 server 40\n" in message.text
+    assert says(entry_of(message, "server 40"), "overview_conferences", number=0)
+    assert says(entry_of(message, "server 40"), "error_status", status=500)
 
 
 @pytest.mark.parametrize("number_of_dead", [1, OVERVIEWS_A_PAGE - 1])
@@ -134,7 +143,7 @@ def test_dead_servers_hold_up_no_line_of_the_others(own_stage, number_of_dead):
     assert paths(dead) == everything
     assert own_stage.anna.chat.last is None
     dead.mend()
-    message = own_stage.anna.chat.wait_for("All servers")
+    message = own_stage.anna.chat.wait_for(saying("all_servers"))
     assert message.text.count("🟢") == number_of_dead + 1
 
 
@@ -143,9 +152,12 @@ def test_server_that_stays_silent_costs_its_own_timeout_only(own_stage):
     own_stage.start_bot({"silent": silent.settings(), "live": live.settings()})
     silent.break_path("vsstatus", "hang")
     message = ask(own_stage.anna, "/status")
-    assert "🟢 live\nRunning conferences: 0\nUsers online: 8" in message.text
-    assert "🟡 silent\nThe service does not respond" in message.text
-    assert "connected, but no answer came" in message.text
+    assert "🟢 live\n" in message.text
+    assert says(entry_of(message, "live"), "overview_conferences", number=0)
+    assert says(entry_of(message, "live"), "overview_online", number=8)
+    assert "🟡 silent\n" in message.text
+    reason = words("reason_no_answer")
+    assert says(entry_of(message, "silent"), "state_service_down", reason=reason)
 
 
 def test_slow_server_holds_up_no_press_on_another(anna, stage, live, dead):
@@ -153,16 +165,16 @@ def test_slow_server_holds_up_no_press_on_another(anna, stage, live, dead):
     dead.break_path("users", "hang")
     waiting = [press(anna, ask(anna, "/start"), NEXT, NEXT, "server 40") for _ in range(8)]
     for menu in waiting:
-        anna.press(menu, "Online users")
+        anna.press(menu, label("online"))
     wait_until(
         lambda: sum(one.path == "/api/v3.3/users" for one in dead.requests) >= len(waiting),
         what="8 presses that wait",
     )
-    for screen in ("Status", "Running conferences", "Online users", "Forgotten conferences"):
-        message = press(stage.boris, ask(stage.boris, "/start"), "server 01", screen)
-        assert f"server 01 · {screen}" in message.text
-    press(anna, last_page, "server 33", "Running conferences")
-    assert "1. Planning" in last_page.text
-    assert all("What would you like to see?" in menu.text for menu in waiting)
+    for screen in ("status", "conferences", "online", "forgotten"):
+        message = press(stage.boris, ask(stage.boris, "/start"), "server 01", label(screen))
+        assert says(message, "heading", server="server 01", screen=words(screen))
+    press(anna, last_page, "server 33", label("conferences"))
+    assert "Planning" in last_page.text
+    assert all(says(menu, "menu_question") for menu in waiting)
     dead.mend()
-    stage.telegram.wait_until(lambda: all("Online: " in menu.text for menu in waiting))
+    stage.telegram.wait_until(lambda: all(says(menu, "online_of") for menu in waiting))

@@ -6,11 +6,22 @@ import time
 import pytest
 
 from demo.trueconf.certificates import Certificate
-from tests.conftest import ANNA, BORIS, open_menu, press, shows_moment, wait_until
+from tests.conftest import (
+    ANNA,
+    BORIS,
+    label,
+    open_menu,
+    press,
+    saying,
+    says,
+    shows_moment,
+    wait_until,
+)
+from texts import duration, plain_text, words
 
 GROUP = -5005
-TAKE, OPEN = "🙋 I'll take it", "Open: Moscow"
-BY_BORIS = f"Boris ({BORIS})"
+TAKE, OPEN = label("take"), label("open", server="Moscow")
+BY_ANNA, BY_BORIS = f"Anna ({ANNA})", f"Boris ({BORIS})"
 
 
 def start(stage, server, **status):
@@ -35,8 +46,8 @@ def wait_for_looks(server, count):
     wait_until(lambda: looks() >= wanted, what=f"{count} looks")
 
 
-def wait_for_text(stage, message, words):
-    stage.telegram.wait_until(lambda: words in message.text)
+def wait_for_taker(stage, message, who):
+    stage.telegram.wait_until(lambda: says(message, "mark_taken", who=who))
 
 
 @pytest.fixture
@@ -51,29 +62,32 @@ def test_who_takes_an_outage_is_seen_by_all_and_only_the_first(own_stage, server
     chats = start(own_stage, server)
     boris, chat_of_boris = own_stage.boris, own_stage.boris.chat
     server.go_down()
-    alerts = [chat.wait_for("🔴 Moscow\nThe server does not respond") for chat in chats]
+    alerts = [chat.wait_for("🔴 Moscow\n") for chat in chats]
+    assert all(says(alert, "state_down", reason=words("reason_refused")) for alert in alerts)
     assert all(alert.labels == [TAKE, OPEN] for alert in alerts)
-    told, data = alerts[0].text.partition("\nSince")[0], alerts[0].button(TAKE).data
+    since, data = says(alerts[0], "alert_since")["time"], alerts[0].button(TAKE).data
     press(boris, alerts[1], TAKE)
-    assert alerts[1].text.endswith(f"\n🙋 Taken by: {BY_BORIS}")
+    assert says(alerts[1].text.splitlines()[-1], "mark_taken", who=BY_BORIS)
     for alert in alerts:
-        wait_for_text(own_stage, alert, f"\n🙋 Taken by: {BY_BORIS}")
-        assert alert.text.startswith(told)
+        wait_for_taker(own_stage, alert, BY_BORIS)
+        assert alert.text.startswith("🔴 Moscow\n")
+        assert says(alert, "state_down", reason=words("reason_refused"))
+        assert says(alert, "alert_since", time=since)
         assert alert.labels == [OPEN]
     for chat in (chats[0], chats[2]):
-        chat.wait_for(f"🙋 Moscow\n{BY_BORIS} takes care of it.")
+        chat.wait_for(saying("alert_taken", server="Moscow", who=BY_BORIS))
     own_stage.bot.wait_for_output(f"Moscow: the outage is taken by {BY_BORIS}")
 
     late = own_stage.anna.press_data(alerts[0], data).wait()
-    assert late.text == f"{BY_BORIS} takes care of it already."
+    assert says(late, "taken_already", who=BY_BORIS)
     press(boris, alerts[1], OPEN)
     server.come_back()
     for chat in chats:
-        chat.wait_for("🟢 Moscow\nUp again")
+        assert says(chat.wait_for("🟢 Moscow\n"), "alert_up")
     wait_until(lambda: alerts[0].labels == alerts[2].labels == [])
-    assert "What would you like to see?" in alerts[1].text  # it has been a screen since
-    assert "Status" in alerts[1].labels
-    assert own_stage.anna.press_data(alerts[0], data).wait().text == "This outage is over."
+    assert says(alerts[1], "menu_question")  # it has been a screen since
+    assert label("status") in alerts[1].labels
+    assert own_stage.anna.press_data(alerts[0], data).wait().text == plain_text("outage_over")
     assert len(chat_of_boris.bot_messages) == 2
 
 
@@ -89,10 +103,10 @@ def test_alert_that_waits_while_somebody_takes_it_comes_with_the_name(own_stage,
     )
     server.go_down()
     press(anna, anna.chat.wait_for("🔴 Moscow"), TAKE)
-    chats[2].wait_for("takes care of it")
+    chats[2].wait_for(saying("alert_taken"))
     own_stage.telegram.clear_faults()
     alert = own_stage.boris.chat.wait_for("🔴 Moscow")
-    assert f"🙋 Taken by: Anna ({ANNA})" in alert.text
+    assert says(alert, "mark_taken", who=BY_ANNA)
     assert alert.labels == [OPEN]
 
 
@@ -103,9 +117,9 @@ def test_who_takes_an_outage_is_told_although_telegram_takes_no_edit_of_theirs(o
     own_stage.telegram.fail("editMessageText", code=502, times=2)
     own_stage.anna.press_data(alerts[0], alerts[0].button(TAKE).data).wait()
     for chat in chats[1:]:
-        chat.wait_for("takes care of it")
+        chat.wait_for(saying("alert_taken", who=BY_ANNA))
     for alert in alerts:
-        wait_for_text(own_stage, alert, f"🙋 Taken by: Anna ({ANNA})")
+        wait_for_taker(own_stage, alert, BY_ANNA)
 
 
 def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, server):
@@ -116,10 +130,10 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
     restart(own_stage)
     press(own_stage.boris, alerts[1], TAKE)
     for alert in alerts:
-        wait_for_text(own_stage, alert, f"🙋 Taken by: {BY_BORIS}")
+        wait_for_taker(own_stage, alert, BY_BORIS)
     restart(own_stage)
-    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
-    assert f"🙋 Taken by: {BY_BORIS}" in status.text
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
+    assert says(status, "mark_taken", who=BY_BORIS)
     assert TAKE not in status.labels
 
     assert own_stage.bot.stop() == 0
@@ -127,10 +141,12 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
     came_back_at = time.time()
     own_stage.wake_bot()
     for chat in chats:
-        recovery = chat.wait_for("🟢 Moscow\nUp again")
-        assert re.search(r"\nIt was down for at most \d+\ss: ", recovery.text)
-        assert shows_moment(recovery.text, ":", went_down_at)
-        assert shows_moment(recovery.text, "–", came_back_at)
+        recovery = chat.wait_for("🟢 Moscow\n")
+        outage = says(recovery, "alert_outage")
+        at_most = says(outage["duration"], "at_most")
+        assert says(at_most["duration"], "duration_seconds")
+        assert shows_moment(outage, "since", went_down_at)
+        assert shows_moment(outage, "until", came_back_at)
         assert sum("🔴 Moscow" in one.text for one in chat.bot_messages) == 1
     assert own_stage.bot.stop() == 0
     section = own_stage.bot.read_settings()["servers"]["Moscow"]
@@ -141,42 +157,42 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
 def test_reminders_come_until_somebody_takes_it(own_stage, server):
     chats = start(own_stage, server, repeat=0.001)
     server.core_down()
-    first = chats[0].wait_for("🟡 Moscow\nThe service does not respond")
-    reminder = chats[0].wait_for("\nStill so after")
-    assert reminder.text.startswith("🟡 Moscow\nThe service does not respond")
+    first = chats[0].wait_for("🟡 Moscow\n")
+    reminder = chats[0].wait_for(saying("alert_still"))
+    for alert in (first, reminder):
+        assert alert.text.startswith("🟡 Moscow\n")
+        assert says(alert, "state_service_down", port=server.status_port)
     assert reminder.labels == [TAKE, OPEN]
     wait_until(lambda: first.labels == [])
-    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
     press(own_stage.anna, status, TAKE)
-    assert f"🙋 Taken by: Anna ({ANNA})" in status.text
-    last = chats[1].wait_for("Anna (111111111) takes care of it")
+    assert says(status, "mark_taken", who=BY_ANNA)
+    last = chats[1].wait_for(saying("alert_taken", who=BY_ANNA))
     wait_for_looks(server, 6)
     assert chats[1].last is last
     server.core_back()
-    assert "\nThe service did not respond for" in chats[1].wait_for("🟢 Moscow\nUp again").text
+    assert says(chats[1].wait_for("🟢 Moscow\n"), "alert_outage_service")
 
 
 def test_website_alone_has_a_light_and_words_of_its_own(own_stage, server):
     chats = start(own_stage, server)
     server.web_down()
-    chats[0].wait_for("🟠 Moscow\nThe website does not respond")
+    assert says(chats[0].wait_for("🟠 Moscow\n"), "state_web_down")
     server.web_back()
-    recovery = chats[0].wait_for("🟢 Moscow\nUp again")
-    assert "\nThe website did not respond for" in recovery.text
+    assert says(chats[0].wait_for("🟢 Moscow\n"), "alert_outage_web")
 
 
 def test_server_whose_service_is_not_asked_is_only_up_or_down(own_stage, server):
     chats = start(own_stage, server, port=0)
     server.core_down()
     wait_for_looks(server, 4)
-    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
     assert "🟢" in status.text
     assert chats[1].bot_messages == []
     server.web_down()
-    chats[1].wait_for("🔴 Moscow\nThe server does not respond")
+    assert says(chats[1].wait_for("🔴 Moscow\n"), "state_down")
     server.web_back()
-    recovery = chats[1].wait_for("🟢 Moscow\nUp again")
-    assert "\nIt was down for" in recovery.text
+    assert says(chats[1].wait_for("🟢 Moscow\n"), "alert_outage")
     assert [one.text[0] for one in chats[1].bot_messages] == ["🔴", "🟢"]
 
 
@@ -187,11 +203,11 @@ def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_
     server.core_down()
     chats[0].wait_for("🟡 Moscow")
     server.web_down()
-    alert = chats[0].wait_for("🔴 Moscow\nThe server does not respond")
-    since = re.search(r"\nSince (\S+) ", alert.text)[1]
+    alert = chats[0].wait_for("🔴 Moscow\n")
+    since = says(alert, "alert_since")["time"]
     press(own_stage.anna, alert, TAKE)
-    assert f"\nSince {since} " in alert.text
-    assert f"🙋 Taken by: Anna ({ANNA})" in alert.text
+    assert says(alert, "alert_since", time=since)
+    assert says(alert, "mark_taken", who=BY_ANNA)
 
 
 # ---------------------------------------------------------------- pauses
@@ -200,13 +216,13 @@ def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_
 def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, server):
     chats = start(own_stage, server)
     anna, boris = own_stage.anna, own_stage.boris
-    status = press(anna, open_menu(anna, "Moscow"), "Status")
-    press(anna, status, "🔧 Pause 1 h")
+    status = press(anna, open_menu(anna, "Moscow"), label("status"))
+    press(anna, status, label("pause", duration=duration(3600)))
     ends_at = time.time() + 3600
-    assert shows_moment(status.text, "🔧 Paused until", ends_at)
-    assert "🔧 End the pause" in status.labels
-    line = chats[1].wait_for("🔧 Moscow\nPaused until")
-    assert line.text.endswith(f"By: Anna ({ANNA})")
+    assert shows_moment(says(status, "paused"), "time", ends_at)
+    assert label("pause_end") in status.labels
+    line = chats[1].wait_for("🔧 Moscow\n")
+    assert shows_moment(says(line, "alert_paused", who=BY_ANNA), "time", ends_at)
     own_stage.bot.wait_for_output(f"Moscow: paused for 1 h, by Anna ({ANNA})")
 
     server.go_down()
@@ -214,19 +230,23 @@ def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, serv
     own_stage.bot.wait_for_output("Moscow: down (port")
     restart(own_stage)
     menu = press(boris, line, OPEN)
-    assert shows_moment(menu.text, "🔧 Paused until", ends_at)
-    menu = press(boris, line, "Status")
+    assert shows_moment(says(menu, "paused"), "time", ends_at)
+    menu = press(boris, line, label("status"))
     assert not any("🔴 Moscow" in one.text for chat in chats for one in chat.bot_messages)
-    press(boris, menu, "🔧 End the pause")
-    assert "Paused" not in menu.text
+    press(boris, menu, label("pause_end"))
+    assert not says(menu, "paused")
     own_stage.bot.wait_for_output(f"Moscow: pause ended, by {BY_BORIS}")
     for chat in chats:
-        told = chat.wait_for("🔴 Moscow\nThe server does not respond")
-        assert shows_moment(told.text, "\nThe pause is over. Meanwhile: 🔴", went_down_at)
+        told = chat.wait_for("🔴 Moscow\n")
+        assert says(told, "pause_over")
+        light, _, since = says(told, "pause_changes")["changes"].partition(" ")
+        assert light == "🔴"
+        assert shows_moment(re.match("(?P<time>.*)", since), "time", went_down_at)
         assert told.text.count("🔴") == 2  # once as the light, once as what happened
         assert told.labels == [TAKE, OPEN]
     server.come_back()
-    assert shows_moment(chats[0].wait_for("🟢 Moscow\nUp again").text, ":", went_down_at)
+    recovery = chats[0].wait_for("🟢 Moscow\n")
+    assert shows_moment(says(recovery, "alert_outage"), "since", went_down_at)
 
 
 # ---------------------------------------------------------------- the rest
@@ -236,7 +256,7 @@ def test_certificate_that_ends_soon_is_told_once(own_stage):
     server = own_stage.new_server(certificate=Certificate(ends_in_days=2.9))
     chats = start(own_stage, server)
     for chat in chats:
-        chat.wait_for("⏳ Moscow\nCertificate ends in 3 days, on 20")
+        assert says(chat.wait_for("⏳ Moscow\n"), "certificate_ends", 3)
     restart(own_stage)
     wait_for_looks(server, 2)
     assert [len(chat.bot_messages) for chat in chats] == [1, 1, 1]
@@ -248,6 +268,6 @@ def test_server_that_answers_now_and_then_has_a_word_on_status(own_stage, server
         server.break_path("vsstatus", "status", times=1, status=503)
         wait_for_looks(server, 3)
     own_stage.bot.wait_for_output("Moscow: unsteady, 3 looks lost")
-    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), "Status")
-    assert "⚠️ Unsteady: 3 of the last looks" in status.text
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
+    assert says(status, "unsteady", 3)
     assert len(own_stage.anna.chat.bot_messages) == 1

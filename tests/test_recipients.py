@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.conftest import ANNA, BORIS, ask, open_menu, press, wait_until
+from tests.conftest import ANNA, BORIS, ask, label, open_menu, press, saying, says, wait_until
 
 GROUP, NO_GROUP, NOBODY = -5005, -6006, 333333333
 SUPERGROUP = -1001234567890
@@ -34,7 +34,7 @@ def anna(own_stage, server, group):
 def stop(anna, server, title):
     """Let Anna stop a conference of this title: all others are told."""
     server.add_conference(title)
-    press(anna, open_menu(anna, "Moscow"), "Running conferences", f"1. {title}", "Yes, stop")
+    press(anna, open_menu(anna, "Moscow"), label("conferences"), title, label("confirm_stop"))
 
 
 def calls_to(stage, chat_id):
@@ -48,7 +48,7 @@ def test_who_cannot_be_reached_is_logged_once_and_holds_up_nobody(own_stage, ann
     titles = ["First", "Second", "Third"]
     for title in titles:
         stop(anna, server, title)
-        group.wait_for(f"“{title}”")
+        group.wait_for(title)
     for chat_id in (BORIS, NO_GROUP, NOBODY):
         wait_until(lambda chat_id=chat_id: len(calls_to(own_stage, chat_id)) == 3)
     bot = own_stage.bot
@@ -59,7 +59,7 @@ def test_who_cannot_be_reached_is_logged_once_and_holds_up_nobody(own_stage, ann
 
     boris.unblock_bot()
     stop(anna, server, "Fourth")
-    assert "“Fourth”" in boris.chat.wait_for("stopped by").text
+    assert "Fourth" in boris.chat.wait_for(saying("stopped_by")).text
     assert len(boris.chat.bot_messages) == 1
     boris.block_bot()
     stop(anna, server, "Fifth")
@@ -68,13 +68,13 @@ def test_who_cannot_be_reached_is_logged_once_and_holds_up_nobody(own_stage, ann
 
 def test_group_that_became_a_supergroup_is_followed_and_saved(own_stage, anna, group, server):
     stop(anna, server, "First")
-    group.wait_for("“First”")
+    group.wait_for("First")
     supergroup = group.upgrade_to_supergroup(SUPERGROUP)
     own_stage.expected_refusals.append("upgraded to a supergroup")
     stop(anna, server, "Second")
-    supergroup.wait_for("“Second”")
+    supergroup.wait_for("Second")
     stop(anna, server, "Third")
-    supergroup.wait_for("“Third”")
+    supergroup.wait_for("Third")
     assert len(calls_to(own_stage, GROUP)) == 2
     expected = [NOBODY, BORIS, NO_GROUP, SUPERGROUP, ANNA]
     saved = own_stage.bot.read_settings
@@ -84,9 +84,9 @@ def test_group_that_became_a_supergroup_is_followed_and_saved(own_stage, anna, g
     own_stage.bot.stop()
     own_stage.wake_bot()
     stop(anna, server, "Fourth")
-    supergroup.wait_for("“Fourth”")
+    supergroup.wait_for("Fourth")
     assert len(calls_to(own_stage, GROUP)) == 2
-    assert "Choose a server." in ask(anna, "/start", supergroup).text
+    assert says(ask(anna, "/start", supergroup), "servers")
 
 
 @pytest.mark.parametrize("hours_from_now", [-1, 1])
@@ -102,7 +102,7 @@ def test_alerts_reach_their_topic_and_make_no_sound_in_quiet_hours(
         **{"quiet-hours": "-".join(time.strftime("%H:%M", end) for end in ends)},
     )
     stop(anna, server, "First")
-    group.wait_for("“First”")
+    group.wait_for("First")
     wait_until(lambda: len(calls_to(own_stage, SUPERGROUP)) == 2)
     assert {message.topic for message in group.bot_messages} == {None, 17}
     sent = [call.parameters for call in calls_to(own_stage, SUPERGROUP)]
@@ -114,7 +114,7 @@ def test_group_that_threw_the_bot_out_is_logged_once(own_stage, anna, group, ser
     group.kick_bot()
     for title in ("First", "Second"):
         stop(anna, server, title)
-        own_stage.boris.chat.wait_for(f"“{title}”")
+        own_stage.boris.chat.wait_for(title)
     wait_until(lambda: len(calls_to(own_stage, GROUP)) == 2)
     own_stage.bot.wait_for_output(f"{GROUP} gets no alerts: 403 Forbidden: bot was kicked")
     assert own_stage.bot.output.count(f"{GROUP} gets no alerts") == 1
@@ -130,8 +130,8 @@ def test_pause_that_telegram_asks_for_is_kept_and_holds_up_nobody_else(
         when=lambda parameters: parameters["chat_id"] == str(BORIS),
     )
     stop(anna, server, "First")
-    group.wait_for("“First”")
-    own_stage.boris.chat.wait_for("“First”")
+    group.wait_for("First")
+    own_stage.boris.chat.wait_for("First")
     refused, taken = calls_to(own_stage, BORIS)
     [to_the_group] = calls_to(own_stage, GROUP)
     assert refused.status == 429
@@ -152,7 +152,7 @@ def test_what_waits_for_one_recipient_comes_together_and_in_order(own_stage, ann
     for title in titles:
         stop(anna, server, title)
     own_stage.telegram.clear_faults()
-    told = own_stage.boris.chat.wait_for("“Webinar 7”")
-    assert told.text.startswith("7 messages: Moscow\n")
+    told = own_stage.boris.chat.wait_for("Webinar 7")
+    assert says(told, "alert_several", number=7, news="Moscow")
     places = [told.text.index(title) for title in titles]
     assert places == sorted(places)

@@ -7,12 +7,13 @@ import pytest
 import keyboards
 import texts
 import trueconf_api
-from keyboards import Press, pack, short_id
-from tests.conftest import ask, open_menu, press, walk
-from texts import screens
+from keyboards import Press, pack, short_id, unpack
+from tests.conftest import ANNA, ask, label, open_menu, press, saying, says, walk
+from texts import age_choice, duration, plain_text, screens, words
 from trueconf_api import UP
 
-BACK, REFRESH, NEXT, PREVIOUS = "← Back", "🔄 Refresh", "▶", "◀"
+BACK, REFRESH, NEXT, PREVIOUS = map(label, ("back", "refresh", "next", "previous"))
+SCREENS = ("status", "conferences", "online", "forgotten")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,10 @@ def _fresh_servers(moscow, berlin):
 
 def test_start_shows_the_servers_two_a_row_where_their_names_are_short(anna):
     message = ask(anna, "/start")
-    assert "Choose a server." in message.text
+    assert says(message, "servers")
     assert [len(row) for row in message.rows] == [2, 1]
-    assert [label.split()[-1] for label in message.labels] == ["Moscow", "Berlin", "servers"]
+    assert [one.split()[-1] for one in message.labels[:2]] == ["Moscow", "Berlin"]
+    assert message.labels[2:] == [label("all_servers")]
     names = ["A" * 14, "B" * 14, "C", "D" * 15, "E", "F", "G"]
     servers = [trueconf_api.Server(name, "https://10.0.0.1") for name in names]
     rows = keyboards.servers(screens.page_of(servers, 0, 16)).keyboard
@@ -60,14 +62,14 @@ def test_start_shows_the_servers_two_a_row_where_their_names_are_short(anna):
 
 def test_servers_show_their_last_known_state_without_being_asked(anna, moscow, berlin):
     moscow.core_down()
-    press(anna, open_menu(anna, "Moscow"), "Status")
+    press(anna, open_menu(anna, "Moscow"), label("status"))
     berlin.go_down()
-    message = press(anna, open_menu(anna, "Berlin"), "Status")
+    message = press(anna, open_menu(anna, "Berlin"), label("status"))
     moscow.clear_requests()
     press(anna, message, BACK, BACK)
     assert message.labels[:2] == ["🟡 Moscow", "🔴 Berlin"]
     moscow.come_back()
-    press(anna, message, "Moscow", "Status", BACK, BACK)
+    press(anna, message, "Moscow", label("status"), BACK, BACK)
     assert message.labels[:2] == ["🟢 Moscow", "🔴 Berlin"]
 
 
@@ -76,8 +78,7 @@ LIGHTS = [(0, 15, False, True), (0.9, 15, True, True), (1.1, 15, True, False)]
 LIGHTS += [(5, 120, True, True), (7, 120, False, False), (-60, 15, True, False)]
 
 
-def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so(monkeypatch):
-    monkeypatch.setattr(texts, "_language", "en")
+def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so():
     for minutes, interval_s, is_on, is_fresh in LIGHTS:
         looked_at = time.time() - minutes * 60
         status = trueconf_api.Status(UP, looked_at=looked_at)
@@ -87,9 +88,12 @@ def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so(
         server.last_status = status
         [[button]] = keyboards.servers(screens.page_of([server], 0, 16)).keyboard
         assert button.text == ("🟢 Moscow" if is_fresh else "Moscow"), minutes
-        said = screens.menu(server).splitlines()[1]
-        was = f"🟢 Was up at {texts.moment(looked_at)}{'' if is_on else ' (monitoring is off)'}"
-        assert said == ("🟢 The server is up" if is_fresh else was), minutes
+        said = texts.plain(screens.menu(server).splitlines()[1])
+        assert bool(says(said, "state_up")) == is_fresh, minutes
+        was = says(said, "was_up", time=texts.moment(looked_at))
+        assert bool(was) == (not is_fresh), minutes
+        is_off = was and says(said, "was_monitoring_off", was=was[0])
+        assert bool(is_off) == (not is_on and not is_fresh), minutes
 
 
 def test_what_the_bot_will_not_tell_of_is_said_where_people_look(own_stage):
@@ -103,67 +107,69 @@ def test_what_the_bot_will_not_tell_of_is_said_where_people_look(own_stage):
     anna = own_stage.anna
     for command in ("/start", "/help"):
         said = ask(anna, command).text
-        assert "🔕 No word of outages: Berlin. To turn monitoring on: server → “Status”" in said
-        assert "🔕 No word of forgotten conferences: Moscow. To turn alerts on: server →" in said
-    press(anna, open_menu(anna, "Berlin"), "Status", "Turn monitoring on")
-    press(anna, open_menu(anna, "Moscow"), "Forgotten conferences", "Turn on")
+        assert says(said, "silent_monitoring", servers="Berlin")
+        assert says(said, "silent_forgotten", servers="Moscow")
+    press(anna, open_menu(anna, "Berlin"), label("status"), label("monitoring_on"))
+    press(
+        anna,
+        open_menu(anna, "Moscow"),
+        label("forgotten"),
+        label("forgotten_alerts_on", age=age_choice(60)),
+    )
     assert "🔕" not in ask(anna, "/start").text + ask(anna, "/help").text
 
 
 def test_menu_has_the_four_screens_of_the_original_and_leads_back(anna):
     """Their order is held in the laboratory: here somebody may have added a button."""
     labels = open_menu(anna, "Moscow").labels
-    screens = {"Status", "Running conferences", "Online users", "Forgotten conferences"}
-    assert screens <= set(labels)
+    assert {label(screen) for screen in SCREENS} <= set(labels)
     assert labels[-1] == BACK
 
 
-@pytest.mark.parametrize(
-    "screen", ["Status", "Running conferences", "Online users", "Forgotten conferences"]
-)
+@pytest.mark.parametrize("screen", SCREENS)
 def test_screens_edit_one_message_and_lead_back_to_the_menu(anna, screen):
     menu = open_menu(anna, "Moscow")
     number = len(anna.chat.bot_messages)
-    press(anna, menu, screen)
-    assert menu.text.startswith(f"Moscow · {screen}")
-    assert "As of " in menu.text
+    press(anna, menu, label(screen))
+    assert says(menu, "heading", server="Moscow", screen=words(screen))
+    assert says(menu, "read_at")
     assert REFRESH in menu.labels
     press(anna, menu, BACK)
-    assert "What would you like to see?" in menu.text
+    assert says(menu, "menu_question")
     press(anna, menu, BACK)
-    assert "Choose a server." in menu.text
+    assert says(menu, "servers")
     assert len(anna.chat.bot_messages) == number
 
 
 def test_refresh_reads_the_server_again(anna, moscow):
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences")
-    assert "No conference is running now." in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    assert says(screen, "conferences_none")
     moscow.add_conference("Planning")
     press(anna, screen, REFRESH)
-    assert "1. Planning" in screen.text
+    assert says(screen, "entry_title", number=1, title="Planning")
 
 
 def test_refresh_that_changes_nothing_is_no_error(anna, moscow, stage):
-    screen = press(anna, open_menu(anna, "Moscow"), "Status")
+    screen = press(anna, open_menu(anna, "Moscow"), label("status"))
     for _ in range(3):
         press(anna, screen, REFRESH)
-    assert "🟢 The server is up" in screen.text
+    assert says(screen, "state_up")
 
 
 def test_commands_are_in_telegrams_menu(anna, stage):
     names = [command["command"] for command in stage.telegram.commands]
     assert names == ["start", "status", "id", "help"]
-    assert "This bot shows" in ask(anna, "/help").text
-    assert f"Your ID: {anna.id}" in ask(anna, "/id").text
-    assert "All servers" in ask(anna, "/status").text
-    assert "This bot shows" in ask(anna, "hello?").text
+    assert says(ask(anna, "/help"), "help")
+    assert says(ask(anna, "/id"), "your_id", id=anna.id)
+    assert says(ask(anna, "/status"), "all_servers")
+    assert says(ask(anna, "hello?"), "help")
 
 
 def test_button_of_a_very_old_message_works(anna, stage):
     menu = open_menu(anna, "Moscow")
     stage.telegram.forget_messages(anna.chat)
-    press(anna, menu, "Online users")
-    assert "Online: " in anna.chat.last.text
+    press(anna, menu, label("online"))
+    assert says(anna.chat.last, "online_of")
 
 
 # ---------------------------------------------------------------- pages
@@ -172,57 +178,61 @@ def test_button_of_a_very_old_message_works(anna, stage):
 def test_conferences_come_in_pages(anna, moscow):
     for number in range(1, 13):
         moscow.add_conference(f"Talk {number:02}", age_s=1000 - number)
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences")
-    assert "12 conferences are running" in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    assert says(screen, "conferences_number", 12)
     seen = titles_on(screen)
-    assert "Page 1 of 3" in screen.text
+    assert says(screen, "page", number=1, total=3)
     assert PREVIOUS not in screen.labels
     press(anna, screen, NEXT)
     seen += titles_on(screen)
     press(anna, screen, NEXT)
-    assert "Page 3 of 3" in screen.text
+    assert says(screen, "page", number=3, total=3)
     assert NEXT not in screen.labels
     seen += titles_on(screen)
     assert sorted(seen) == [f"Talk {number:02}" for number in range(1, 13)]
     press(anna, screen, PREVIOUS)
-    assert "Page 2 of 3" in screen.text
+    assert says(screen, "page", number=2, total=3)
 
 
 def titles_on(screen):
-    return [label.partition(". ")[2] for label in screen.labels if label.startswith("⏹")]
+    """In the order of the buttons that stop them."""
+    stops = [one.text for one in screen.buttons if unpack(one.data).action == "ask_stop"]
+    return [says(one, "button_stop_entry")["title"] for one in stops]
 
 
 def test_confirmation_leads_back_to_the_page_it_was_opened_from(anna, moscow):
     for number in range(14):
         moscow.add_conference(f"Talk {number:02}", age_s=7200, people=())
-    for list_name in ("Running conferences", "Forgotten conferences"):
-        screen = press(anna, open_menu(anna, "Moscow"), list_name, NEXT, "⏹ 7.")
-        assert "Stop this conference?" in screen.text
+    for list_name in ("conferences", "forgotten"):
+        screen = press(anna, open_menu(anna, "Moscow"), label(list_name), NEXT)
+        _, seventh, eighth, *_ = titles_on(screen)
+        press(anna, screen, seventh)
+        assert says(screen, "confirm_stop")
         press(anna, screen, BACK)
-        assert list_name in screen.text
-        assert "Page 2 of 3" in screen.text
-        press(anna, screen, "⏹ 8.", "Yes, stop", BACK)
-        assert list_name in screen.text
-        assert "Page 2 of 3" in screen.text
+        assert says(screen, "heading", server="Moscow", screen=words(list_name))
+        assert says(screen, "page", number=2, total=3)
+        press(anna, screen, eighth, label("confirm_stop"), BACK)
+        assert says(screen, "heading", server="Moscow", screen=words(list_name))
+        assert says(screen, "page", number=2, total=3)
 
 
 def test_page_that_is_gone_becomes_the_last_there_is(anna, moscow):
     for number in range(11):
         moscow.add_conference(f"Talk {number:02}")
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences", NEXT, NEXT)
-    assert "Page 3 of 3" in screen.text
-    press(anna, screen, "⏹ 11.", "Yes, stop", BACK)
-    assert "Page 2 of 2" in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), NEXT, NEXT)
+    assert says(screen, "page", number=3, total=3)
+    press(anna, screen, *titles_on(screen), label("confirm_stop"), BACK)
+    assert says(screen, "page", number=2, total=2)
     moscow.conferences.clear()
     press(anna, screen, REFRESH)
-    assert "No conference is running now." in screen.text
+    assert says(screen, "conferences_none")
 
 
 def test_call_without_a_conference_id_is_shown_and_has_no_stop_button(anna, moscow):
     moscow.add_conference("Somebody's call", conference_id="")
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences")
-    assert "1. Somebody's call" in screen.text
-    assert "No ID: it cannot be stopped from here" in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    assert says(screen, "entry_title", number=1, title="Somebody's call")
+    assert says(screen, "entry_no_id")
     assert titles_on(screen) == []
 
 
@@ -232,31 +242,32 @@ def test_call_without_a_conference_id_is_shown_and_has_no_stop_button(anna, mosc
 def test_server_that_is_down_is_said_and_not_taken_for_an_empty_list(anna, moscow):
     moscow.go_down()
     menu = open_menu(anna, "Moscow")
-    for screen in ("Running conferences", "Online users", "Forgotten conferences"):
-        press(anna, menu, screen)
-        assert "⚠️ The server's website does not respond: connection refused." in menu.text
-        assert menu.labels == [REFRESH, "Status", BACK]
+    for screen in ("conferences", "online", "forgotten"):
+        press(anna, menu, label(screen))
+        assert says(menu, "error_unreachable", reason=words("reason_refused"))
+        assert menu.labels == [REFRESH, label("status"), BACK]
         press(anna, menu, BACK)
-    press(anna, menu, "Status")
-    assert "🔴 The server does not respond: connection refused" in menu.text
+    press(anna, menu, label("status"))
+    assert says(menu, "state_down", reason=words("reason_refused"))
+    assert "🔴" in menu.text
 
 
 def test_refresh_under_an_error_tries_the_same_screen_again(anna, moscow):
     moscow.break_path("logs/calls", "status", status=500)
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences")
-    assert "⚠️ The server answered with HTTP error 500." in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    assert says(screen, "error_status", status=500)
     moscow.mend()
     press(anna, screen, REFRESH)
-    assert "No conference is running now." in screen.text
+    assert says(screen, "conferences_none")
 
 
 @pytest.mark.parametrize(
     ("screen", "missing"),
     [
-        ("Running conferences", "logs.calls:read"),
-        ("Online users", "users:read"),
-        ("Forgotten conferences", "logs.calls.participants:read"),
-        ("Forgotten conferences", "conferences"),
+        ("conferences", "logs.calls:read"),
+        ("online", "users:read"),
+        ("forgotten", "logs.calls.participants:read"),
+        ("forgotten", "conferences"),
     ],
 )
 def test_missing_permission_is_named(anna, moscow, screen, missing):
@@ -264,8 +275,8 @@ def test_missing_permission_is_named(anna, moscow, screen, missing):
     moscow.expire_tokens()
     moscow.add_conference("Left alone", people=(), age_s=7200)
     try:
-        message = press(anna, open_menu(anna, "Moscow"), screen)
-        assert f"The permission {missing} is missing." in message.text
+        message = press(anna, open_menu(anna, "Moscow"), label(screen))
+        assert says(message, "error_permission", permission=missing)
     finally:
         moscow.scopes = allowed
         moscow.expire_tokens()
@@ -273,9 +284,11 @@ def test_missing_permission_is_named(anna, moscow, screen, missing):
 
 def test_web_part_alone_is_yellow(anna, moscow):
     moscow.core_down()
-    screen = press(anna, open_menu(anna, "Moscow"), "Status")
-    assert "🟡 The service does not respond (port" in screen.text
-    assert "connection refused), the website does. The service has probably been" in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("status"))
+    reason = words("reason_refused")
+    assert says(screen, "state_service_down", port=moscow.status_port, reason=reason)
+    assert says(screen, "advice_stopped")
+    assert "🟡" in screen.text
 
 
 def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
@@ -300,7 +313,7 @@ def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
         f"__class__:{key}",
     ):
         pressed = anna.press_data(menu, data).wait()
-        assert pressed.text.startswith("This button is out of date."), data
+        assert pressed.text == plain_text("out_of_date"), data
         assert pressed.show_alert
     assert menu.text == text
     assert moscow.requests == []
@@ -353,6 +366,11 @@ def settings_of_hostile(server, **more):
     return {LONG_NAME: settings, "<b>&quot;": settings}
 
 
+def is_flood(message, name):
+    found = says(message, "alert_forgotten_list", 60)
+    return found and found["server"].startswith(name)
+
+
 def all_whole(stage):
     messages = [message for one in (stage.anna, stage.boris) for message in one.chat.bot_messages]
     return all(not message.dropped_entities and not message.dropped_links for message in messages)
@@ -373,52 +391,56 @@ def test_texts_of_any_length_and_letters_arrive(own_stage):
     settings = settings_of_hostile(hostile, server_status=watched, forgotten_conferences=watched)
     own_stage.start_bot(settings)
     for name in ("ЖЖЖЖ", "<b>&quot;"):
-        flood = anna.chat.wait_for(f"Forgotten? 60 conferences on “{name}")
-        assert "\n50. <b>&" in flood.text
-        assert "10 more" in flood.text
+        flood = anna.chat.wait_for(lambda one, name=name: is_flood(one, name))
+        assert says(flood, "short_entry_people", number=50)["title"].startswith("<b>&")
+        assert says(flood, "and_more", 10)
     menu = open_menu(anna, "ЖЖЖЖ")
-    press(anna, menu, "Running conferences")
+    press(anna, menu, label("conferences"))
     numbers = []
     for page in range(1, 13):
-        assert f"Page {page} of 12" in menu.text
+        assert says(menu, "page", number=page, total=12)
         assert all_whole(own_stage)
-        numbers += [label.partition(".")[0] for label in menu.labels if label.startswith("⏹")]
+        numbers += [
+            found["number"] for found in map(saying("button_stop_entry"), menu.labels) if found
+        ]
         if page < 12:
             press(anna, menu, NEXT)
-    assert numbers == [f"⏹ {number}" for number in range(1, 61)]
+    assert numbers == [str(number) for number in range(1, 61)]
     shown = next(one for one in hostile.conferences if one.id in menu.text)
-    assert f"ID: {shown.id}" in menu.text
+    assert says(menu, "entry_id", id=shown.id)
 
-    press(anna, menu, "⏹ 60.")
-    assert "Stop this conference?" in menu.text
-    press(anna, menu, "Yes, stop")
-    assert "is stopped." in menu.text
+    press(anna, menu, lambda one: says(one.text, "button_stop_entry", number=60))
+    assert says(menu, "confirm_stop")
+    press(anna, menu, label("confirm_stop"))
+    assert says(menu, "result_stopped")
     assert len(hostile.stops) == 1
-    own_stage.boris.chat.wait_for("was stopped by Anna")
+    own_stage.boris.chat.wait_for(saying("stopped_by", who=f"Anna ({ANNA})"))
 
-    press(anna, menu, BACK, BACK, "Forgotten conferences", "24 h")
+    press(anna, menu, BACK, BACK, label("forgotten"), plain_text("duration_hours", number=24))
     for _ in range(11):
         assert all_whole(own_stage)
         press(anna, menu, NEXT)
     for number in (50, 9):
-        press(anna, menu, f"⏹ Stop all: {number}")
-        assert f"Stop {number} conferences" in menu.text
-        assert f"\n{number}. <b>&" in menu.text
+        press(anna, menu, label("stop_all", number=number))
+        assert says(menu, "confirm_stop_all", number)
+        assert says(menu, "short_entry_people", number=number)["title"].startswith("<b>&")
         assert all_whole(own_stage)
-        press(anna, menu, "Yes, stop")
-        assert menu.text.count("✅ “") == number
-        own_stage.boris.chat.wait_for(f"stopped {number} conferences")
+        press(anna, menu, label("confirm_stop"))
+        assert menu.text.count("✅") == number
+        own_stage.boris.chat.wait_for(saying("stopped_all_by", number))
         press(anna, menu, BACK)
     assert len(hostile.stops) == 60
-    assert "There are no forgotten conferences." in menu.text
+    assert says(menu, "forgotten_none")
 
-    press(anna, menu, BACK, "Online users", BACK, "Status", BACK, BACK, "All servers")
+    press(
+        anna, menu, BACK, label("online"), BACK, label("status"), BACK, BACK, label("all_servers")
+    )
     assert LONG_NAME in menu.text
     assert "<b>&quot;" in menu.text
     hostile.go_down()
-    own_stage.boris.chat.wait_for("ЖЖЖЖ\nThe server does not respond")
+    own_stage.boris.chat.wait_for(f"🔴 {LONG_NAME}")
     press(anna, menu, REFRESH)
-    press(anna, menu, BACK, "ЖЖЖЖ", "Running conferences")
+    press(anna, menu, BACK, "ЖЖЖЖ", label("conferences"))
     assert "⚠️" in menu.text
     assert all_whole(own_stage)
 
@@ -428,19 +450,20 @@ def test_single_alert_of_a_forgotten_conference_arrives_whole(own_stage):
     server.add_conference(HOSTILE, people=(), age_s=100_000, conference_id="<&>" * 42)
     settings = server.settings(forgotten_conferences={"state": 1, "timeout": 1})
     own_stage.start_bot({LONG_NAME: settings})
-    alert = own_stage.anna.chat.wait_for("🕓 Forgotten?")
-    assert alert.labels == ["⏹ Stop", "Remind me in 1 h", "Not forgotten"]
-    press(own_stage.anna, alert, "⏹ Stop")
-    assert "Stop this conference?" in alert.text
+    alert = own_stage.anna.chat.wait_for(saying("alert_forgotten"))
+    remind = label("remind", pause=duration(screens.REMIND_IN_S))
+    assert alert.labels == [label("stop"), remind, label("not_forgotten")]
+    press(own_stage.anna, alert, label("stop"))
+    assert says(alert, "confirm_stop")
     assert all_whole(own_stage)
 
 
 def test_rows_with_half_a_character_and_line_breaks_are_shown(anna, moscow):
     moscow.add_conference("one\ntwo\x00three \ud83d four\u202e", owner="a\ud83d", people=())
-    screen = press(anna, open_menu(anna, "Moscow"), "Running conferences")
-    assert "1. one two three ? four" in screen.text
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    assert says(screen, "entry_title", number=1, title="one two three ? four")
     press(anna, screen, "one two")
-    assert "Stop this conference?" in screen.text
+    assert says(screen, "confirm_stop")
 
 
 def test_refresh_under_an_error_shows_the_list_and_turns_no_switch():
