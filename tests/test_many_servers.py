@@ -126,7 +126,8 @@ def test_dead_servers_hold_up_no_line_of_the_others(own_stage, number_of_dead):
     names = [f"dead {number}" for number in range(number_of_dead)]
     servers = {name: dead.settings() for name in names}
     own_stage.start_bot({**servers, "live": live.settings()})
-    wait_until(lambda: live.requests and dead.requests, what="the first access tokens")
+    for name in [*names, "live"]:
+        own_stage.bot.wait_for_output(f"{name}: API v3.3")
     live.clear_requests()
     dead.clear_requests()
     dead.break_path("vsstatus", "hang")
