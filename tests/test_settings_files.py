@@ -22,7 +22,7 @@ import texts
 from keyboards import Press, pack, short_id
 from lib import settings, settings_files
 from lib.settings import SettingsError
-from tests.conftest import PATIENCE_S, ROOT, TOKEN, clean_environment
+from tests.conftest import PATIENCE_S, ROOT, TOKEN, clean_environment, says
 from tests.test_settings import (
     BASE,
     GONE,
@@ -37,12 +37,6 @@ from tests.test_settings import (
 )
 
 NEW, NEWER = "new-token-of-the-server", "newer-token-of-the-server"
-
-
-@pytest.fixture(autouse=True)
-def _same_language_afterwards():
-    yield
-    texts.use("ru")
 
 
 def set_token(loaded: settings.Settings, token: str, name: str = "office") -> None:
@@ -209,13 +203,14 @@ def test_line_of_dotenv_that_is_not_understood_is_named_and_the_others_count(tmp
 
 def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_else(tmp_path):
     """Through the process: no traceback, no Russian for who does not speak it, exit code 2."""
-    several_lines = put(BASE, "language", "es")
-    for name, raw, said in [
-        ("utf16.json", dumped(BASE).encode("utf-16"), "utf16.json: Diese Datei ist in UTF-16"),
-        ("comma.json", b'{\n"a": 1\n"b": 2\n}', "am Ende von Zeile 2 ein Komma"),
-        ("xx.json", dumped(put(BASE, "language", "xx")).encode(), 'language ist "xx"'),
-        ("none.json", None, "none.json: Diese Datei gibt es nicht"),
-        ("es.json", dumped(several_lines)[:-3].encode(), "esto no es JSON"),
+    unknown = dumped(put(BASE, "language", "xx")).encode()
+    spanish = dumped(put(BASE, "language", "es"))[:-3].encode()
+    for name, raw, language, code, known in [
+        ("utf16.json", dumped(BASE).encode("utf-16"), "de", "utf_16", {"key": "utf16.json"}),
+        ("comma.json", b'{\n"a": 1\n"b": 2\n}', "de", "json_comma", {"before": 2}),
+        ("xx.json", unknown, "de", "choice", {"key": "language", "found": '"xx"'}),
+        ("none.json", None, "de", "no_file", {"key": "none.json"}),
+        ("es.json", spanish, "es", "json", {"key": "es.json"}),
     ]:
         if raw is not None:
             (tmp_path / name).write_bytes(raw)
@@ -228,7 +223,8 @@ def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_
             timeout=60,
         )
         assert (run.returncode, run.stdout) == (2, ""), run.stderr
-        assert said in run.stderr
+        texts.use(language)
+        assert says(run.stderr, f"problem_{code}", **known)
         assert len(run.stderr.splitlines()) == 3
 
 
@@ -576,7 +572,7 @@ def test_who_presses_a_switch_is_told_when_it_cannot_be_kept(
     for action in ("monitoring_on", "forgotten_alerts_on"):
         whole = bot.settings_file.read_bytes()
         bot.settings_file.write_bytes(whole[:20])
-        assert "until the bot restarts" in press(action)
+        assert says(press(action), "not_saved", reason=texts.words("not_saved_broken"))
         assert bot.settings_file.read_bytes() == whole[:20]
         bot.settings_file.write_bytes(whole)
         assert not press(action)
