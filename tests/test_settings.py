@@ -208,7 +208,7 @@ BROKEN_JSON = {
     "{'a': 1}": ("json_quotes", 1, 2, '"'),
     '{\n "a": "b”,\n "c": 2\n}': ("json_quotes", 2, 11, '"'),
     '{\r\n "a”: 1,\r\n "c": 2\r\n}': ("json_quotes", 2, 9, '"'),
-    r'{"log-file": "C:\logs\bot.log"}': ("json_escape", 1, 17, r"C:\\certs\\ca.crt"),
+    r'{"log-file": "C:\logs\bot.log"}': ("json_escape", 1, 17, r"\\"),
 }
 
 
