@@ -166,13 +166,13 @@ def load_and_save(folder, raw: bytes) -> None:
     assert json.dumps(after) == json.dumps(before)
 
 
-@fuzz(400)
+@fuzz(250)
 @given(some.one_of(any_settings, values))
 def test_settings_of_any_json_load_or_are_explained(tmp_path_factory, content):
     load_and_save(tmp_path_factory.mktemp("any"), json.dumps(content).encode())
 
 
-@fuzz(400)
+@fuzz(250)
 @given(any_settings, servers_sections)
 def test_settings_that_are_nearly_right_load_or_are_explained(tmp_path_factory, top, server):
     content = {**GOOD, "servers": {"office": {**GOOD_SERVER, **server}}}
@@ -329,7 +329,7 @@ def any_language():
     texts.use("ru")
 
 
-@fuzz(120)
+@fuzz(100)
 @given(some.sampled_from(LANGUAGES), call_rows, people_rows, conference_rows)
 def test_conferences_of_any_shape_are_shown(answers, any_language, language, calls, people, listed):
     server, bodies = answers
@@ -345,7 +345,7 @@ def test_conferences_of_any_shape_are_shown(answers, any_language, language, cal
         assert one.title.__class__ is one.id.__class__ is one.owner.__class__ is str
 
 
-@fuzz(150)
+@fuzz(100)
 @given(user_rows, values)
 def test_people_of_any_shape_are_counted(answers, users, next_page_id):
     server, bodies = answers

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lib import own_python
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import ROOT, clean_environment, wait_until
 
 # As main.py does it: an old Python can read it up to the call.
 STARTED = """
@@ -111,10 +111,20 @@ def installed(project, installed_once, wheels) -> Project:
 
 @pytest.fixture(scope="module")
 def installed_once(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("installed")
-    make_wheel(folder / "wheels", "1.0")
-    project = Project(folder / "bot", folder / "wheels").make()
-    assert project.run()[0] == 7
+    """Made by the first of the processes that run tests; the others wait for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    project = Project(folder / "installed", folder / "installed_wheels")
+    done = folder / "installed.done"
+    try:
+        project.wheels.mkdir()
+    except FileExistsError:
+        wait_until(done.exists, LIMIT_S)
+    else:
+        make_wheel(project.wheels, "1.0")
+        assert project.make().run()[0] == 7
+        done.touch()
     return project.venv
 
 
