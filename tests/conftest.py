@@ -23,7 +23,7 @@ from tests import warm_start
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30
-NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "tests", "settings.json", "*.log")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "settings.json", "*.log")
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
@@ -59,10 +59,13 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _warm_start(tmp_path_factory):
+def _warm_start(tmp_path_factory, request):
+    if any((ROOT / name).exists() for name in ("settings.json", ".env")):
+        # They are of whoever works here: the bots run in a copy, which has none.
+        BotProcess.main = request.getfixturevalue("copied_project") / "main.py"
     if hasattr(os, "fork"):
-        folder = tmp_path_factory.mktemp("warm")
-        with warm_start.starter(folder, clean_environment()) as BotProcess.warm_start:
+        folder, project = tmp_path_factory.mktemp("warm"), BotProcess.main.parent
+        with warm_start.starter(folder, project, clean_environment()) as BotProcess.warm_start:
             yield
     else:
         yield
@@ -92,6 +95,7 @@ def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
 class BotProcess:
     """`python main.py --settings FILE`, with its output in a file."""
 
+    main = ROOT / "main.py"
     warm_start = None  # the faster way to start it, if there is one
 
     def __init__(self, folder: Path, settings: dict | None = None):
@@ -110,10 +114,11 @@ class BotProcess:
     def read_settings(self) -> dict:
         return json.loads(self.settings_file.read_text(encoding="utf-8"))
 
-    def start(self, *arguments: str, main: Path = ROOT / "main.py", **variables: str):
+    def start(self, *arguments: str, main: Path | None = None, **variables: str):
+        main = main or self.main
         given = arguments or ("--settings", str(self.settings_file))
         environment = clean_environment(**variables)
-        is_usual = self.python == [sys.executable] and main == ROOT / "main.py"
+        is_usual = self.python == [sys.executable] and main == self.main
         with open(self.output_file, "ab") as output:
             if self.warm_start and is_usual and not any(map(READ_BY_PYTHON.match, variables)):
                 arguments = [str(main), *given]
@@ -409,12 +414,12 @@ def copied_project(tmp_path_factory) -> Path:
 class Demo(BotProcess):
     """`python main.py --demo` in a language, in a folder of its own."""
 
-    def __init__(self, folder: Path, language: str = "en", main: Path = ROOT / "main.py"):
+    def __init__(self, folder: Path, language: str = "en"):
         super().__init__(folder)
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
         variables = {"LC_ALL": f"{language}_XX.UTF-8", "TMPDIR": str(self.temporary)}
-        self.start("--demo", main=main, BROWSER="none", **variables)
+        self.start("--demo", BROWSER="none", **variables)
         self.wait_for_output("Bot is running...")
         self.address = re.search(r"http://127\.0\.0\.1:\d+", self.output)[0]
 
@@ -424,17 +429,14 @@ class Demo(BotProcess):
 
 
 @pytest.fixture
-def start_demo(tmp_path, copied_project):
+def start_demo(tmp_path):
     """A function that starts the demo in a language; all of them end with the test."""
-    # With settings beside main.py it might use the real bot that they describe.
-    has_settings = any((ROOT / name).exists() for name in ("settings.json", ".env"))
-    main = (copied_project if has_settings else ROOT) / "main.py"
     started = []
 
     def start(language="en"):
         folder = tmp_path / f"demo{len(started)}"
         folder.mkdir()
-        started.append(Demo(folder, language, main))
+        started.append(Demo(folder, language))
         return started[-1]
 
     yield start

@@ -412,7 +412,7 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
 ):
     telegram.come_back()
     listed = BotProcess(tmp_path, settings_for({"Moscow": CREDENTIALS}, users=[ANNA]))
-    config = settings.load(str(listed.settings_file))
+    config = settings.load(str(listed.settings_file), tmp_path)
     announcer = alerts.Announcer(mailbox.bot, config, [])
     announcer.mailboxes.append(mailbox)
     announcer.tell_state(change_alert(DOWN).change)

@@ -18,6 +18,7 @@ import pytest
 
 from lib import own_python
 from tests.conftest import ROOT, clean_environment, wait_until
+from tests.test_readme import copy_project
 
 # As main.py does it: an old Python can read it up to the call.
 STARTED = """
@@ -445,3 +446,19 @@ def test_arguments_of_python_m_tests_go_to_pytest():
     )
     assert run.returncode == 0, run.stdout
     assert "test_arguments_of_python_m_tests_go_to_pytest" in run.stdout
+
+
+def test_settings_of_whoever_works_here_change_no_test(tmp_path):
+    project = copy_project(tmp_path)
+    for name, text in (("settings.json", "{"), (".env", "settings='{\nTG_PROXY=http://[x\n")):
+        (project / name).write_text(text, encoding="utf-8")
+    proxy = "http://127.0.0.1:9"
+    run = subprocess.run(
+        [sys.executable, "-m", "tests", "-n0", "tests/test_ending.py", "-k", "idle or silent"],
+        cwd=project,
+        env=clean_environment(settings="{", TG_PROXY=proxy, https_proxy=proxy),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout

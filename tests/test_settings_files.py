@@ -22,7 +22,7 @@ import texts
 from keyboards import Press, pack, short_id
 from lib import settings, settings_files
 from lib.settings import SettingsError
-from tests.conftest import PATIENCE_S, ROOT, TOKEN, clean_environment, says
+from tests.conftest import PATIENCE_S, ROOT, TOKEN, BotProcess, clean_environment, says
 from tests.test_settings import (
     BASE,
     GONE,
@@ -215,7 +215,7 @@ def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_
         if raw is not None:
             (tmp_path / name).write_bytes(raw)
         run = subprocess.run(
-            [sys.executable, str(ROOT / "main.py"), "--settings", name],
+            [sys.executable, str(BotProcess.main), "--settings", name],
             cwd=tmp_path,
             env=clean_environment(LC_ALL="de_DE.UTF-8", PYTHONUTF8="1"),
             capture_output=True,
@@ -619,7 +619,9 @@ def test_cyrillic_environment_is_read_and_saved_in_any_locale(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(code, encoding="utf-8")
     plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
-    variables = clean_environment(**plain, PYTHONPATH=str(ROOT), settings=ORIGINAL_GUIDE)
+    variables = clean_environment(
+        **plain, PYTHONPATH=str(BotProcess.main.parent), settings=ORIGINAL_GUIDE
+    )
     run = subprocess.run(
         [sys.executable, str(script)], env=variables, capture_output=True, text=True, timeout=60
     )
@@ -749,7 +751,7 @@ def test_any_text_survives_being_saved(tmp_path, name, note):
     assert after == before
     file = tmp_path / "file.json"
     file.write_text(dumped(content), encoding="utf-8")
-    loaded = settings.load(str(file))
+    loaded = settings.load(str(file), tmp_path)
     set_token(loaded, NEW, name)
     loaded.save()
     assert read(tmp_path, "file.json") == before

@@ -313,7 +313,7 @@ def test_bot_ends_although_nobody_reads_what_it_prints(
         while True:
             os.write(writing, b"x" * 4096)
     os.set_blocking(writing, True)
-    command = [sys.executable, str(ROOT / "main.py"), "--settings", str(bot.settings_file)]
+    command = [sys.executable, str(BotProcess.main), "--settings", str(bot.settings_file)]
     process = subprocess.Popen(command, env=clean_environment(), stdout=writing, stderr=writing)
     try:
         telegram.wait_for_poll(PATIENCE_S)
@@ -437,11 +437,11 @@ NO_CONSOLE = {
 
 
 def start_without_console(bot: BotProcess, how: str, *arguments: str) -> None:
-    command = [sys.executable, "-c", NO_CONSOLE[how], str(ROOT / "main.py"), *arguments]
+    command = [sys.executable, "-c", NO_CONSOLE[how], str(BotProcess.main), *arguments]
     with open(bot.output_file, "ab") as output:
         bot.process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=BotProcess.main.parent,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,

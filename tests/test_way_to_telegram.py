@@ -20,7 +20,6 @@ from tests import conftest
 from tests.conftest import (
     ANNA,
     PATIENCE_S,
-    ROOT,
     TOKEN,
     BotProcess,
     ask,
@@ -46,7 +45,7 @@ def launch(tmp_path):
     """A function that starts the bot and waits for nothing."""
     bot = BotProcess(tmp_path)
 
-    def start(settings: dict, *arguments: str, main: Path = ROOT / "main.py", **variables: str):
+    def start(settings: dict, *arguments: str, main: Path | None = None, **variables: str):
         bot.write_settings(settings)
         given = ("--settings", str(bot.settings_file), *arguments)
         return bot.start(*given, main=main, **variables)

@@ -18,8 +18,6 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 class WarmProcess:
     """The part of subprocess.Popen that the tests use."""
@@ -56,11 +54,11 @@ class WarmProcess:
 
 
 @contextlib.contextmanager
-def starter(folder: Path, environment: dict[str, str]):
+def starter(folder: Path, project: Path, environment: dict[str, str]):
     """A function that starts the bot: `start(arguments, folder, variables, output)`."""
     door = folder / "door"
     command = [sys.executable, "-m", "tests.warm_start", str(door)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as program:
+    with subprocess.Popen(command, cwd=project, env=environment, stdin=subprocess.PIPE) as program:
         while not door.exists() and program.poll() is None:
             time.sleep(0.01)
 
