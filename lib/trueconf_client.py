@@ -29,6 +29,7 @@ from lib.connections import reason_of
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
 MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
+USUAL_HEADERS = requests.utils.default_headers()
 PAGE_SIZE = 500
 MAX_PAGES = 200
 SIDE_BY_SIDE = transport.SIDE_BY_SIDE
@@ -198,7 +199,7 @@ class Server:
     lock: threading.Lock = field(
         default_factory=threading.Lock
     )  # of this section and the one above
-    session: requests.Session = field(default_factory=transport.new_session)
+    connections: transport.Connections = field(default_factory=transport.Connections)
 
     @property
     def host(self) -> str:
@@ -241,8 +242,15 @@ class Answer:
     location: str = ""
     date: str = ""
 
+    @property
+    def value_count(self) -> int:
+        """About how many values its JSON has."""
+        return len(self.body) - len(self.body.translate(None, b",[{"))
+
     def json(self) -> Any:
-        """The decoded body, None if it is not JSON."""
+        """The decoded body, None if it is not JSON, or has too many values."""
+        if self.value_count > MAX_VALUES:
+            return None
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -262,10 +270,9 @@ class Answer:
 
     @property
     def is_token_rejected(self) -> bool:
-        reason = self.reason()
-        if reason is None:
-            return False
-        return self.status == 401 or (self.status == 403 and reason == "accessTokenInvalid")
+        if self.status == 401:
+            return self.reason() is not None
+        return self.status == 403 and self.reason() == "accessTokenInvalid"
 
     @property
     def is_version_missing(self) -> bool:
@@ -275,8 +282,8 @@ class Answer:
 
     @property
     def is_thing_missing(self) -> bool:
-        reason = self.reason() or ""
-        return self.status == 404 and reason.endswith("NotFound") and reason != "routeNotFound"
+        reason = (self.status == 404 and self.reason()) or ""
+        return reason.endswith("NotFound") and reason != "routeNotFound"
 
 
 class Client:
@@ -498,7 +505,7 @@ class Client:
         url = f"{self.server.url}/api/{version}/{path}"
         if self.server.token_in_query:
             return self.send(method, url, params={**params, "access_token": token})
-        return self.send(method, url, params=params, headers={"Authorization": f"Bearer {token}"})
+        return self.send(method, url, {"Authorization": f"Bearer {token}"}, params=params)
 
     def _decoded(self, answer: Answer, permission: str) -> Any:
         if answer.status == 204:
@@ -506,7 +513,7 @@ class Client:
         if answer.status != 200:
             raise _error_for(self.server, answer, permission)
         with self._lock:
-            self._values_left -= sum(answer.body.count(mark) for mark in (b",", b"[", b"{"))
+            self._values_left -= answer.value_count
             if self._values_left < 0:
                 raise BadAnswer(self.server, "too_large")
         body = answer.json()
@@ -514,7 +521,9 @@ class Client:
             raise BadAnswer(self.server, "not_json")
         return body
 
-    def send(self, method: str, url: str, **request: Any) -> Answer:
+    def send(
+        self, method: str, url: str, headers: dict[str, str] | None = None, **request: Any
+    ) -> Answer:
         """Send one request to a whole address and read its answer, whatever its status.
 
         A GET is sent once more, on a new connection, if a kept one broke or stayed silent.
@@ -527,10 +536,11 @@ class Client:
             if left_s <= 0:
                 break
             try:
-                with server.session.request(
-                    method, url, timeout=left_s, verify=server.verify,
-                    allow_redirects=False, stream=True, **request,
-                ) as response:  # fmt: skip
+                all_headers = {**USUAL_HEADERS, **(headers or {})}
+                prepared = requests.Request(method, url, all_headers, **request).prepare()
+                with server.connections.send(
+                    prepared, stream=True, timeout=left_s, verify=server.verify
+                ) as response:
                     server.certificate_end = attempt.certificate_end or server.certificate_end
                     body = self._read_body(response)
                     location = response.headers.get("Location", "")
@@ -546,7 +556,7 @@ class Client:
                     raise BadAnswer(server, reason) from error
                 was_forgotten = attempt.is_on_kept and reason == "no_answer"
                 if was_forgotten:  # and so, most likely, were all the other kept ones
-                    server.session = transport.new_session()
+                    server.connections = transport.Connections()
                 may_repeat = method == "GET" and (was_forgotten or reason == "cut")
                 if is_last_try or not may_repeat:
                     raise ServerUnreachable(server, reason) from error

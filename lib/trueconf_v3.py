@@ -60,18 +60,21 @@ def get_running(client: Client) -> list[Conference]:
         listing = pool.submit(_listed, client)
         rows = _open_rows(client)
         listed = listing.result()
-    if _missing(listed, rows) and not client.server.is_log_ascending:
+    missing = _missing(listed, rows)
+    if missing and not client.server.is_log_ascending:
         # Where NULL counts as the smallest value, the open rows come first the other way round.
         client.server.is_log_ascending = True
         turned = _open_rows(client)
         client.server.is_log_ascending = bool(turned)
         rows += turned
-    if missing := _missing(listed, rows):
+        missing = _missing(listed, rows)
+    if missing:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             for found in pool.map(lambda named: _open_rows_of(client, named), missing):
                 rows += found
+        missing = _missing(listed, rows)
     running = _by_session(client.server, rows, set(listed))
-    only_listed = [_from_list(client.server, listed[named]) for named in _missing(listed, rows)]
+    only_listed = [_from_list(client.server, listed[named]) for named in missing]
     return running + only_listed
 
 

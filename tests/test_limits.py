@@ -6,6 +6,7 @@ import ssl
 import struct
 import sys
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,6 +30,7 @@ from trueconf_api import (
     get_running_conferences,
     get_status,
     or_error,
+    renew_access_token,
     stop_conference,
 )
 
@@ -222,6 +224,20 @@ def test_what_pours_out_is_cut_off(new_server):
         assert reason(get_online, server) in ("too_large", "no_answer"), fault
     simulator.mend()
     assert get_online(server).accounts
+
+
+def test_answer_of_too_many_values_is_not_decoded_whatever_it_answers(new_server):
+    """Two million objects would take 150 MB and more, before anybody counted them."""
+    simulator = new_server()
+    server = server_for(simulator)
+    for path, ask in (("users", get_online), ("token", renew_access_token)):
+        simulator.break_path(path, "many_rows", count=2_000_000)
+        tracemalloc.start()
+        with pytest.raises(BadAnswer):
+            ask(server)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 60 * 2**20, (path, peak)
 
 
 def test_one_budget_holds_for_all_requests_of_a_question(new_server, monkeypatch):
