@@ -16,6 +16,7 @@ import lib.trueconf_transport
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
 from lib import connections
+from tests.conftest import wait_until
 from tests.test_trueconf_api import HOUR_S, server_for
 from trueconf_api import (
     UP,
@@ -127,6 +128,7 @@ def resolve(monkeypatch):
     connections._worked.clear()
     yield addresses
     silence.set()
+    wait_until(lambda: not connections._lookups, what="the end of the lookups")
 
 
 @contextlib.contextmanager
