@@ -247,7 +247,8 @@ def command_of(bot: Bot, message: types.Message) -> str | None:
 
 def _say_that_it_runs() -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads what we print any more
-        print("Bot is running...", flush=True)
+        # With its line end in one piece: the log has a thread of its own.
+        print("Bot is running...\n", end="", flush=True)
 
 
 class Polling(threading.Thread):
