@@ -516,7 +516,7 @@ def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> st
     run = subprocess.run(
         [sys.executable, str(script), *arguments],
         cwd=folder,
-        env=clean_environment(PYTHONPATH=str(ROOT), **variables),
+        env=clean_environment(PYTHONPATH=str(BotProcess.main.parent), **variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
