@@ -76,7 +76,7 @@ def _ensure_libraries(requirements):
     elif _is_inside():
         if not _is_installed(needed) and _update(needed, requirements) and not ON_WINDOWS:
             _go_on_inside()  # this Python does not see a folder of libraries that is new
-    elif _is_usable():
+    elif _is_usable() and _read_stamp() != "":  # Windows replaces no Python that is running
         _go_on_inside()
     elif _missing(needed):
         if _is_made_for_one_program():
@@ -311,7 +311,8 @@ def _is_locked(lock):
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+        # Wine tells no reason.
+        return error.errno not in (0, errno.EACCES, errno.EAGAIN, errno.EDEADLK)
     return True
 
 
@@ -354,19 +355,21 @@ def _run(command, lock=None):
     elif lock:
         # Where this process is killed, the lock is held until that one has ended too.
         options["pass_fds"] = (lock.fileno(),)
+    options.update(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            **options,
-        )
+        process = subprocess.Popen(command, **options)
     except OSError as error:
         raise _writing_failed(error) from None
-    if done.returncode:
-        raise _why_failed(done.stdout.decode(errors="replace"))
+    with process:
+        if ON_WINDOWS:  # the next start could not replace the files that it holds
+            _end_with_us(process, JOB_ENDS_WITH_US)
+        try:
+            output = process.communicate()[0]
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise _why_failed(output.decode(errors="replace"))
 
 
 # What pip and venv say, and the sentence for it. The first that is found counts.
@@ -429,12 +432,20 @@ def _run_as_one(command):
 
     kernel.SetConsoleCtrlHandler(on_console_event, True)
     children.append(subprocess.Popen(command))
+    _end_with_us(children[0], JOB_ENDS_WITH_US | JOB_NOT_FOR_GRANDCHILDREN)
+    return children[0].wait()
+
+
+def _end_with_us(process, flags):
+    """Let Windows end the process when this one ends, also where this one is killed."""
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32")
     job = kernel.CreateJobObjectW(None, None)
     limits = (ctypes.c_uint32 * (36 if sys.maxsize > 2**32 else 28))()
-    limits[4] = JOB_ENDS_WITH_US | JOB_NOT_FOR_GRANDCHILDREN
+    limits[4] = flags
     kernel.SetInformationJobObject(job, JOB_EXTENDED_LIMITS, limits, ctypes.sizeof(limits))
-    kernel.AssignProcessToJobObject(job, int(children[0]._handle))
-    return children[0].wait()
+    kernel.AssignProcessToJobObject(job, int(process._handle))
 
 
 # ---------------------------------------------------------------- what is said

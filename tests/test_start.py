@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ import texts
 from demo.telegram.server import TelegramServer
 from tests.conftest import (
     ANNA,
+    OWN_CONSOLE,
     PATIENCE_S,
     ROOT,
     TOKEN,
@@ -41,6 +43,8 @@ CONSOLES = {
     "cp866": {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp866"},
     "ascii": {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
 }
+if os.name == "nt":  # LC_ALL says nothing about the encoding there
+    CONSOLES["ascii"] = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
 FOLDERS = ("lib", "texts", "demo", "demo/telegram", "demo/trueconf")
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
@@ -97,7 +101,7 @@ def run_main(project: Path, *arguments: str, cwd: Path, **variables: str):
 def test_first_start_says_the_three_ways_on(project, elsewhere):
     for language in texts.LANGUAGES:
         code, printed = run_main(project, cwd=elsewhere, LC_ALL=f"{language}_XX.UTF-8")
-        said = printed.decode().strip()
+        said = "\n".join(printed.decode().splitlines()).strip()
         assert code == 2
         texts.use(language)
         assert said == plain_text("settings_none", python="python")
@@ -107,14 +111,12 @@ def test_first_start_says_the_three_ways_on(project, elsewhere):
 
 def test_first_start_names_the_python_that_it_was_started_with(project):
     """Where the libraries are in .venv, another Python would not find them."""
-    python = project / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to(sys.executable)
-    # A virtual environment that sees the libraries of the one that the tests run in.
-    (project / ".venv" / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).parent}\n")
+    venv.create(project / ".venv", symlinks=os.name == "posix")
+    python = Path("Scripts", "python.exe") if os.name == "nt" else Path("bin", "python")
+    # It sees the libraries of the one that the tests run in.
     libraries = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     run = subprocess.run(
-        [str(python), "main.py"],
+        [str(project / ".venv" / python), "main.py"],
         cwd=project,
         env=clean_environment(PYTHONPATH=libraries, LC_ALL="en_US.UTF-8"),
         capture_output=True,
@@ -122,7 +124,7 @@ def test_first_start_names_the_python_that_it_was_started_with(project):
         check=False,
     )
     assert run.returncode == 2
-    assert f"{Path('.venv', 'bin', 'python')} main.py --demo" in run.stderr
+    assert f"{Path('.venv', python)} main.py --demo" in run.stderr
 
 
 def test_settings_with_a_hidden_ending_are_found(project, elsewhere):
@@ -434,6 +436,8 @@ NO_CONSOLE = {
     "closed": "import os, sys; [os.close(number) for number in (0, 1, 2)]; "
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])",
 }
+if os.name == "nt":  # execv starts another process there, and ends the first
+    del NO_CONSOLE["closed"]
 
 
 def start_without_console(bot: BotProcess, how: str, *arguments: str) -> None:
@@ -446,6 +450,7 @@ def start_without_console(bot: BotProcess, how: str, *arguments: str) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            creationflags=OWN_CONSOLE,
         )
 
 
@@ -522,7 +527,7 @@ def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> st
         stderr=subprocess.STDOUT,
         timeout=60,
     )
-    printed = run.stdout.decode()
+    printed = run.stdout.decode().replace("\r\n", "\n")
     assert run.returncode == 0, printed
     return printed
 
@@ -657,7 +662,7 @@ def test_masking_blanks_out_whole_secrets_and_no_short_words():
     assert logs.mask("secret-and-more", ["secret", "secret-and-more"]) == "***"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is there on Linux only")
 def test_full_disk_prints_no_tracebacks(tmp_path):
     code = """
 import logging, pathlib
