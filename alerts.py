@@ -92,17 +92,18 @@ class Mailbox(threading.Thread):
         self.bot = bot
         self.chat_id, self.topic = recipient
         self._moved, self._is_quiet_at = moved, is_quiet_at
-        self._queue: queue.SimpleQueue[Alert | Edit] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Alert | Edit, ...]] = queue.SimpleQueue()
         self._is_refused = False
         self._missed_since: float | None = None  # time.time(); since when Telegram is silent
 
-    def put(self, news: Alert | Edit) -> None:
+    def put(self, *news: Alert | Edit) -> None:
+        """Deliver these; what is put together goes out together if it comes late."""
         self._queue.put(news)
 
     def run(self) -> None:
         waiting: list[Alert | Edit] = []
         while True:
-            waiting = _merged([*(waiting or [self._queue.get()]), *self._take_waiting()])
+            waiting = _merged([*(waiting or self._queue.get()), *self._take_waiting()])
             try:
                 waiting = self._send_some(waiting)
             except Exception:  # whatever it was, the next alert must find its way
@@ -112,9 +113,9 @@ class Mailbox(threading.Thread):
                     self._missed_since = None
 
     def _take_waiting(self) -> list[Alert | Edit]:
-        taken = []
+        taken: list[Alert | Edit] = []
         while not self._queue.empty():
-            taken.append(self._queue.get())
+            taken += self._queue.get()
         return taken
 
     def _send_some(self, waiting: list[Alert | Edit]) -> list[Alert | Edit]:
@@ -389,6 +390,12 @@ class StateNews(threading.Thread):
 # ---------------------------------------------------------------- to all who are listed
 
 
+def _light(server: Server, is_up: bool, write: Callable[[], texts.Html], **more: Any) -> Alert:
+    """How a server is. If it is not up, somebody may take it."""
+    keyboard = keyboards.to_menus([server]) if is_up else keyboards.outage_alert(server)
+    return Alert(write, keyboard, server, key=OUTAGE, is_final=is_up, **more)
+
+
 class Announcer:
     """A mailbox for everybody who is listed. `watchers`: those of all servers, as they come."""
 
@@ -412,7 +419,7 @@ class Announcer:
         stopped = [conference for conference, result in results.items() if result == STOPPED]
         if stopped:
             write = partial(screens.stopped_by, server, stopped, who)
-            self._tell_all(Alert(write, server=server), not_to)
+            self._tell_all(Alert(write, server=server), not_to=not_to)
         for conference in stopped:
             shown = partial(screens.stopped_alert, server, conference, who, time.time())
             self._edit_all(Edit(server, conference.session_id, shown, None))
@@ -422,6 +429,7 @@ class Announcer:
         self._news.put(change)
 
     def _tell_states(self, changes: list[StateChange], late_since: float | None) -> None:
+        news = []
         for change in changes:
             server, is_up = change.server, change.status.state == UP
             server.told_states = list(change.states)
@@ -443,7 +451,8 @@ class Announcer:
                     change.is_first,
                     server.taken_by,
                 )
-            self._tell_light(server, is_up, write, change=change, late_since=late_since)
+            news.append(_light(server, is_up, write, change=change, late_since=late_since))
+        self._tell_all(*news)
 
     def _tell_own_network(self, began: float, ended: float, server_count: int) -> None:
         self._tell_all(Alert(partial(screens.own_network_alert, began, ended, server_count)))
@@ -451,7 +460,7 @@ class Announcer:
     def tell_reminder(self, server: Server, status: Status, since: float) -> None:
         """A server is not up yet, and nobody takes care of it."""
         write = partial(screens.reminder_alert, server, status, since)
-        self._tell_light(server, False, write, is_reminder=True)
+        self._tell_all(_light(server, False, write, is_reminder=True))
 
     def tell_taken(
         self,
@@ -475,26 +484,19 @@ class Announcer:
         """Somebody has paused a server, so that the others do not rely on its alerts."""
         until = server.paused_until or time.time()
         write = partial(screens.paused_alert, server, until, who)
-        self._tell_all(Alert(write, keyboards.to_menus([server]), server), not_to)
+        self._tell_all(Alert(write, keyboards.to_menus([server]), server), not_to=not_to)
 
     def tell_pause_over(self, server: Server, status: Status, changes: list[list]) -> None:
         """A pause has ended. `changes`: the times and states of what was not announced."""
         is_up = status.state == UP
         server.told_states = [] if is_up else [status.state]
         write = partial(screens.pause_over_alert, server, status, changes)
-        self._tell_light(server, is_up, write)
+        self._tell_all(_light(server, is_up, write))
 
     def tell_certificate(self, server: Server, end: float) -> None:
         """The certificate of a server ends soon."""
         write = partial(screens.certificate_alert, server, end)
         self._tell_all(Alert(write, keyboards.to_menus([server]), server))
-
-    def _tell_light(
-        self, server: Server, is_up: bool, write: Callable[[], texts.Html], **more: Any
-    ) -> None:
-        """How a server is. If it is not up, somebody may take it."""
-        keyboard = keyboards.to_menus([server]) if is_up else keyboards.outage_alert(server)
-        self._tell_all(Alert(write, keyboard, server, key=OUTAGE, is_final=is_up, **more))
 
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None:
         """Somebody forgot these conferences."""
@@ -548,10 +550,10 @@ class Announcer:
                     for key, places in server.alert_messages.items()
                 }
 
-    def _tell_all(self, alert: Alert, not_to: tuple[int, ...] = ()) -> None:
+    def _tell_all(self, *news: Alert, not_to: tuple[int, ...] = ()) -> None:
         for mailbox in self._different_mailboxes():
             if mailbox.chat_id not in not_to:
-                mailbox.put(alert)
+                mailbox.put(*news)
 
     def _edit_all(self, edit: Edit) -> None:
         for mailbox in self._different_mailboxes():

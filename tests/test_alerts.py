@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 import time
 from functools import partial
 
@@ -291,9 +292,9 @@ def test_alert_waits_for_telegram_and_for_another_look(own_stage):
 class WatchedMailbox(alerts.Mailbox):
     is_empty = False
 
-    def put(self, alert):
+    def put(self, *news):
         self.is_empty = False
-        super().put(alert)
+        super().put(*news)
 
     def _send_some(self, waiting):
         rest = super()._send_some(waiting)
@@ -420,3 +421,23 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
     announcer.mailboxes[0].put(alerts.Alert(lambda: texts.words("servers")))
     anna.chat.wait_for(saying("servers"))
     assert len(anna.chat.bot_messages) == 2
+
+
+def test_what_is_told_late_at_once_comes_as_one_message(
+    mailbox, telegram, anna, settings_for, tmp_path
+):
+    """However soon the thread of the mailbox takes up the first of it."""
+    telegram.come_back()
+    listed = BotProcess(tmp_path, settings_for({"Moscow": CREDENTIALS}, users=[ANNA]))
+    config = settings.load(str(listed.settings_file), tmp_path)
+    announcer = alerts.Announcer(mailbox.bot, config, [])
+    announcer.mailboxes[:] = [mailbox]
+    changes = [change_alert(DOWN).change for _ in range(30)]
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        announcer._tell_states(changes, late_since=time.time() - 60)
+        message = anna.chat.wait_for(saying("alert_missed"))
+    finally:
+        sys.setswitchinterval(usual_s)
+    assert message.text.count("\n🔴 Moscow\n") == len(changes)

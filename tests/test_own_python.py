@@ -29,7 +29,9 @@ import small_library
 print(small_library.VERSION, os.getpid(), sys.prefix, sys.argv[1:], flush=True)
 sys.exit(7)
 """
-PYTHON = sys._base_executable  # without the libraries that the tests run with
+# Without the libraries that the tests run with; before 3.11 _base_executable says this on Windows
+# alone.
+PYTHON = sys._base_executable if os.name == "nt" else os.path.realpath(sys.executable)
 LIMIT_S = 120
 # Of our own environment, what would tell a pip of ours or of this computer where to look.
 PIP = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_CONSTRAINT": ""}
