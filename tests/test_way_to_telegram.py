@@ -330,8 +330,10 @@ def test_what_fails_after_the_end_has_begun_is_not_said(telegram, caplog):
     assert not says(caplog.text, "telegram_silent")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-@pytest.mark.parametrize("how", ["SIGINT", "SIGHUP"])
+needs_sighup = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
+
+
+@pytest.mark.parametrize("how", ["SIGINT", pytest.param("SIGHUP", marks=needs_sighup)])
 def test_last_line_of_the_demo_is_no_warning(tmp_path, how):
     bot = BotProcess(tmp_path)
     bot.start("--demo", BROWSER="none")
