@@ -23,6 +23,7 @@ ON_WINDOWS = os.name == "nt"
 # Holds the requirements that are installed; empty while an installation is under way.
 STAMP = os.path.join(FOLDER, "installed-requirements.txt")
 LOCK = os.path.join(FOLDER, "lock")
+WENT_ON = "TRUECONF_BOT_WENT_ON"  # set for the Python of `.venv`, which must not do so again
 PROBLEM_FILE = os.path.join(ROOT, "setup-problem.txt")  # for pythonw, which has no console
 # Programs that a container starts only to look after its one real process.
 SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
@@ -71,7 +72,8 @@ def ensure_libraries(requirements):
 
 def _ensure_libraries(requirements):
     needed = _read_requirements(os.path.join(ROOT, requirements))
-    if _is_kept_by_others():
+    went_on = os.environ.pop(WENT_ON, None)
+    if _is_kept_by_others() or (went_on and not _is_inside()):  # python -S sees no `.venv`
         _refuse_without_libraries(needed, requirements)
     elif _is_inside():
         if not _is_installed(needed) and _update(needed, requirements) and not ON_WINDOWS:
@@ -402,6 +404,7 @@ def _writing_failed(error):
 
 def _go_on_inside():
     """Run the same command in the Python of `.venv`. Does not return."""
+    os.environ[WENT_ON] = "1"
     arguments = sys.argv if "idlelib.run" in sys.modules else sys.orig_argv[1:]
     if not ON_WINDOWS:
         os.execv(_path_of("python"), [_path_of("python"), *arguments])

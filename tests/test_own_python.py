@@ -243,6 +243,16 @@ def test_two_starts_at_once_install_once(installed):
     assert all(text.startswith("2.0 ") for text in printed), printed
 
 
+def test_python_that_sees_no_libraries_is_not_started_again_for_ever(installed):
+    command = [PYTHON, "-S", str(installed.folder / "main.py")]
+    run = subprocess.run(
+        command, env=clean_environment(**PIP), capture_output=True, timeout=LIMIT_S, check=False
+    )
+    assert run.returncode == 1
+    assert b"small_library" in run.stderr
+    assert b"Traceback" not in run.stderr
+
+
 def test_venv_that_does_not_start_any_more_is_made_anew(installed):
     """The Python that made it is gone, or it came with the folder from another computer."""
     python = own_python_of(installed)
