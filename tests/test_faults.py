@@ -208,8 +208,8 @@ SCREENS = {
 def watched(server: Simulator) -> dict:
     """Settings with everything switched on that the watcher does."""
     return server.settings(
-        server_status={"state": 1, "timeout": 2},
-        forgotten_conferences={"state": 1, "timeout": 2, "hours": 5},
+        server_status={"state": 1, "timeout": 3},
+        forgotten_conferences={"state": 1, "timeout": 3, "hours": 5},
     )
 
 

@@ -82,7 +82,7 @@ counts = some.integers(0, 10**6)
 parts = some.one_of(names, some.text("0123456789-+.e ٣", max_size=14), words)
 
 
-@fuzz(1000)
+@fuzz(400)
 @given(some.one_of(some.none(), long_words, some.lists(parts, max_size=8).map(":".join)))
 @example("::::::")
 @example("stop:" + "9" * 60)
@@ -95,14 +95,14 @@ def test_callback_data_of_any_letters_is_a_press_or_none(data):
         assert unpack(pack(press)) == press
 
 
-@fuzz(300)
+@fuzz(150)
 @given(names, names, names, counts, counts, some.integers(0, 10**11))
 def test_press_comes_back_as_it_was_packed(action, server, item, page, minutes, at):
     press = Press(action, server, item, page, minutes, at)
     assert unpack(pack(press)) == press
 
 
-@fuzz(300)
+@fuzz(150)
 @given(long_words)
 def test_key_of_any_name_fits_into_a_button(name):
     assert re.fullmatch(r"[A-Za-z0-9_-]{8}", short_id(name))
@@ -166,13 +166,13 @@ def load_and_save(folder, raw: bytes) -> None:
     assert json.dumps(after) == json.dumps(before)
 
 
-@fuzz(250)
+@fuzz(120)
 @given(some.one_of(any_settings, values))
 def test_settings_of_any_json_load_or_are_explained(tmp_path_factory, content):
     load_and_save(tmp_path_factory.mktemp("any"), json.dumps(content).encode())
 
 
-@fuzz(250)
+@fuzz(120)
 @given(any_settings, servers_sections)
 def test_settings_that_are_nearly_right_load_or_are_explained(tmp_path_factory, top, server):
     content = {**GOOD, "servers": {"office": {**GOOD_SERVER, **server}}}
@@ -180,7 +180,7 @@ def test_settings_that_are_nearly_right_load_or_are_explained(tmp_path_factory, 
     load_and_save(tmp_path_factory.mktemp("nearly"), json.dumps(content).encode())
 
 
-@fuzz(200)
+@fuzz(100)
 @given(
     some.one_of(some.binary(max_size=60), words.map(lambda text: text.encode("utf-8", "replace")))
 )
@@ -329,7 +329,7 @@ def any_language():
     texts.use("ru")
 
 
-@fuzz(100)
+@fuzz(50)
 @given(some.sampled_from(LANGUAGES), call_rows, people_rows, conference_rows)
 def test_conferences_of_any_shape_are_shown(answers, any_language, language, calls, people, listed):
     server, bodies = answers
@@ -345,7 +345,7 @@ def test_conferences_of_any_shape_are_shown(answers, any_language, language, cal
         assert one.title.__class__ is one.id.__class__ is one.owner.__class__ is str
 
 
-@fuzz(100)
+@fuzz(50)
 @given(user_rows, values)
 def test_people_of_any_shape_are_counted(answers, users, next_page_id):
     server, bodies = answers
@@ -364,7 +364,7 @@ any_bodies = some.one_of(
 )
 
 
-@fuzz(200)
+@fuzz(100)
 @given(any_bodies)
 def test_body_of_any_bytes_is_an_error_that_people_can_read(answers, body):
     server, bodies = answers
@@ -377,7 +377,7 @@ def test_body_of_any_bytes_is_an_error_that_people_can_read(answers, body):
         ask(function, server, *more)
 
 
-@fuzz(200)
+@fuzz(100)
 @given(any_bodies, some.sampled_from([None, "t"]))
 def test_token_answer_of_any_bytes_is_a_token_or_an_error(answers, body, token):
     url = answers[0].url
@@ -395,7 +395,7 @@ awkward = some.sampled_from(["x", "Щ", "😀", "<", "&", "\n", "\u202e", "👩�
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@fuzz(12)
+@fuzz(8)
 @given(lengths, awkward | letters)
 @example(61, "👩‍👩‍👧")
 @example(61, "<")
@@ -486,7 +486,7 @@ def test_messages_and_presses_of_any_content_do_nothing(
 
     presses = []
 
-    @fuzz(300)
+    @fuzz(150)
     @given(any_data)
     def press_all(data):
         if not is_an_action(data):
