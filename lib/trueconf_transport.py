@@ -212,7 +212,7 @@ class Connections(HTTPAdapter):
     """The connections to one server, kept open for all threads; each request after `begin`.
 
     A requests.Session around it would look for cookies, redirects, proxies and passwords at each
-    request, which takes a third of the time. None of them is wanted here: a server in the own
+    request, which takes a fifth of the time. None of them is wanted here: a server in the own
     network is asked directly, and a token must not travel to another host.
     For what may be overridden see
     https://requests.readthedocs.io/en/latest/api/#requests.adapters.HTTPAdapter
