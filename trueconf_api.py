@@ -16,7 +16,6 @@ lib/trueconf_v3.py and lib/trueconf_v4.py. Documentation: https://developers.tru
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from types import ModuleType
@@ -28,7 +27,6 @@ from lib.trueconf_client import (
     DOWN,
     PRESS_LIMIT_S,
     SERVICE_DOWN,
-    SIDE_BY_SIDE,
     UP,
     WEB_DOWN,
     AccessRefused,
@@ -50,6 +48,7 @@ from lib.trueconf_client import (
     path_part,
     text_of,
 )
+from lib.trueconf_transport import beside, side_by_side
 
 __all__ = [
     "ALREADY_OVER",
@@ -159,10 +158,9 @@ def get_status(server: Server) -> Status:
     web_url = f"{server.url}/api/v4/server"
     if server.status_port:
         service_url = f"http://{server.host}:{server.status_port}/vsstatus"
-        with ThreadPoolExecutor(1) as pool:
-            service = pool.submit(_why_silent, server, service_url, range(200, 201))
+        with beside(_why_silent, server, service_url, range(200, 201)) as service:
             web_reason = _why_silent(server, web_url, range(500))
-            service_reason = service.result()
+        service_reason = service.result()
     else:
         service_reason = web_reason = _why_silent(server, web_url, range(500))
     if service_reason and web_reason:
@@ -360,9 +358,9 @@ def _is_same_person(one: str, other: str) -> bool:
 def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
     """Return the conferences that are older than `age_min` minutes and that nobody leads any more.
 
-    The questions of `get_running_conferences` and then `get_people` for each candidate,
-    SIDE_BY_SIDE at a time. A row of the log that the server itself does not call running (left
-    open by a crash) is no candidate. Raises TrueConfError.
+    The questions of `get_running_conferences` and then `get_people` for each candidate, side by
+    side. A row of the log that the server itself does not call running (left open by a crash) is
+    no candidate. Raises TrueConfError.
     """
     client = Client(server)
     candidates = [
@@ -370,9 +368,8 @@ def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
         for conference in _running(client)
         if conference.is_listed and (conference.age_s is None or conference.age_s >= age_min * 60)
     ]
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        examined = pool.map(lambda conference: _examine(client, conference), candidates)
-        return [forgotten for forgotten in examined if forgotten]
+    examined = side_by_side(lambda conference: _examine(client, conference), candidates)
+    return [forgotten for forgotten in examined if forgotten]
 
 
 def _examine(client: Client, conference: Conference) -> Forgotten | None:
@@ -437,11 +434,10 @@ def stop_conferences(
     server: Server, conferences: list[Conference]
 ) -> dict[Conference, str | TrueConfError]:
     """Stop several at the same time. Returns for each what `stop_conference` says or raises."""
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        results = pool.map(
-            lambda conference: or_error(stop_conference, server, conference), conferences
-        )
-        return dict(zip(conferences, results, strict=True))
+    results = side_by_side(
+        lambda conference: or_error(stop_conference, server, conference), conferences
+    )
+    return dict(zip(conferences, results, strict=True))
 
 
 # ---------------------------------------------------------------- people
@@ -473,17 +469,13 @@ def get_online(server: Server) -> Online:
 
 def get_overviews(servers: list[Server]) -> list[Overview]:
     """Ask all servers everything at the same time; a dead one costs only its own time-out."""
-    with ThreadPoolExecutor(3 * max(1, len(servers))) as pool:
-        asked = [
-            (
-                server,
-                pool.submit(get_status, server),
-                pool.submit(or_error, lambda server: len(get_running_conferences(server)), server),
-                pool.submit(or_error, lambda server: get_online(server).online, server),
-            )
-            for server in servers
-        ]
-        return [
-            Overview(server, status.result(), running.result(), online.result())
-            for server, status, running, online in asked
-        ]
+
+    def get_overview(server: Server) -> Overview:
+        with (
+            beside(get_status, server) as status,
+            beside(or_error, lambda: len(get_running_conferences(server))) as running,
+        ):
+            online = or_error(lambda: get_online(server).online)
+        return Overview(server, status.result(), running.result(), online)
+
+    return side_by_side(get_overview, servers, at_a_time=len(servers) or 1)

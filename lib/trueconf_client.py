@@ -32,7 +32,6 @@ MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of obj
 USUAL_HEADERS = requests.utils.default_headers()
 PAGE_SIZE = 500
 MAX_PAGES = 200
-SIDE_BY_SIDE = transport.SIDE_BY_SIDE
 LEADER_ROLE = 2  # owner or moderator: the sources differ
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
 LONGEST_ID = 500  # characters of an ID or a permission that is kept

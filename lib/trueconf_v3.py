@@ -7,13 +7,11 @@
 import logging
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from lib.trueconf_client import (
-    SIDE_BY_SIDE,
     BadAnswer,
     Client,
     Conference,
@@ -28,6 +26,7 @@ from lib.trueconf_client import (
     path_part,
     text_of,
 )
+from lib.trueconf_transport import beside, side_by_side
 
 # Permission -> the path of a request that needs it; {example} is any session of the log.
 PERMISSIONS = {
@@ -56,10 +55,9 @@ def get_running(client: Client) -> list[Conference]:
     has and the open rows lack is looked for in the log by other ways, and shown even if it is
     not there. Needs `logs.calls:read` and `conferences`.
     """
-    with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(_listed, client)
+    with beside(_listed, client) as listing:
         rows = _open_rows(client)
-        listed = listing.result()
+    listed = listing.result()
     missing = _missing(listed, rows)
     if missing and not client.server.is_log_ascending:
         # Where NULL counts as the smallest value, the open rows come first the other way round.
@@ -69,9 +67,8 @@ def get_running(client: Client) -> list[Conference]:
         rows += turned
         missing = _missing(listed, rows)
     if missing:
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            for found in pool.map(lambda named: _open_rows_of(client, named), missing):
-                rows += found
+        for found in side_by_side(lambda named: _open_rows_of(client, named), missing):
+            rows += found
         missing = _missing(listed, rows)
     running = _by_session(client.server, rows, set(listed))
     only_listed = [_from_list(client.server, listed[named]) for named in missing]

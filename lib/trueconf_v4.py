@@ -5,7 +5,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,6 +20,7 @@ from lib.trueconf_client import (
     path_part,
     text_of,
 )
+from lib.trueconf_transport import beside
 
 # Permission -> the path of a request that needs it, "" where only a stop would;
 # {example} is any conference of the list.
@@ -46,10 +46,9 @@ def get_running(client: Client) -> list[Conference]:
     `GET conferences?state=running`, and beside it `GET sessions`, which knows when each run
     began. Needs `conferences:read` and `conferences.sessions:read`.
     """
-    with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(_starts, client)
+    with beside(_starts, client) as listing:
         rows = _running_rows(client)
-        starts = listing.result()
+    starts = listing.result()
     return [_conference(client.server, row, starts) for row in rows.values()]
 
 

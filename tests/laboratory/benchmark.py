@@ -319,7 +319,7 @@ class Benchmark:
     def __init__(self, folder: Path, world: World, round_trip_s: float, is_short: bool):
         self.folder, self.world = folder, world
         self.round_trip_s, self.is_short = round_trip_s, is_short
-        self.repetitions = 3 if is_short else 15
+        self.repetitions = 5 if is_short else 15
         self.screens: dict[str, Screen] = {}
         self.results: list[tuple[list[str], bool]] = []  # cells, is the target met
         self.ending = contextlib.ExitStack()
