@@ -82,6 +82,25 @@ def _clean_environment(monkeypatch):
 texts.use("en")  # for what stands at the top of a file too
 
 
+def pytest_collection_modifyitems(items):
+    """Deal out the tests that mostly wait to the first half of the workers, the longest first; the
+    others run meanwhile. worksteal gives each worker an equal part of the list to begin with."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    waits = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("waits"))}
+    heads: list[list[pytest.Item]] = [[] for _ in range(max(1, workers // 2))]
+    for item in sorted(waits, key=waits.__getitem__, reverse=True):
+        min(heads, key=lambda head: sum(map(waits.__getitem__, head))).append(item)
+    others = [item for item in items if item not in waits]
+    sizes = [len(items) * (worker + 1) // workers for worker in range(workers)]
+    dealt = []
+    for worker, size in enumerate(sizes):
+        dealt += heads[worker] if worker < len(heads) else []
+        count = max(0, size - len(dealt))
+        dealt += others[:count]
+        del others[:count]
+    items[:] = dealt + others
+
+
 def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
     """Wait for a fact and return it; the limit is there so that a broken test ends."""
     deadline = time.monotonic() + limit_s

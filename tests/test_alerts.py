@@ -139,6 +139,7 @@ def test_many_servers_at_once_are_all_told_within_telegrams_limits(own_stage):
 # ---------------------------------------------------------------- when Telegram is silent
 
 
+@pytest.mark.waits(10)
 def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage):
     """Some servers were down and one was not, so they are told by name."""
     chats = chats_of(own_stage)
@@ -178,6 +179,7 @@ def part_of(message, beginning):
     return part
 
 
+@pytest.mark.waits(15)
 def test_outage_of_the_own_network_is_told_as_that(own_stage):
     chats = chats_of(own_stage)
     names = ["Moscow", "Berlin", "Madrid"]
@@ -256,6 +258,7 @@ def test_server_that_fails_while_telegram_is_blocked_for_hours_was_not_cut_off_w
     assert not alerts.was_own_network(1000, 7210, [sight])
 
 
+@pytest.mark.waits(10)
 def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own_stage):
     names = ["Moscow", "Berlin"]
     servers = watched_servers(own_stage, *names)
@@ -273,6 +276,7 @@ def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own
         assert len(chat.bot_messages) <= 2
 
 
+@pytest.mark.waits(35)
 def test_alert_waits_for_telegram_and_for_another_look(own_stage):
     """What hangs is looked at again: the server is up by then, and nothing was told."""
     servers = watched_servers(own_stage, "Moscow")

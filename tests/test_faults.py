@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -104,12 +104,13 @@ def leaked(telegram, bot, secrets) -> list[str]:
 class Fault:
     """`told`: which sentence the screens with data say, None if they work all the same.
     `status`: what the Status screen says. `is_long`: a slow computer may reach the limit of the
-    question first."""
+    question first. `settings`: what its server needs in settings.json besides the usual."""
 
     apply: Callable[[Simulator], None]
     told: str | None
     status: str = said("state_up")
     is_long: bool = False
+    settings: dict = field(default_factory=dict)
 
 
 def everywhere(fault: str, **details):
@@ -165,7 +166,10 @@ FAULTS = {
         in_the_api("status", status=403, reason="accessTokenInvalid"), "error_token_refused"
     ),
     "http404": Fault(
-        everywhere("status", status=404, reason="routeNotFound"), "error_api_version", FAILING
+        everywhere("status", status=404, reason="routeNotFound"),
+        "error_api_version",
+        FAILING,
+        settings={"api_version": "v3.3"},  # with "auto" it is looked for once a minute
     ),
     "http429": Fault(everywhere("status", status=429), "error_status", FAILING),
     "in_front": Fault(everywhere("status", status=403, html=True), "error_in_front", FAILING),
@@ -205,9 +209,10 @@ SCREENS = {
 }
 
 
-def watched(server: Simulator) -> dict:
+def watched(server: Simulator, **settings: object) -> dict:
     """Settings with everything switched on that the watcher does."""
     return server.settings(
+        **settings,
         server_status={"state": 1, "timeout": 3},
         forgotten_conferences={"state": 1, "timeout": 3, "hours": 5},
     )
@@ -229,6 +234,7 @@ def mend_all(servers: dict[str, Simulator]) -> None:
         list(pool.map(mend, servers.values()))
 
 
+@pytest.mark.waits(45)
 def test_every_screen_and_the_watcher_under_every_fault(
     telegram, simulators, settings_for, start_bot
 ):
@@ -241,7 +247,12 @@ def test_every_screen_and_the_watcher_under_every_fault(
         for number, screen in enumerate(SCREENS)
     }
     users = [person.id for person in people.values()]
-    bot = start_bot(settings_for({name: watched(servers[name]) for name in servers}, users))
+    bot = start_bot(
+        settings_for(
+            {name: watched(servers[name], **fault.settings) for name, fault in FAULTS.items()},
+            users,
+        )
+    )
 
     def prepare(screen):
         """For each server a message where the last button can be pressed."""
@@ -372,6 +383,7 @@ def test_portal_that_answers_in_telegrams_place_is_waited_for(office, tmp_path):
         assert "Traceback" not in bot.output
 
 
+@pytest.mark.waits(10)
 def test_alert_waits_while_telegram_is_down(telegram, anna, boris, office, start_bot, settings_for):
     status = {"state": 1, "timeout": 1}
     bot = start_bot(settings_for({"office": office.settings(server_status=status)}))
@@ -406,6 +418,7 @@ def test_wait_that_telegram_asks_for_is_kept(telegram, anna, office, start_bot, 
     assert third.at - second.at >= 1
 
 
+@pytest.mark.waits(10)
 def test_alerts_obey_the_wait_and_none_is_lost(
     telegram, anna, boris, office, start_bot, settings_for
 ):

@@ -51,6 +51,7 @@ def reason(ask, *args) -> str:
 # ---------------------------------------------------------------- time
 
 
+@pytest.mark.waits(10)
 def test_whatever_drips_ends_with_the_question(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_client, "PRESS_LIMIT_S", 2)
     simulator = new_server()

@@ -58,6 +58,7 @@ def server(own_stage):
 # ---------------------------------------------------------------- I'll take it
 
 
+@pytest.mark.waits(10)
 def test_who_takes_an_outage_is_seen_by_all_and_only_the_first(own_stage, server):
     chats = start(own_stage, server)
     boris, chat_of_boris = own_stage.boris, own_stage.boris.chat
@@ -122,6 +123,7 @@ def test_who_takes_an_outage_is_told_although_telegram_takes_no_edit_of_theirs(o
         wait_for_taker(own_stage, alert, BY_ANNA)
 
 
+@pytest.mark.waits(10)
 def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, server):
     chats = start(own_stage, server)
     server.go_down()
@@ -154,6 +156,7 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
     assert (section["told"]["states"], section["told"]["taken_by"]) == ([], "")
 
 
+@pytest.mark.waits(20)
 def test_reminders_come_until_somebody_takes_it(own_stage, server):
     chats = start(own_stage, server, repeat=0.001)
     server.core_down()
@@ -174,6 +177,7 @@ def test_reminders_come_until_somebody_takes_it(own_stage, server):
     assert says(chats[1].wait_for("🟢 Moscow\n"), "alert_outage_service")
 
 
+@pytest.mark.waits(10)
 def test_website_alone_has_a_light_and_words_of_its_own(own_stage, server):
     chats = start(own_stage, server)
     server.web_down()
@@ -182,6 +186,7 @@ def test_website_alone_has_a_light_and_words_of_its_own(own_stage, server):
     assert says(chats[0].wait_for("🟢 Moscow\n"), "alert_outage_web")
 
 
+@pytest.mark.waits(15)
 def test_server_whose_service_is_not_asked_is_only_up_or_down(own_stage, server):
     chats = start(own_stage, server, port=0)
     server.core_down()
@@ -196,6 +201,7 @@ def test_server_whose_service_is_not_asked_is_only_up_or_down(own_stage, server)
     assert [one.text[0] for one in chats[1].bot_messages] == ["🔴", "🟢"]
 
 
+@pytest.mark.waits(10)
 def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_it(
     own_stage, server
 ):
@@ -213,6 +219,7 @@ def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_
 # ---------------------------------------------------------------- pauses
 
 
+@pytest.mark.waits(15)
 def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, server):
     chats = start(own_stage, server)
     anna, boris = own_stage.anna, own_stage.boris
@@ -262,6 +269,7 @@ def test_certificate_that_ends_soon_is_told_once(own_stage):
     assert [len(chat.bot_messages) for chat in chats] == [1, 1, 1]
 
 
+@pytest.mark.waits(15)
 def test_server_that_answers_now_and_then_has_a_word_on_status(own_stage, server):
     start(own_stage, server)
     for _ in range(3):

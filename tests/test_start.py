@@ -228,6 +228,7 @@ def test_refused_token_ends_the_bot_with_a_sentence(new_bot, new_server, setting
     assert "Bot is running" not in bot.output
 
 
+@pytest.mark.waits(25)
 def test_token_that_is_revoked_while_the_bot_runs_ends_it_with_a_sentence(
     new_bot, new_server, telegram, settings_for
 ):
@@ -253,6 +254,7 @@ def test_token_that_is_revoked_while_the_bot_runs_ends_it_with_a_sentence(
     assert "Traceback" not in bot.output
 
 
+@pytest.mark.waits(10)
 def test_wait_of_any_length_that_telegram_asks_for_at_the_start_is_kept(telegram, monkeypatch):
     """Also one that is too long for a press to wait for."""
     for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):

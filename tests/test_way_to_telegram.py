@@ -201,6 +201,7 @@ def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, a
 # ---------------------------------------------------------------- what is tried again
 
 
+@pytest.mark.waits(20)
 def test_edit_or_answer_that_gets_no_reply_is_sent_again(start_bot, telegram, anna, settings_for):
     """As over a kept connection that the network has forgotten."""
     start_bot(settings_for({"office": OFFICE}))
@@ -217,6 +218,7 @@ def test_edit_or_answer_that_gets_no_reply_is_sent_again(start_bot, telegram, an
     assert says(message, "menu_question")
 
 
+@pytest.mark.waits(10)
 def test_ca_file_that_vanishes_costs_no_alert(launch, telegram, anna, new_server, settings_for):
     """The alert is told when the file is there again."""
     telegram._door.tls = certificates.server_context
