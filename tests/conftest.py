@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import importlib
 import json
 import os
 import re
@@ -80,6 +81,14 @@ def _clean_environment(monkeypatch):
 
 
 texts.use("en")  # for what stands at the top of a file too
+
+
+def pytest_sessionstart(session):
+    """Compile the tests once, or each of the workers does it for itself: 20 s of a first run."""
+    is_worker = hasattr(session.config, "workerinput")
+    if session.config.getvalue("numprocesses") and not (is_worker or sys.dont_write_bytecode):
+        for file in sorted(ROOT.glob("tests/test_*.py")):
+            importlib.import_module(f"tests.{file.stem}")
 
 
 def pytest_collection_modifyitems(items):
