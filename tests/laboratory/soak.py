@@ -25,7 +25,8 @@ SERVERS, LISTENERS, PRESSERS = 50, 2, 4
 CHECK_S = 2
 ANNOUNCED_WITHIN_S = 90  # far more than it takes, so that a slow computer proves nothing
 BLIP_S = 0.5  # shorter than what is told
-MORE_THREADS, MORE_MEMORY_MB, MORE_FILES = 10, 40, 2 * SERVERS
+MORE_MEMORY_MB, MORE_FILES = 40, 2 * SERVERS
+MORE_THREADS = SERVERS  # the bot keeps those that ask: one for the second part of each server
 SCREENS = ("menu", "status", "conferences", "online", "forgotten", "all", "servers")
 STATES = {
     "🟢": TrueConfServer.come_back,
