@@ -79,15 +79,20 @@ def _start(run: Run) -> int:
         if arguments.report:
             _print_report(list(loaded.servers.values()))
         return EXIT_OK if is_well else EXIT_FAILED
-    return _run(loaded, run)
+    return _run(loaded, run, _note_signals())
 
 
-def _run(loaded: settings.Settings, run: Run) -> int:
-    """Run the bot, with its log, until Ctrl+C or SIGTERM."""
-    ending = []  # no Event: its lock may be held by the very thread that a signal interrupts
+def _note_signals() -> list[int]:
+    """Return the list into which all signals to end are put from now on."""
+    ending: list[int] = []  # no Event: its lock may be held by the thread that a signal interrupts
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
+    return ending
+
+
+def _run(loaded: settings.Settings, run: Run, ending: list[int]) -> int:
+    """Run the bot, with its log, until Ctrl+C or SIGTERM."""
     logs.start(loaded.secrets, loaded.log_file)
     log.info("version %s, Python %s, %s", VERSION, platform.python_version(), sys.platform)
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
@@ -170,11 +175,12 @@ def _run_demo(path: str | None, run: Run) -> int:
     texts.use(language)
     played = demo.run.start(language, own.telegram_keys() if own else None)
     try:
+        ending = _note_signals()  # before anybody reads how to stop it
         key = "demo_in_telegram" if own else "demo_running"
         print(texts.plain_text(key, url=played.address), flush=True)
         played.open_page()
         # From its own folder: a .env beside main.py is about the real bot.
-        return _run(settings.load(str(played.settings_file), played.folder), run)
+        return _run(settings.load(str(played.settings_file), played.folder), run, ending)
     finally:
         played.stop()
 

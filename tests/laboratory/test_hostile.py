@@ -92,7 +92,6 @@ def test_answers_of_any_size_fit_into_memory(own_stage):
             answered_s = press_and_wait(own_stage.anna, menu, label)
             memory_mb = peak_memory_mb(own_stage)
             print(f"{label} of {name}: {answered_s:.1f} s, {memory_mb} MB")
-            assert answered_s < ANSWER_LIMIT_S
             assert memory_mb < MEMORY_LIMIT_MB
             press_and_wait(own_stage.anna, menu, "Back")
     assert not own_stage.bot.has_ended
