@@ -74,6 +74,17 @@ def test_all_languages_have_the_same_keys():
         assert sorted(words) == ALL_KEYS
 
 
+def test_line_n_of_a_language_translates_line_n_of_the_others():
+    def heads(language: str) -> list[str]:
+        """What each line begins with: its key, or the comment that it is."""
+        lines = (ROOT / "texts" / f"{language}.py").read_text(encoding="utf-8").splitlines()[1:]
+        return [re.sub(r'^( {4}"\w+": ).*', r"\1", line) for line in lines]
+
+    assert heads("en")[2:4] == ["    # the screens", '    "servers": ']
+    for language in LANGUAGES:
+        assert heads(language) == heads("en"), language
+
+
 def test_no_key_is_written_down_twice():
     for language in LANGUAGES:
         tree = ast.parse((ROOT / "texts" / f"{language}.py").read_text(encoding="utf-8"))

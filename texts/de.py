@@ -41,10 +41,7 @@ WORDS = {
     "was_web_down": "Stand {time}: Die Website des Servers antwortete nicht",
     "was_down": "Stand {time}: Der Server antwortete nicht",
     "was_monitoring_off": "{was} (Überwachung ist aus)",
-    "certificate_until": (
-        "Das Zertifikat gilt noch {number} Tag, bis {time}",
-        "Das Zertifikat gilt noch {number} Tage, bis {time}",
-    ),
+    "certificate_until": ("Das Zertifikat gilt noch {number} Tag, bis {time}", "Das Zertifikat gilt noch {number} Tage, bis {time}"),
     "monitoring_on": "Überwachung eingeschaltet, Intervall: {interval}. Jede Änderung wird Ihnen gemeldet",
     "monitoring_off": "Überwachung ausgeschaltet: Ein Ausfall wird Ihnen nicht gemeldet",
     "silent_monitoring": "Keine Meldung bei Ausfall: {servers}. Einschalten: Server → „Status“",
@@ -77,10 +74,7 @@ WORDS = {
     "forgotten_empty": "Niemand nimmt teil",
     "forgotten_owner_alone": "Nur der Besitzer nimmt teil",
     "forgotten_leader_alone": "Nur noch eine Person dabei: Besitzer oder Moderator",
-    "forgotten_no_leader": (
-        "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
-        "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden",
-    ),
+    "forgotten_no_leader": ("{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden", "{number} Teilnehmer, aber kein Besitzer oder Moderator gefunden"),
     "forgotten_age_unknown": "Wie lange sie schon läuft, ist nicht bekannt",
     "forgotten_not_examined": "Wer teilnimmt, war nicht zu ermitteln",
     # times
@@ -91,45 +85,25 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>Diese Konferenz beenden?</b>",
-    "people_now": (
-        "Jetzt nimmt {number} Person teil",
-        "Jetzt nehmen {number} Personen teil",
-    ),
+    "people_now": ("Jetzt nimmt {number} Person teil", "Jetzt nehmen {number} Personen teil"),
     "people_named": "{now}: {names}",
-    "people_others": (
-        "{number} weiterer",
-        "{number} weitere",
-    ),
-    "people_guests": (
-        "{number} Gast",
-        "{number} Gäste",
-    ),
-    "people_count": (
-        "{number} Teilnehmer",
-        "{number} Teilnehmer",
-    ),
+    "people_others": ("{number} weiterer", "{number} weitere"),
+    "people_guests": ("{number} Gast", "{number} Gäste"),
+    "people_count": ("{number} Teilnehmer", "{number} Teilnehmer"),
     "people_nobody": "niemand",
     "people_inside": "❗ Konferenzen mit Teilnehmern: {number}",
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
     "confirm_limit": "Sie können innerhalb von {limit} bestätigen.",
     "confirm_expired": "Es sind mehr als {limit} vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
-    "confirm_stop_all": (
-        "<b>{number} Konferenz auf „{server}“ beenden?</b>",
-        "<b>{number} Konferenzen auf „{server}“ beenden?</b>",
-    ),
+    "confirm_stop_all": ("<b>{number} Konferenz auf „{server}“ beenden?</b>", "<b>{number} Konferenzen auf „{server}“ beenden?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
     "all_are_older": "Laufzeit: über {age}",
-    "list_changed": (
-        "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach."
-    ),
+    "list_changed": "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach.",
     "not_running": "Diese Konferenz läuft nicht mehr.",
     "result_stopped": "✅ Die Konferenz „{title}“ auf „{server}“ ist beendet.",
-    "result_still_running": (
-        "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf „{server}“ läuft noch. "
-        "Bitte sehen Sie gleich noch einmal in die Liste."
-    ),
+    "result_still_running": "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf „{server}“ läuft noch. Bitte sehen Sie gleich noch einmal in die Liste.",
     "result_already_over": "Die Konferenz „{title}“ auf „{server}“ war schon zu Ende.",
     "result_failed": "⚠️ Die Konferenz „{title}“ auf „{server}“ wurde nicht beendet.",
     "result_unknown": "⚠️ Ob die Konferenz „{title}“ auf „{server}“ beendet wurde, ist nicht bekannt. Bitte prüfen Sie die Liste.",
@@ -140,37 +114,17 @@ WORDS = {
     "stop_all_unknown": "⚠️ „{title}“ – unklar, ob beendet",
     "stopped_by": "✅ {who} hat die Konferenz „{title}“ auf „{server}“ beendet.",
     "already_pressed": "{who} hat das Beenden bereits bestätigt. Ihr Tippen hat nichts mehr bewirkt. Mit „Zurück“ sehen Sie, was jetzt läuft.",
-    "stopped_all_by": (
-        "✅ {who} hat {number} Konferenz auf „{server}“ beendet:",
-        "✅ {who} hat {number} Konferenzen auf „{server}“ beendet:",
-    ),
+    "stopped_all_by": ("✅ {who} hat {number} Konferenz auf „{server}“ beendet:", "✅ {who} hat {number} Konferenzen auf „{server}“ beendet:"),
     # errors
-    "error_wrong_secret": (
-        "Der Server hat client_id und client_secret nicht akzeptiert. Vergleichen Sie beide mit "
-        "der OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
-    ),
-    "error_token_refused": (
-        "Der Server lehnt das Token ab, das er gerade selbst ausgestellt hat. Prüfen Sie, ob die "
-        "OAuth2-Anwendung aktiviert ist und die Adresse des Servers stimmt."
-    ),
-    "error_permission": (
-        "Es fehlt die Berechtigung <code>{permission}</code>. Aktivieren Sie sie für die "
-        "OAuth2-Anwendung in der Verwaltungsoberfläche des Servers."
-    ),
-    "error_api_version": (
-        "Unter dieser Adresse gibt es keine API {version}. Prüfen Sie ip und api_version in den "
-        "Einstellungen."
-    ),
+    "error_wrong_secret": "Der Server hat client_id und client_secret nicht akzeptiert. Vergleichen Sie beide mit der OAuth2-Anwendung in der Verwaltungsoberfläche des Servers.",
+    "error_token_refused": "Der Server lehnt das Token ab, das er gerade selbst ausgestellt hat. Prüfen Sie, ob die OAuth2-Anwendung aktiviert ist und die Adresse des Servers stimmt.",
+    "error_permission": "Es fehlt die Berechtigung <code>{permission}</code>. Aktivieren Sie sie für die OAuth2-Anwendung in der Verwaltungsoberfläche des Servers.",
+    "error_api_version": "Unter dieser Adresse gibt es keine API {version}. Prüfen Sie ip und api_version in den Einstellungen.",
     "error_conference": "Diese Konferenz gibt es auf dem Server nicht mehr.",
     "error_status": "Der Server hat mit dem HTTP-Fehler {status} geantwortet.",
     "error_in_front": "Nicht TrueConf Server, sondern etwas davor lehnt die Anfrage ab: HTTP {status}. Prüfen Sie Proxy oder Firewall vor dem Server.",
-    "error_redirect": (
-        "Der Server verweist auf eine andere Adresse: {location}. Wenn das die richtige ist, "
-        "tragen Sie sie bei ip ein."
-    ),
-    "error_not_json": (
-        "So antwortet kein TrueConf Server. Prüfen Sie die Adresse, die bei ip eingetragen ist."
-    ),
+    "error_redirect": "Der Server verweist auf eine andere Adresse: {location}. Wenn das die richtige ist, tragen Sie sie bei ip ein.",
+    "error_not_json": "So antwortet kein TrueConf Server. Prüfen Sie die Adresse, die bei ip eingetragen ist.",
     "error_shape": "In der Antwort des Servers fehlen Angaben, die darin stehen müssten.",
     "error_too_large": "Die Antwort des Servers ist zu groß, um sie zu lesen.",
     "error_endless": "Die Liste des Servers nimmt kein Ende, ihre Seiten wiederholen sich.",
@@ -211,15 +165,9 @@ WORDS = {
     "pause_changes": "In dieser Zeit: {changes}",
     "button_pause": "🔧 Pause {duration}",
     "button_pause_end": "🔧 Pause beenden",
-    "certificate_ends": (
-        "Zertifikat läuft in {number} Tag ab: {time}",
-        "Zertifikat läuft in {number} Tagen ab: {time}",
-    ),
+    "certificate_ends": ("Zertifikat läuft in {number} Tag ab: {time}", "Zertifikat läuft in {number} Tagen ab: {time}"),
     "certificate_advice": "Danach lehnen Browser und dieser Bot den Server ab. Erneuern Sie das Zertifikat.",
-    "unsteady": (
-        "⚠️ Instabil: {number} der letzten Prüfungen ergab etwas anderes",
-        "⚠️ Instabil: {number} der letzten Prüfungen ergaben etwas anderes",
-    ),
+    "unsteady": ("⚠️ Instabil: {number} der letzten Prüfungen ergab etwas anderes", "⚠️ Instabil: {number} der letzten Prüfungen ergaben etwas anderes"),
     "alert_outage": "Ausfall: {duration}, {since} – {until}",
     "alert_own_network_one": "📡 Der Server antwortet. Der Bot selbst war {duration} offline: {since} – {until}.",
     "alert_own_network": "📡 Alle Server antworten. Der Bot selbst war {duration} offline: {since} – {until}.",
@@ -228,10 +176,7 @@ WORDS = {
     "alert_news_more": "{news} und {number} weitere",
     "alert_forgotten": "🕓 Vergessen? <b>{title}</b>",
     "alert_forgotten_why": "{reason}, läuft seit {duration}",
-    "alert_forgotten_list": (
-        "🕓 Vergessen? {number} Konferenz auf „{server}“:",
-        "🕓 Vergessen? {number} Konferenzen auf „{server}“:",
-    ),
+    "alert_forgotten_list": ("🕓 Vergessen? {number} Konferenz auf „{server}“:", "🕓 Vergessen? {number} Konferenzen auf „{server}“:"),
     "alert_stopped": "✅ <b>{title}</b>",
     "mark_stopped": "Beendet um {time}: {who}",
     "mark_reminder": "🔔 Erinnerung um {time}: {who}",
@@ -255,19 +200,7 @@ WORDS = {
     "not_saved_broken": "die Datei wird gerade bearbeitet oder ist fehlerhaft",
     "not_saved_failed": "das Schreiben schlug fehl",
     "not_saved_environment": "sie stehen in der Variablen settings; ändern Sie sie dort, wo sie gesetzt ist",
-    "help": (
-        "Dieser Bot zeigt, was auf Ihren TrueConf-Servern geschieht.\n\n"
-        "/start – Server\n"
-        "/status – alle Server in einer Nachricht\n"
-        "/id – Ihre Telegram-ID\n"
-        "/help – diese Hilfe\n\n"
-        "🟢 der Server läuft\n"
-        "🟡 der Dienst TrueConf Server antwortet nicht, die Website schon\n"
-        "🟠 die Website des Servers antwortet nicht, der Dienst läuft: Vom Browser aus kann niemand teilnehmen, der Bot sieht keine Konferenzen\n"
-        "🔴 weder Dienst noch Website antworten\n\n"
-        "⏹ beendet eine Konferenz, aber nur, wenn Sie die Schaltfläche drücken und bestätigen. Von selbst beendet der Bot nichts.\n\n"
-        "Meldungen schalten Sie je Server ein und aus: bei Ausfall unter „Status“, über vergessene Konferenzen unter „Vergessene Konferenzen“. Auch eine Gruppe kann sie bekommen: Fügen Sie den Bot hinzu, schreiben Sie dort /id und tragen Sie die ID der Gruppe bei tg-users-id ein."
-    ),
+    "help": "Dieser Bot zeigt, was auf Ihren TrueConf-Servern geschieht.\n\n/start – Server\n/status – alle Server in einer Nachricht\n/id – Ihre Telegram-ID\n/help – diese Hilfe\n\n🟢 der Server läuft\n🟡 der Dienst TrueConf Server antwortet nicht, die Website schon\n🟠 die Website des Servers antwortet nicht, der Dienst läuft: Vom Browser aus kann niemand teilnehmen, der Bot sieht keine Konferenzen\n🔴 weder Dienst noch Website antworten\n\n⏹ beendet eine Konferenz, aber nur, wenn Sie die Schaltfläche drücken und bestätigen. Von selbst beendet der Bot nichts.\n\nMeldungen schalten Sie je Server ein und aus: bei Ausfall unter „Status“, über vergessene Konferenzen unter „Vergessene Konferenzen“. Auch eine Gruppe kann sie bekommen: Fügen Sie den Bot hinzu, schreiben Sie dort /id und tragen Sie die ID der Gruppe bei tg-users-id ein.",
     "command_start": "Server",
     "command_status": "Alle Server in einer Nachricht",
     "command_id": "Meine Telegram-ID",
@@ -298,25 +231,17 @@ WORDS = {
     "problem_no_file": "{key}: Diese Datei gibt es nicht.",
     "problem_unreadable": "{key}: Die Datei konnte nicht gelesen werden.",
     "problem_hidden_ending": "{key}: Benennen Sie diese Datei in settings.json um. Windows blendet Endungen aus; im Explorer einschalten: Ansicht, Dateinamenerweiterungen.",
-    "problem_encoding": (
-        "{key}: Die Codierung ist nicht UTF-8. Speichern Sie die Datei als UTF-8 (im "
-        "Windows-Editor: „Speichern unter“, „Codierung“)."
-    ),
+    "problem_encoding": "{key}: Die Codierung ist nicht UTF-8. Speichern Sie die Datei als UTF-8 (im Windows-Editor: „Speichern unter“, „Codierung“).",
     "problem_utf_16": "{key}: Diese Datei ist in UTF-16 gespeichert. Speichern Sie sie als UTF-8 (im Windows-Editor: „Speichern unter“, „Codierung“).",
     "problem_dotenv_quotes": "{key}: Setzen Sie alles, was auf settings= folgt, in einfache Anführungszeichen: settings='{{ … }}'. Ein ' darin schreiben Sie als \\'.",
     "problem_empty": "{key}: Hier steht nichts; erwartet werden die Einstellungen als JSON.",
-    "problem_json": (
-        "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Oft fehlt ein Komma, "
-        "ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel."
-    ),
+    "problem_json": "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Oft fehlt ein Komma, ein Anführungszeichen oder eine Klammer, oder es ist eins zu viel.",
     "problem_json_comma": "{key}, Zeile {line}, Spalte {column}: Das ist kein gültiges JSON. Vielleicht fehlt am Ende von Zeile {before} ein Komma.",
     "problem_json_quotes": '{key}, Zeile {line}, Spalte {column}: In JSON gibt es nur das gerade doppelte Anführungszeichen: ". Ersetzen Sie hier die typografischen oder einfachen.',
     "problem_json_character": "{key}, Zeile {line}, Spalte {column}: Hier steht ein Zeichen, das in JSON nicht erlaubt ist und vielleicht unsichtbar: {name}. Löschen Sie es und tippen Sie diese Stelle neu.",
     "problem_json_escape": "{key}, Zeile {line}, Spalte {column}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
     "problem_backslash": "{key}: In JSON steht ein Backslash doppelt: C:\\\\certs\\\\ca.crt. Oder schreiben Sie einen Schrägstrich: C:/certs/ca.crt.",
-    "problem_not_object": (
-        "Die Einstellungen müssen mit {{ beginnen und mit }} enden, wie in settings.json.example."
-    ),
+    "problem_not_object": "Die Einstellungen müssen mit {{ beginnen und mit }} enden, wie in settings.json.example.",
     "problem_twice": "Der Schlüssel „{key}“ kommt doppelt vor. Lassen Sie nur einen stehen.",
     "problem_missing": "Der Schlüssel {key} fehlt.",
     "problem_blank": "{key} ist leer, bitte ausfüllen.",
@@ -326,65 +251,33 @@ WORDS = {
     "problem_number": "{key} ist {found}, erwartet wird eine Zahl von {least} bis {most}.",
     "problem_switch": "{key} ist {found}, erwartet wird 1 (ein) oder 0 (aus).",
     "problem_choice": "{key} ist {found}, möglich sind: {choices}.",
-    "problem_token": (
-        "{key} sieht nicht wie ein Token von BotFather aus: Ziffern, ein Doppelpunkt, etwa 35 "
-        "Buchstaben und Ziffern."
-    ),
-    "problem_users": (
-        "{key} ist {found}, erwartet wird eine Liste von IDs, zum Beispiel [123456789, 987654321]."
-    ),
+    "problem_token": "{key} sieht nicht wie ein Token von BotFather aus: Ziffern, ein Doppelpunkt, etwa 35 Buchstaben und Ziffern.",
+    "problem_users": "{key} ist {found}, erwartet wird eine Liste von IDs, zum Beispiel [123456789, 987654321].",
     "problem_user": '{key} ist {found}, erwartet wird eine Telegram-ID aus Ziffern, zum Beispiel 123456789, oder ein Thema einer Gruppe: "-1001234567890:17".',
     "problem_nobody": "{key}: {found} ist keine ID einer Person. Telegram setzt sie für anonyme Administratoren, Kanäle und sich selbst ein; damit könnte jeder den Bot benutzen. Tragen Sie die ID einer Person ein; @userinfobot nennt sie.",
     "problem_quiet_hours": '{key} ist {found}, erwartet werden zwei Uhrzeiten, zum Beispiel "22:00-07:00".',
-    "problem_only_groups": (
-        "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person."
-    ),
+    "problem_only_groups": "{key} enthält nur Gruppen. Ergänzen Sie die ID von mindestens einer Person.",
     "problem_address": "{key} ist keine Adresse. Sie hat die Form Schema://Name:Port; das Schema ist eines von: {schemes}.",
     "problem_proxy_link": "{key}: Das ist ein Link für die Apps von Telegram. Einen MTProto-Proxy kann ein Bot nicht benutzen; er braucht HTTP oder SOCKS5, zum Beispiel socks5h://Name:1080.",
     "problem_proxy_password": "{key}: Name oder Passwort des Proxys enthält ein Zeichen, das in einer Adresse als Code geschrieben wird: # ist %23, / ist %2F, ? ist %3F, [ ist %5B, ] ist %5D, \\ ist %5C, @ ist %40.",
     "problem_api_url_bot": "{key}: Lassen Sie /bot und alles danach weg, das ergänzt der Bot selbst. Nötig ist nur die Adresse, zum Beispiel http://127.0.0.1:8081.",
     "problem_section": "{key} ist {found}, erwartet wird ein Abschnitt in geschweiften Klammern.",
     "problem_server_name": "{key}: Der Name eines Servers ist leer.",
-    "problem_ip": (
-        "{key} ist {found}, erwartet wird die Adresse oder der Name des Servers, zum Beispiel "
-        "192.168.0.1 oder video.example.org:8443."
-    ),
-    "problem_certificate": (
-        "{key} ist {found}, erwartet wird true, false oder der Pfad zu einer Datei ca.crt."
-    ),
+    "problem_ip": "{key} ist {found}, erwartet wird die Adresse oder der Name des Servers, zum Beispiel 192.168.0.1 oder video.example.org:8443.",
+    "problem_certificate": "{key} ist {found}, erwartet wird true, false oder der Pfad zu einer Datei ca.crt.",
     "problem_no_certificate": "{key}: Die Datei {found} wurde nicht gefunden.",
     "problem_bad_certificate": "{key}: Die Datei {found} enthält kein Zertifikat im PEM-Format. Eine solche Datei beginnt mit -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: Diesen Schlüssel kennt der Bot nicht, er wird ignoriert.",
     "problem_unknown_near": "{key}: Diesen Schlüssel kennt der Bot nicht. Meinten Sie {near}?",
-    "problem_unencrypted": (
-        "{key}: http:// ist unverschlüsselt, client_secret lässt sich unterwegs mitlesen."
-    ),
+    "problem_unencrypted": "{key}: http:// ist unverschlüsselt, client_secret lässt sich unterwegs mitlesen.",
     "problem_unencrypted_api": "{key}: http:// zu einem anderen Computer ist unverschlüsselt, und in der Adresse jeder Anfrage steht das Token des Bots.",
-    "problem_unchecked": (
-        "{key}: Bei false wird das Zertifikat nicht geprüft, und jeder kann sich als dieser "
-        "Server ausgeben."
-    ),
+    "problem_unchecked": "{key}: Bei false wird das Zertifikat nicht geprüft, und jeder kann sich als dieser Server ausgeben.",
     "command_line": "Ein Telegram-Bot für Administratoren von TrueConf Server.",
     "settings_wrong": "Die Einstellungen ({source}) müssen korrigiert werden:",
-    "settings_help_file": (
-        "README.md beschreibt alle Schlüssel, settings.json.example ist eine Vorlage."
-    ),
-    "settings_none": (
-        "Es gibt noch keine Einstellungen. So geht es weiter:\n"
-        "1. Kopieren Sie settings.json.example nach settings.json und füllen Sie die Datei aus.\n"
-        "2. Oder probieren Sie es ohne Konto und ohne Server aus: {python} main.py --demo\n"
-        "3. Oder folgen Sie README.md: Dort steht, wie man einen Bot und eine OAuth2-Anwendung "
-        "anlegt."
-    ),
-    "settings_none_replit": (
-        "Es gibt kein Secret namens settings. Öffnen Sie in Replit den Bereich Secrets, legen Sie den "
-        "Schlüssel settings an und fügen Sie als Wert den Inhalt von settings.json ein. Auch ein "
-        "Deployment braucht dieses Secret."
-    ),
-    "token_refused": (
-        "Telegram hat das Token des Bots (tg-api-token) nicht akzeptiert. Kopieren Sie es bei "
-        "@BotFather noch einmal: /mybots, Ihr Bot, API Token."
-    ),
+    "settings_help_file": "README.md beschreibt alle Schlüssel, settings.json.example ist eine Vorlage.",
+    "settings_none": "Es gibt noch keine Einstellungen. So geht es weiter:\n1. Kopieren Sie settings.json.example nach settings.json und füllen Sie die Datei aus.\n2. Oder probieren Sie es ohne Konto und ohne Server aus: {python} main.py --demo\n3. Oder folgen Sie README.md: Dort steht, wie man einen Bot und eine OAuth2-Anwendung anlegt.",
+    "settings_none_replit": "Es gibt kein Secret namens settings. Öffnen Sie in Replit den Bereich Secrets, legen Sie den Schlüssel settings an und fügen Sie als Wert den Inhalt von settings.json ein. Auch ein Deployment braucht dieses Secret.",
+    "token_refused": "Telegram hat das Token des Bots (tg-api-token) nicht akzeptiert. Kopieren Sie es bei @BotFather noch einmal: /mybots, Ihr Bot, API Token.",
     "token_refused_api": "{url}, die Adresse in tg-api-url, hat das Token des Bots nicht akzeptiert. Prüfen Sie die Adresse und tg-api-token.",
     # What is wrong on the way to Telegram, in the log and in --check
     "telegram_silent": "Telegram ist nicht erreichbar ({reason}). Prüfen Sie die Internetverbindung; wo Telegram gesperrt ist, tragen Sie in tg-proxy einen Proxy ein.",
@@ -440,7 +333,7 @@ WORDS = {
     "report_ends": "Senden Sie die Zeilen dieses Berichts an die Entwickler: Legen Sie ein Issue auf der Seite an, von der Sie den Bot heruntergeladen haben.",
     "option_report": "außerdem ausgeben, welche Felder der Server liefert, ohne Werte: für die Entwickler des Bots",
     "option_demo": "den Bot ohne Konto und ohne Server zeigen",
-    "option_version": "die Version zeigen, und das Programm beenden",
     "demo_running": "Demo: {url}\nBeenden: Strg+C",
     "demo_in_telegram": "Demo: Die Server sind simuliert, der Bot antwortet in Telegram. Server aus- und einschalten: {url}\nAlle in tg-users-id bekommen seine Meldungen. Läuft Ihr eigener Bot, beenden Sie ihn zuerst: Zwei können sich kein Token teilen. Demo beenden: Strg+C",
+    "option_version": "die Version zeigen, und das Programm beenden",
 }

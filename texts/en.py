@@ -41,10 +41,7 @@ WORDS = {
     "was_web_down": "The server's website did not respond at {time}",
     "was_down": "Did not respond at {time}",
     "was_monitoring_off": "{was} (monitoring is off)",
-    "certificate_until": (
-        "The certificate is good for {number} more day, until {time}",
-        "The certificate is good for {number} more days, until {time}",
-    ),
+    "certificate_until": ("The certificate is good for {number} more day, until {time}", "The certificate is good for {number} more days, until {time}"),
     "monitoring_on": "Monitoring is on: every {interval}. I will tell you when something changes",
     "monitoring_off": "Monitoring is off: I will not tell you of an outage",
     "silent_monitoring": "No word of outages: {servers}. To turn monitoring on: server → “Status”",
@@ -77,10 +74,7 @@ WORDS = {
     "forgotten_empty": "Nobody is in it",
     "forgotten_owner_alone": "Only its owner is in it",
     "forgotten_leader_alone": "One person is left in it: the owner or a moderator",
-    "forgotten_no_leader": (
-        "{number} person is in it, but no owner or moderator was found",
-        "{number} people are in it, but no owner or moderator was found",
-    ),
+    "forgotten_no_leader": ("{number} person is in it, but no owner or moderator was found", "{number} people are in it, but no owner or moderator was found"),
     "forgotten_age_unknown": "It is not known how long it has been running",
     "forgotten_not_examined": "Could not find out who is in it",
     # times
@@ -91,32 +85,17 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>Stop this conference?</b>",
-    "people_now": (
-        "{number} person is in it now",
-        "{number} people are in it now",
-    ),
+    "people_now": ("{number} person is in it now", "{number} people are in it now"),
     "people_named": "{now}: {names}",
-    "people_others": (
-        "{number} more",
-        "{number} more",
-    ),
-    "people_guests": (
-        "{number} guest",
-        "{number} guests",
-    ),
-    "people_count": (
-        "{number} person",
-        "{number} people",
-    ),
+    "people_others": ("{number} more", "{number} more"),
+    "people_guests": ("{number} guest", "{number} guests"),
+    "people_count": ("{number} person", "{number} people"),
     "people_nobody": "nobody",
     "people_inside": "❗ Conferences with people in them: {number}",
     "people_unknown": "Could not find out how many people are in it",
     "confirm_limit": "You can confirm within {limit}.",
     "confirm_expired": "More than {limit} have passed, so nothing was stopped. Press Back and open the confirmation again.",
-    "confirm_stop_all": (
-        "<b>Stop {number} conference on “{server}”?</b>",
-        "<b>Stop {number} conferences on “{server}”?</b>",
-    ),
+    "confirm_stop_all": ("<b>Stop {number} conference on “{server}”?</b>", "<b>Stop {number} conferences on “{server}”?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…and {number} more conference", "…and {number} more conferences"),
@@ -124,10 +103,7 @@ WORDS = {
     "list_changed": "⚠️ The list has changed. Nothing was stopped, please look again.",
     "not_running": "This conference is no longer running.",
     "result_stopped": "✅ The conference “{title}” on “{server}” is stopped.",
-    "result_still_running": (
-        "⚠️ The server accepted the command, but the conference “{title}” on “{server}” is still running. "
-        "Look at the list again in a moment."
-    ),
+    "result_still_running": "⚠️ The server accepted the command, but the conference “{title}” on “{server}” is still running. Look at the list again in a moment.",
     "result_already_over": "The conference “{title}” on “{server}” was already over.",
     "result_failed": "⚠️ The conference “{title}” on “{server}” was not stopped.",
     "result_unknown": "⚠️ It is not known whether the conference “{title}” on “{server}” was stopped. Check the list.",
@@ -138,33 +114,16 @@ WORDS = {
     "stop_all_unknown": "⚠️ “{title}” – not known whether stopped",
     "stopped_by": "✅ The conference “{title}” on “{server}” was stopped by {who}.",
     "already_pressed": "{who} has already confirmed a stop here. Your press changed nothing. Press Back to see what is running now.",
-    "stopped_all_by": (
-        "✅ {who} stopped {number} conference on “{server}”:",
-        "✅ {who} stopped {number} conferences on “{server}”:",
-    ),
+    "stopped_all_by": ("✅ {who} stopped {number} conference on “{server}”:", "✅ {who} stopped {number} conferences on “{server}”:"),
     # errors
-    "error_wrong_secret": (
-        "The server did not accept client_id and client_secret. Compare them with the OAuth2 "
-        "application in the server's control panel."
-    ),
-    "error_token_refused": (
-        "The server refused the token it has just issued. Check that the OAuth2 "
-        "application is enabled and that the server's address is right."
-    ),
-    "error_permission": (
-        "The permission <code>{permission}</code> is missing. Tick it for the OAuth2 application "
-        "in the server's control panel."
-    ),
-    "error_api_version": (
-        "There is no API {version} at this address. Check ip and api_version in the settings."
-    ),
+    "error_wrong_secret": "The server did not accept client_id and client_secret. Compare them with the OAuth2 application in the server's control panel.",
+    "error_token_refused": "The server refused the token it has just issued. Check that the OAuth2 application is enabled and that the server's address is right.",
+    "error_permission": "The permission <code>{permission}</code> is missing. Tick it for the OAuth2 application in the server's control panel.",
+    "error_api_version": "There is no API {version} at this address. Check ip and api_version in the settings.",
     "error_conference": "The server no longer has this conference.",
     "error_status": "The server answered with HTTP error {status}.",
     "error_in_front": "Not TrueConf Server but something in front of it refuses the request: HTTP {status}. Check the proxy or firewall in front of the server.",
-    "error_redirect": (
-        "The server points to another address: {location}. If that is the right one, put it "
-        "into ip."
-    ),
+    "error_redirect": "The server points to another address: {location}. If that is the right one, put it into ip.",
     "error_not_json": "This is not how a TrueConf Server answers. Check the address in ip.",
     "error_shape": "The server's answer is missing expected data.",
     "error_too_large": "The server's answer is too large to be read.",
@@ -206,15 +165,9 @@ WORDS = {
     "pause_changes": "Meanwhile: {changes}",
     "button_pause": "🔧 Pause {duration}",
     "button_pause_end": "🔧 End the pause",
-    "certificate_ends": (
-        "Certificate ends in {number} day, on {time}",
-        "Certificate ends in {number} days, on {time}",
-    ),
+    "certificate_ends": ("Certificate ends in {number} day, on {time}", "Certificate ends in {number} days, on {time}"),
     "certificate_advice": "After that, browsers and this bot refuse the server. Renew the certificate.",
-    "unsteady": (
-        "⚠️ Unsteady: {number} of the last looks found something else",
-        "⚠️ Unsteady: {number} of the last looks found something else",
-    ),
+    "unsteady": ("⚠️ Unsteady: {number} of the last looks found something else", "⚠️ Unsteady: {number} of the last looks found something else"),
     "alert_outage": "It was down for {duration}: {since} – {until}",
     "alert_own_network_one": "📡 The server answers. The bot itself was offline for {duration}: {since} – {until}.",
     "alert_own_network": "📡 All servers answer. The bot itself was offline for {duration}: {since} – {until}.",
@@ -223,10 +176,7 @@ WORDS = {
     "alert_news_more": "{news} and {number} more",
     "alert_forgotten": "🕓 Forgotten? <b>{title}</b>",
     "alert_forgotten_why": "{reason}, running for {duration}",
-    "alert_forgotten_list": (
-        "🕓 Forgotten? {number} conference on “{server}”:",
-        "🕓 Forgotten? {number} conferences on “{server}”:",
-    ),
+    "alert_forgotten_list": ("🕓 Forgotten? {number} conference on “{server}”:", "🕓 Forgotten? {number} conferences on “{server}”:"),
     "alert_stopped": "✅ <b>{title}</b>",
     "mark_stopped": "Stopped at {time}: {who}",
     "mark_reminder": "🔔 Reminder at {time}: {who}",
@@ -250,19 +200,7 @@ WORDS = {
     "not_saved_broken": "the file is being edited, or it is broken",
     "not_saved_failed": "writing failed",
     "not_saved_environment": "they are in the variable settings; change it where it is set",
-    "help": (
-        "This bot shows what is happening on your TrueConf Servers.\n\n"
-        "/start — servers\n"
-        "/status — all servers in one message\n"
-        "/id — your Telegram ID\n"
-        "/help — this help\n\n"
-        "🟢 the server is up\n"
-        "🟡 the TrueConf Server service does not respond, its website does\n"
-        "🟠 the server's website does not respond, the service is up: nobody can join from a browser, the bot sees no conferences\n"
-        "🔴 neither the service nor the website responds\n\n"
-        "⏹ stops a conference, only when you press the button and confirm. The bot stops nothing by itself.\n\n"
-        "Alerts are switched on and off per server: of outages under “Status”, of forgotten conferences under “Forgotten conferences”. A group can get them too: add the bot to it, write /id there and put the ID of the group into tg-users-id."
-    ),
+    "help": "This bot shows what is happening on your TrueConf Servers.\n\n/start — servers\n/status — all servers in one message\n/id — your Telegram ID\n/help — this help\n\n🟢 the server is up\n🟡 the TrueConf Server service does not respond, its website does\n🟠 the server's website does not respond, the service is up: nobody can join from a browser, the bot sees no conferences\n🔴 neither the service nor the website responds\n\n⏹ stops a conference, only when you press the button and confirm. The bot stops nothing by itself.\n\nAlerts are switched on and off per server: of outages under “Status”, of forgotten conferences under “Forgotten conferences”. A group can get them too: add the bot to it, write /id there and put the ID of the group into tg-users-id.",
     "command_start": "Servers",
     "command_status": "All servers in one message",
     "command_id": "My Telegram ID",
@@ -293,24 +231,17 @@ WORDS = {
     "problem_no_file": "{key}: there is no such file.",
     "problem_unreadable": "{key}: the file could not be read.",
     "problem_hidden_ending": "{key}: rename this file to settings.json. Windows hides endings; in Explorer turn them on: View, File name extensions.",
-    "problem_encoding": (
-        "{key}: the encoding is not UTF-8. Save the file as UTF-8 (in Notepad: Save as, Encoding)."
-    ),
+    "problem_encoding": "{key}: the encoding is not UTF-8. Save the file as UTF-8 (in Notepad: Save as, Encoding).",
     "problem_utf_16": "{key}: this file is UTF-16. Save it as UTF-8 (in Notepad: Save as, Encoding).",
     "problem_dotenv_quotes": "{key}: put all that follows settings= between single quotes: settings='{{ … }}'. Write a ' inside as \\'.",
     "problem_empty": "{key}: it is empty; it should hold the settings as JSON.",
-    "problem_json": (
-        "{key}, line {line}, column {column}: this is not valid JSON. Often a comma, quote "
-        "or bracket is missing, or there is one too many."
-    ),
+    "problem_json": "{key}, line {line}, column {column}: this is not valid JSON. Often a comma, quote or bracket is missing, or there is one too many.",
     "problem_json_comma": "{key}, line {line}, column {column}: this is not valid JSON. A comma may be missing at the end of line {before}.",
     "problem_json_quotes": '{key}, line {line}, column {column}: JSON knows only the straight double quote: ". Replace the curly or single ones here.',
     "problem_json_character": "{key}, line {line}, column {column}: there is a character here that JSON does not allow, perhaps an invisible one: {name}. Delete it and type this place anew.",
     "problem_json_escape": "{key}, line {line}, column {column}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
     "problem_backslash": "{key}: in JSON a backslash is written twice: C:\\\\certs\\\\ca.crt. Or write a slash: C:/certs/ca.crt.",
-    "problem_not_object": (
-        "The settings must start with {{ and end with }}, as in settings.json.example."
-    ),
+    "problem_not_object": "The settings must start with {{ and end with }}, as in settings.json.example.",
     "problem_twice": "The key “{key}” appears twice. Keep one of them.",
     "problem_missing": "The key {key} is missing.",
     "problem_blank": "{key} is empty; please fill it in.",
@@ -320,10 +251,7 @@ WORDS = {
     "problem_number": "{key} is {found}; it must be a number from {least} to {most}.",
     "problem_switch": "{key} is {found}; it must be 1 (on) or 0 (off).",
     "problem_choice": "{key} is {found}; it must be one of: {choices}.",
-    "problem_token": (
-        "{key} does not look like a token from BotFather: digits, a colon, about 35 letters and "
-        "digits."
-    ),
+    "problem_token": "{key} does not look like a token from BotFather: digits, a colon, about 35 letters and digits.",
     "problem_users": "{key} is {found}; it must be a list of IDs, such as [123456789, 987654321].",
     "problem_user": '{key} is {found}; it must be a numeric Telegram ID, such as 123456789, or a topic of a group: "-1001234567890:17".',
     "problem_nobody": "{key}: {found} is nobody's ID. Telegram puts it in place of anonymous administrators, channels and itself, so anybody could use the bot with it. Put a person's own ID there; @userinfobot tells it.",
@@ -335,10 +263,7 @@ WORDS = {
     "problem_api_url_bot": "{key}: leave out /bot and what follows it, the bot adds that itself. Only the address is needed, such as http://127.0.0.1:8081.",
     "problem_section": "{key} is {found}; it must be a section in curly brackets.",
     "problem_server_name": "{key}: the name of a server is empty.",
-    "problem_ip": (
-        "{key} is {found}; it must be the address or name of the server, such as 192.168.0.1 or "
-        "video.example.org:8443."
-    ),
+    "problem_ip": "{key} is {found}; it must be the address or name of the server, such as 192.168.0.1 or video.example.org:8443.",
     "problem_certificate": "{key} is {found}; it must be true, false or the path of a ca.crt file.",
     "problem_no_certificate": "{key}: the file {found} was not found.",
     "problem_bad_certificate": "{key}: the file {found} holds no certificate in PEM format. Such a file begins with -----BEGIN CERTIFICATE-----.",
@@ -350,20 +275,9 @@ WORDS = {
     "command_line": "A Telegram bot for the administrators of TrueConf Server.",
     "settings_wrong": "The settings ({source}) need correcting:",
     "settings_help_file": "README.md describes all keys, settings.json.example is a sample.",
-    "settings_none": (
-        "There are no settings yet. You have three options:\n"
-        "1. Copy settings.json.example to settings.json and fill it in.\n"
-        "2. Try it without an account and without a server: {python} main.py --demo\n"
-        "3. Follow README.md: how to register a bot and an OAuth2 application."
-    ),
-    "settings_none_replit": (
-        "There is no secret named settings. In Replit open Secrets, add the key settings and "
-        "paste the content of settings.json as its value. A deployment needs the secret too."
-    ),
-    "token_refused": (
-        "Telegram did not accept the bot's token (tg-api-token). Copy it from @BotFather again: "
-        "/mybots, your bot, API Token."
-    ),
+    "settings_none": "There are no settings yet. You have three options:\n1. Copy settings.json.example to settings.json and fill it in.\n2. Try it without an account and without a server: {python} main.py --demo\n3. Follow README.md: how to register a bot and an OAuth2 application.",
+    "settings_none_replit": "There is no secret named settings. In Replit open Secrets, add the key settings and paste the content of settings.json as its value. A deployment needs the secret too.",
+    "token_refused": "Telegram did not accept the bot's token (tg-api-token). Copy it from @BotFather again: /mybots, your bot, API Token.",
     "token_refused_api": "{url}, the address in tg-api-url, did not accept the bot's token. Check both the address and tg-api-token.",
     # What is wrong on the way to Telegram, in the log and in --check
     "telegram_silent": "Telegram cannot be reached ({reason}). Check the internet connection; where Telegram is blocked, set a proxy in tg-proxy.",
@@ -397,7 +311,7 @@ WORDS = {
     "check_web_unchecked": "The web part answers, its certificate is not checked: {url}",
     "check_web_plain": "The web part answers, without encryption: {url}",
     "check_ca_file": "{url}: {reason}. Check the path.",
-    "check_certificate_untrusted": '{url}: {reason}. If the certificate is self-signed, download ca.crt from the server\'s control panel (Web → HTTPS), put it beside settings.json and set "ssl_certificate": "ca.crt".',
+    "check_certificate_untrusted": "{url}: {reason}. If the certificate is self-signed, download ca.crt from the server's control panel (Web → HTTPS), put it beside settings.json and set \"ssl_certificate\": \"ca.crt\".",
     "check_certificate_chain": '{url}: {reason}. If the authority is your own, put its ca.crt beside settings.json and set "ssl_certificate": "ca.crt"; if the certificate was bought, add the intermediate one on the server.',
     "check_certificate_no_names": "{url}: {reason}. Issue the certificate anew, with the server's name in subjectAltName.",
     "check_certificate_name": "{url}: {reason}. Put the name that the certificate was issued for into ip.",

@@ -41,20 +41,14 @@ WORDS = {
     "was_web_down": "A las {time} el sitio web del servidor no respondía",
     "was_down": "A las {time} el servidor no respondía",
     "was_monitoring_off": "{was} (supervisión desactivada)",
-    "certificate_until": (
-        "El certificado es válido {number} día más, hasta {time}",
-        "El certificado es válido {number} días más, hasta {time}",
-    ),
+    "certificate_until": ("El certificado es válido {number} día más, hasta {time}", "El certificado es válido {number} días más, hasta {time}"),
     "monitoring_on": "Supervisión activada: cada {interval}. Le avisaré cuando algo cambie",
     "monitoring_off": "Supervisión desactivada: no le avisaré de una caída",
     "silent_monitoring": "Sin avisos de caídas: {servers}. Para activarlos: servidor → «Estado»",
     "silent_forgotten": "Sin avisos de conferencias olvidadas: {servers}. Para activarlos: servidor → «Conferencias olvidadas»",
     "silent_all": "todos los servidores",
     "conferences_none": "Ahora no hay ninguna conferencia en curso.",
-    "conferences_number": (
-        "{number} conferencia en curso",
-        "{number} conferencias en curso",
-    ),
+    "conferences_number": ("{number} conferencia en curso", "{number} conferencias en curso"),
     "overview_conferences": "Conferencias en curso: {number}",
     "overview_online": "Usuarios en línea: {number}",
     "untitled": "Sin título",
@@ -74,19 +68,13 @@ WORDS = {
     "online_other": "Otros: {number}",
     "forgotten_age": "Llevan más de {age} desatendidas: vacías, solo con el propietario o un moderador, o sin ninguno de los dos",
     "forgotten_none": "No hay conferencias olvidadas.",
-    "forgotten_number": (
-        "{number} conferencia encontrada",
-        "{number} conferencias encontradas",
-    ),
+    "forgotten_number": ("{number} conferencia encontrada", "{number} conferencias encontradas"),
     "forgotten_alerts_on": "Avisos de conferencias olvidadas: activados (a partir de {age})",
     "forgotten_alerts_off": "Avisos de conferencias olvidadas: desactivados",
     "forgotten_empty": "No hay nadie en ella",
     "forgotten_owner_alone": "Solo está el propietario",
     "forgotten_leader_alone": "Solo queda una persona: el propietario o un moderador",
-    "forgotten_no_leader": (
-        "Hay {number} participante, pero no se ve ni al propietario ni a un moderador",
-        "Hay {number} participantes, pero no se ve ni al propietario ni a un moderador",
-    ),
+    "forgotten_no_leader": ("Hay {number} participante, pero no se ve ni al propietario ni a un moderador", "Hay {number} participantes, pero no se ve ni al propietario ni a un moderador"),
     "forgotten_age_unknown": "No se sabe cuánto tiempo lleva en curso",
     "forgotten_not_examined": "No se pudo averiguar quién participa",
     # times
@@ -97,32 +85,17 @@ WORDS = {
     "duration_seconds": "{number}\u00a0s",
     # stopping
     "confirm_stop": "<b>¿Finalizar esta conferencia?</b>",
-    "people_now": (
-        "Ahora hay {number} participante",
-        "Ahora hay {number} participantes",
-    ),
+    "people_now": ("Ahora hay {number} participante", "Ahora hay {number} participantes"),
     "people_named": "{now}: {names}",
-    "people_others": (
-        "{number} más",
-        "{number} más",
-    ),
-    "people_guests": (
-        "{number} invitado",
-        "{number} invitados",
-    ),
-    "people_count": (
-        "{number} participante",
-        "{number} participantes",
-    ),
+    "people_others": ("{number} más", "{number} más"),
+    "people_guests": ("{number} invitado", "{number} invitados"),
+    "people_count": ("{number} participante", "{number} participantes"),
     "people_nobody": "nadie",
     "people_inside": "❗ Conferencias con participantes: {number}",
     "people_unknown": "No se pudo averiguar cuántos participan",
     "confirm_limit": "Puede confirmar durante {limit}.",
     "confirm_expired": "Han pasado más de {limit}; no se ha finalizado nada. Pulse «Atrás» y vuelva a abrir la confirmación.",
-    "confirm_stop_all": (
-        "<b>¿Finalizar {number} conferencia en «{server}»?</b>",
-        "<b>¿Finalizar {number} conferencias en «{server}»?</b>",
-    ),
+    "confirm_stop_all": ("<b>¿Finalizar {number} conferencia en «{server}»?</b>", "<b>¿Finalizar {number} conferencias en «{server}»?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",
     "and_more": ("…y {number} conferencia más", "…y {number} conferencias más"),
@@ -130,10 +103,7 @@ WORDS = {
     "list_changed": "⚠️ La lista ha cambiado. No se ha finalizado nada; revísela de nuevo.",
     "not_running": "Esta conferencia ya no está en curso.",
     "result_stopped": "✅ La conferencia «{title}» en «{server}» se ha finalizado.",
-    "result_still_running": (
-        "⚠️ El servidor aceptó la orden, pero la conferencia «{title}» en «{server}» sigue en curso. "
-        "Vuelva a mirar la lista dentro de un momento."
-    ),
+    "result_still_running": "⚠️ El servidor aceptó la orden, pero la conferencia «{title}» en «{server}» sigue en curso. Vuelva a mirar la lista dentro de un momento.",
     "result_already_over": "La conferencia «{title}» en «{server}» ya había terminado.",
     "result_failed": "⚠️ La conferencia «{title}» en «{server}» no se ha finalizado.",
     "result_unknown": "⚠️ No se sabe si la conferencia «{title}» en «{server}» se ha finalizado. Revise la lista.",
@@ -144,35 +114,17 @@ WORDS = {
     "stop_all_unknown": "⚠️ «{title}» – no se sabe si se ha finalizado",
     "stopped_by": "✅ {who} ha finalizado la conferencia «{title}» en «{server}».",
     "already_pressed": "{who} ya lo ha confirmado. Su pulsación no ha cambiado nada. Pulse «Atrás» para ver qué sigue en curso.",
-    "stopped_all_by": (
-        "✅ {who} ha finalizado {number} conferencia en «{server}»:",
-        "✅ {who} ha finalizado {number} conferencias en «{server}»:",
-    ),
+    "stopped_all_by": ("✅ {who} ha finalizado {number} conferencia en «{server}»:", "✅ {who} ha finalizado {number} conferencias en «{server}»:"),
     # errors
-    "error_wrong_secret": (
-        "El servidor no aceptó client_id y client_secret. Compárelos con los de la aplicación "
-        "OAuth2 en el panel de control del servidor."
-    ),
-    "error_token_refused": (
-        "El servidor rechazó el token que él mismo acaba de emitir. Compruebe que la aplicación "
-        "OAuth2 esté activada y que la dirección del servidor sea correcta."
-    ),
-    "error_permission": (
-        "Falta el permiso <code>{permission}</code>. Márquelo en la aplicación OAuth2, en el "
-        "panel de control del servidor."
-    ),
-    "error_api_version": (
-        "En esta dirección no existe la API {version}. Revise ip y api_version en la configuración."
-    ),
+    "error_wrong_secret": "El servidor no aceptó client_id y client_secret. Compárelos con los de la aplicación OAuth2 en el panel de control del servidor.",
+    "error_token_refused": "El servidor rechazó el token que él mismo acaba de emitir. Compruebe que la aplicación OAuth2 esté activada y que la dirección del servidor sea correcta.",
+    "error_permission": "Falta el permiso <code>{permission}</code>. Márquelo en la aplicación OAuth2, en el panel de control del servidor.",
+    "error_api_version": "En esta dirección no existe la API {version}. Revise ip y api_version en la configuración.",
     "error_conference": "Esta conferencia ya no existe en el servidor.",
     "error_status": "El servidor respondió con el error HTTP {status}.",
     "error_in_front": "No es TrueConf Server quien rechaza la petición, sino algo delante de él: HTTP {status}. Compruebe el proxy o el cortafuegos.",
-    "error_redirect": (
-        "El servidor remite a otra dirección: {location}. Si es la correcta, indíquela en ip."
-    ),
-    "error_not_json": (
-        "La respuesta no parece de un TrueConf Server. Revise la dirección indicada en ip."
-    ),
+    "error_redirect": "El servidor remite a otra dirección: {location}. Si es la correcta, indíquela en ip.",
+    "error_not_json": "La respuesta no parece de un TrueConf Server. Revise la dirección indicada en ip.",
     "error_shape": "En la respuesta del servidor faltan datos que deberían estar.",
     "error_too_large": "La respuesta del servidor es demasiado grande para leerla.",
     "error_endless": "La lista del servidor no termina nunca: sus páginas se repiten.",
@@ -213,15 +165,9 @@ WORDS = {
     "pause_changes": "Mientras tanto: {changes}",
     "button_pause": "🔧 Pausa {duration}",
     "button_pause_end": "🔧 Terminar la pausa",
-    "certificate_ends": (
-        "El certificado caduca en {number} día: {time}",
-        "El certificado caduca en {number} días: {time}",
-    ),
+    "certificate_ends": ("El certificado caduca en {number} día: {time}", "El certificado caduca en {number} días: {time}"),
     "certificate_advice": "Después, los navegadores y este bot rechazarán el servidor. Renueve el certificado.",
-    "unsteady": (
-        "⚠️ Inestable: {number} de las últimas comprobaciones dio otro resultado",
-        "⚠️ Inestable: {number} de las últimas comprobaciones dieron otro resultado",
-    ),
+    "unsteady": ("⚠️ Inestable: {number} de las últimas comprobaciones dio otro resultado", "⚠️ Inestable: {number} de las últimas comprobaciones dieron otro resultado"),
     "alert_outage": "Estuvo caído {duration}: {since} – {until}",
     "alert_own_network_one": "📡 El servidor responde. El propio bot estuvo sin red {duration}: {since} – {until}.",
     "alert_own_network": "📡 Todos los servidores responden. El propio bot estuvo sin red {duration}: {since} – {until}.",
@@ -230,10 +176,7 @@ WORDS = {
     "alert_news_more": "{news} y {number} más",
     "alert_forgotten": "🕓 ¿Olvidada? <b>{title}</b>",
     "alert_forgotten_why": "{reason}, lleva {duration}",
-    "alert_forgotten_list": (
-        "🕓 ¿Olvidadas? {number} conferencia en «{server}»:",
-        "🕓 ¿Olvidadas? {number} conferencias en «{server}»:",
-    ),
+    "alert_forgotten_list": ("🕓 ¿Olvidadas? {number} conferencia en «{server}»:", "🕓 ¿Olvidadas? {number} conferencias en «{server}»:"),
     "alert_stopped": "✅ <b>{title}</b>",
     "mark_stopped": "Finalizada a las {time}: {who}",
     "mark_reminder": "🔔 Recordatorio a las {time}: {who}",
@@ -257,19 +200,7 @@ WORDS = {
     "not_saved_broken": "el archivo se está editando o tiene un error",
     "not_saved_failed": "falló la escritura",
     "not_saved_environment": "está en la variable settings; cámbiela donde se definió",
-    "help": (
-        "Este bot muestra lo que ocurre en sus servidores TrueConf.\n\n"
-        "/start — servidores\n"
-        "/status — todos los servidores en un mensaje\n"
-        "/id — su ID de Telegram\n"
-        "/help — esta ayuda\n\n"
-        "🟢 el servidor funciona\n"
-        "🟡 el servicio TrueConf Server no responde, su sitio web sí\n"
-        "🟠 el sitio web del servidor no responde, el servicio funciona: nadie puede entrar desde un navegador y el bot no ve las conferencias\n"
-        "🔴 no responden ni el servicio ni el sitio web\n\n"
-        "⏹ finaliza una conferencia, solo cuando usted pulsa el botón y confirma. El bot no finaliza nada por su cuenta.\n\n"
-        "Los avisos se activan y desactivan en cada servidor: de caídas en «Estado», de conferencias olvidadas en «Conferencias olvidadas». Un grupo también puede recibirlos: añada el bot, escriba allí /id e incluya el ID del grupo en tg-users-id."
-    ),
+    "help": "Este bot muestra lo que ocurre en sus servidores TrueConf.\n\n/start — servidores\n/status — todos los servidores en un mensaje\n/id — su ID de Telegram\n/help — esta ayuda\n\n🟢 el servidor funciona\n🟡 el servicio TrueConf Server no responde, su sitio web sí\n🟠 el sitio web del servidor no responde, el servicio funciona: nadie puede entrar desde un navegador y el bot no ve las conferencias\n🔴 no responden ni el servicio ni el sitio web\n\n⏹ finaliza una conferencia, solo cuando usted pulsa el botón y confirma. El bot no finaliza nada por su cuenta.\n\nLos avisos se activan y desactivan en cada servidor: de caídas en «Estado», de conferencias olvidadas en «Conferencias olvidadas». Un grupo también puede recibirlos: añada el bot, escriba allí /id e incluya el ID del grupo en tg-users-id.",
     "command_start": "Servidores",
     "command_status": "Todos los servidores en un mensaje",
     "command_id": "Mi ID de Telegram",
@@ -300,25 +231,17 @@ WORDS = {
     "problem_no_file": "{key}: este archivo no existe.",
     "problem_unreadable": "{key}: no se pudo leer el archivo.",
     "problem_hidden_ending": "{key}: cambie el nombre de este archivo a settings.json. Windows oculta las extensiones; actívelas en el Explorador: Vista, Extensiones de nombre de archivo.",
-    "problem_encoding": (
-        "{key}: la codificación no es UTF-8. Guarde el archivo como UTF-8 (en el Bloc de notas: "
-        "«Guardar como», «Codificación»)."
-    ),
+    "problem_encoding": "{key}: la codificación no es UTF-8. Guarde el archivo como UTF-8 (en el Bloc de notas: «Guardar como», «Codificación»).",
     "problem_utf_16": "{key}: este archivo está en UTF-16. Guárdelo como UTF-8 (en el Bloc de notas: «Guardar como», «Codificación»).",
     "problem_dotenv_quotes": "{key}: ponga todo lo que sigue a settings= entre comillas simples: settings='{{ … }}'. Un ' en su interior se escribe \\'.",
     "problem_empty": "{key}: está vacío; aquí debe estar la configuración en formato JSON.",
-    "problem_json": (
-        "{key}, línea {line}, columna {column}: esto no es JSON válido. A menudo falta o sobra "
-        "una coma, unas comillas, una llave o un corchete."
-    ),
+    "problem_json": "{key}, línea {line}, columna {column}: esto no es JSON válido. A menudo falta o sobra una coma, unas comillas, una llave o un corchete.",
     "problem_json_comma": "{key}, línea {line}, columna {column}: esto no es JSON válido. Quizá falta una coma al final de la línea {before}.",
     "problem_json_quotes": '{key}, línea {line}, columna {column}: JSON solo admite comillas dobles rectas: ". Sustituya aquí las tipográficas o las simples.',
     "problem_json_character": "{key}, línea {line}, columna {column}: aquí hay un carácter que JSON no admite, quizá invisible: {name}. Bórrelo y vuelva a escribir este lugar.",
     "problem_json_escape": "{key}, línea {line}, columna {column}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
     "problem_backslash": "{key}: en JSON la barra invertida se escribe dos veces: C:\\\\certs\\\\ca.crt. O escriba una barra normal: C:/certs/ca.crt.",
-    "problem_not_object": (
-        "La configuración debe empezar con {{ y terminar con }}, como en settings.json.example."
-    ),
+    "problem_not_object": "La configuración debe empezar con {{ y terminar con }}, como en settings.json.example.",
     "problem_twice": "La clave «{key}» aparece dos veces. Deje solo una.",
     "problem_missing": "Falta la clave {key}.",
     "problem_blank": "{key} no tiene valor; complételo.",
@@ -328,12 +251,8 @@ WORDS = {
     "problem_number": "{key} es {found}; debe ser un número de {least} a {most}.",
     "problem_switch": "{key} es {found}; debe ser 1 (activado) o 0 (desactivado).",
     "problem_choice": "{key} es {found}; las opciones son: {choices}.",
-    "problem_token": (
-        "{key} no parece un token de BotFather: cifras, dos puntos y unas 35 letras y cifras."
-    ),
-    "problem_users": (
-        "{key} es {found}; debe ser una lista de ID, por ejemplo [123456789, 987654321]."
-    ),
+    "problem_token": "{key} no parece un token de BotFather: cifras, dos puntos y unas 35 letras y cifras.",
+    "problem_users": "{key} es {found}; debe ser una lista de ID, por ejemplo [123456789, 987654321].",
     "problem_user": '{key} es {found}; debe ser un ID numérico de Telegram, por ejemplo 123456789, o un tema de un grupo: "-1001234567890:17".',
     "problem_nobody": "{key}: {found} no es el ID de ninguna persona. Telegram lo pone en lugar de los administradores anónimos, de los canales y de sí mismo; con él cualquiera podría usar el bot. Ponga el ID de una persona; se lo dice @userinfobot.",
     "problem_quiet_hours": '{key} es {found}; deben ser dos horas del día, por ejemplo "22:00-07:00".',
@@ -344,45 +263,21 @@ WORDS = {
     "problem_api_url_bot": "{key}: quite /bot y lo que le sigue, el bot lo añade por sí mismo. Solo hace falta la dirección, por ejemplo http://127.0.0.1:8081.",
     "problem_section": "{key} es {found}; debe ser una sección entre llaves.",
     "problem_server_name": "{key}: el nombre de un servidor está vacío.",
-    "problem_ip": (
-        "{key} es {found}; debe ser la dirección o el nombre del servidor, por ejemplo "
-        "192.168.0.1 o video.example.org:8443."
-    ),
-    "problem_certificate": (
-        "{key} es {found}; debe ser true, false o la ruta de un archivo ca.crt."
-    ),
+    "problem_ip": "{key} es {found}; debe ser la dirección o el nombre del servidor, por ejemplo 192.168.0.1 o video.example.org:8443.",
+    "problem_certificate": "{key} es {found}; debe ser true, false o la ruta de un archivo ca.crt.",
     "problem_no_certificate": "{key}: no se encontró el archivo {found}.",
     "problem_bad_certificate": "{key}: el archivo {found} no contiene ningún certificado en formato PEM. Un archivo así empieza por -----BEGIN CERTIFICATE-----.",
     "problem_unknown": "{key}: el bot no conoce esta clave y la ignora.",
     "problem_unknown_near": "{key}: el bot no conoce esta clave. ¿Quiso decir {near}?",
-    "problem_unencrypted": (
-        "{key}: http:// no está cifrado, client_secret puede leerse por el camino."
-    ),
+    "problem_unencrypted": "{key}: http:// no está cifrado, client_secret puede leerse por el camino.",
     "problem_unencrypted_api": "{key}: http:// hacia otro equipo no está cifrado, y el token del bot va en la dirección de cada petición.",
-    "problem_unchecked": (
-        "{key}: con false no se comprueba el certificado y cualquiera puede hacerse pasar por "
-        "este servidor."
-    ),
+    "problem_unchecked": "{key}: con false no se comprueba el certificado y cualquiera puede hacerse pasar por este servidor.",
     "command_line": "Un bot de Telegram para administradores de TrueConf Server.",
     "settings_wrong": "Hay que corregir la configuración ({source}):",
-    "settings_help_file": (
-        "README.md describe todas las claves; settings.json.example es un ejemplo."
-    ),
-    "settings_none": (
-        "Todavía no hay configuración. Hay tres opciones:\n"
-        "1. Copie settings.json.example como settings.json y complételo.\n"
-        "2. Pruebe el bot sin cuenta y sin servidor: {python} main.py --demo\n"
-        "3. Siga los pasos de README.md: explica cómo registrar un bot y una aplicación OAuth2."
-    ),
-    "settings_none_replit": (
-        "No hay ningún secreto llamado settings. En Replit, abra Secrets, añada la clave settings "
-        "y pegue como valor el contenido de settings.json. Si publica el bot, el Deployment "
-        "también necesita ese secreto."
-    ),
-    "token_refused": (
-        "Telegram no aceptó el token del bot (tg-api-token). Cópielo de nuevo en @BotFather: "
-        "/mybots, su bot, API Token."
-    ),
+    "settings_help_file": "README.md describe todas las claves; settings.json.example es un ejemplo.",
+    "settings_none": "Todavía no hay configuración. Hay tres opciones:\n1. Copie settings.json.example como settings.json y complételo.\n2. Pruebe el bot sin cuenta y sin servidor: {python} main.py --demo\n3. Siga los pasos de README.md: explica cómo registrar un bot y una aplicación OAuth2.",
+    "settings_none_replit": "No hay ningún secreto llamado settings. En Replit, abra Secrets, añada la clave settings y pegue como valor el contenido de settings.json. Si publica el bot, el Deployment también necesita ese secreto.",
+    "token_refused": "Telegram no aceptó el token del bot (tg-api-token). Cópielo de nuevo en @BotFather: /mybots, su bot, API Token.",
     "token_refused_api": "{url}, la dirección de tg-api-url, no aceptó el token del bot. Compruebe la dirección y tg-api-token.",
     # What is wrong on the way to Telegram, in the log and in --check
     "telegram_silent": "No se puede acceder a Telegram ({reason}). Compruebe la conexión a internet; si Telegram está bloqueado, indique un proxy en tg-proxy.",
@@ -438,7 +333,7 @@ WORDS = {
     "report_ends": "Envíe las líneas de este informe a los desarrolladores: abra un issue en la página de la que descargó el bot.",
     "option_report": "mostrar además qué campos responde el servidor, sin valores: para los desarrolladores del bot",
     "option_demo": "mostrar el bot sin cuenta y sin servidor",
-    "option_version": "mostrar la versión y terminar",
     "demo_running": "Demostración: {url}\nPara terminar: Ctrl+C",
     "demo_in_telegram": "Demostración: los servidores son simulados, el bot responde en Telegram. Apague y encienda servidores aquí: {url}\nTodos los de tg-users-id reciben sus avisos. Si su propio bot está en marcha, deténgalo antes: dos no pueden compartir un token. Para terminar la demostración: Ctrl+C",
+    "option_version": "mostrar la versión y terminar",
 }
