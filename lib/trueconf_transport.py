@@ -21,6 +21,7 @@ import certifi
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 from lib.connections import CaFileMissing, CertificateNamesNoHost, TooMuch, open_socket, reason_of
 
@@ -223,8 +224,13 @@ def open_tls(
 class _HttpConnection(HTTPConnection):
     def connect(self) -> None:
         limit_s = min(CONNECT_LIMIT_S, _now.attempt.limits.left_s())
-        opened = open_socket(self.host, self.port or 80, limit_s)
-        self.sock = _PlainSocket(fileno=opened.detach())
+        try:
+            opened = open_socket(self.host, self.port or 80, limit_s)
+            self.sock = _PlainSocket(fileno=opened.detach())
+        except OSError as error:
+            # urllib3 connects while it sends, where it takes some errors of the system for an
+            # answer that came early. Then it reads from the connection that never was.
+            raise NewConnectionError(self, str(error)) from error
 
 
 class _HttpsConnection(HTTPSConnection):

@@ -19,7 +19,10 @@ from lib import connections
 from tests.conftest import wait_until
 from tests.test_trueconf_api import HOUR_S, server_for
 from trueconf_api import (
+    DOWN,
+    SERVICE_DOWN,
     UP,
+    WEB_DOWN,
     BadAnswer,
     Client,
     ServerUnreachable,
@@ -202,6 +205,32 @@ def test_resolver_that_is_back_is_asked_anew_while_an_old_lookup_still_waits(res
         connections.look_up(NAME, 1.1)
     resolve("127.0.0.1")
     assert connections.look_up(NAME, 5) == [(socket.AF_INET, "127.0.0.1")]
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+@pytest.mark.parametrize(
+    ("ports", "state"),
+    [
+        (("status",), SERVICE_DOWN),
+        (("web",), WEB_DOWN),
+        (("status", "web"), DOWN),
+    ],
+)
+def test_connection_that_is_taken_and_reset_at_once_is_no_answer(
+    new_server, ports, state, is_encrypted
+):
+    """The reset comes while it connects, sends or reads, so it is tried often."""
+    simulator = new_server(tls=is_encrypted)
+    server = server_for(simulator)
+    simulator.slam(*ports)
+    for _ in range(30):
+        status = get_status(server)
+        assert status.state == state
+        assert {status.service_reason, status.web_reason} - {""} == {"cut"}
+        if "web" in ports:
+            assert reason(get_online, server) == "cut"
+    simulator.come_back()
+    assert get_status(server).state == UP
 
 
 def test_what_was_given_up_is_dropped_and_not_delivered_later():

@@ -518,6 +518,11 @@ class TrueConfServer:
     def web_back(self):
         self._switch(Door.open, "web", freeze=self._is_frozen)
 
+    def slam(self, *port_kinds):
+        """Take connections on these ports ("web", "status"; by default both) and reset each at
+        once, as a firewall in front of a stopped service does. Until come_back()."""
+        self._switch(Door.slam, *(port_kinds or ("web", "status")), hang_up=True)
+
     def blackhole(self):
         """Let packets vanish until come_back(), on Linux only: new connections to both ports time
         out instead of being refused, and requests on open ones get no answer."""
