@@ -20,9 +20,10 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from lib import trueconf_v3, trueconf_v4
-from lib.connections import reason_of
+from lib.connections import reason_of, wait_for_name
 from lib.trueconf_client import (
     DOWN,
     PRESS_LIMIT_S,
@@ -156,6 +157,8 @@ def get_status(server: Server) -> Status:
     `status_port` 0 only the web part is asked, and its state is the server's.
     """
     web_url = f"{server.url}/api/v4/server"
+    # A slow resolver delays the first look, and makes no server unreachable.
+    wait_for_name(urlsplit(server.url).hostname or "", PRESS_LIMIT_S - PROBE_LIMIT_S)
     if server.status_port:
         service_url = f"http://{server.host}:{server.status_port}/vsstatus"
         with beside(_why_silent, server, service_url, range(200, 201)) as service:

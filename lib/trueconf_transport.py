@@ -25,7 +25,7 @@ from urllib3.exceptions import NewConnectionError
 
 from lib.connections import CaFileMissing, CertificateNamesNoHost, TooMuch, open_socket, reason_of
 
-CONNECT_LIMIT_S = 3.05  # lookup and all addresses; longer than one lost packet (3 s)
+CONNECT_LIMIT_S = 3.05  # all addresses; longer than one lost packet (3 s)
 READ_LIMIT_S = 8  # silence on a new connection
 KEPT_LIMIT_S = 4  # silence on a kept connection: a NAT may have forgotten it, so try a new one
 MAX_BYTES = 16 * 1024 * 1024  # of one question, on the wire, and the same again unpacked
@@ -196,10 +196,12 @@ def open_tls(
     """Connect and check the certificate. Returns the connection and when the certificate ends,
     time.time(), None if it is not checked. Raises OSError."""
 
+    deadline = time.monotonic() + limit_s
+
     def shake_hands(context: ssl.SSLContext) -> ssl.SSLSocket:
-        plain = open_socket(host, port, min(limit_s, CONNECT_LIMIT_S))
+        plain = open_socket(host, port, deadline - time.monotonic(), CONNECT_LIMIT_S)
         try:
-            plain.settimeout(limit_s)
+            plain.settimeout(max(0.001, deadline - time.monotonic()))  # of the whole greeting
             return context.wrap_socket(plain, server_hostname=host.rstrip("."))
         except BaseException:
             plain.close()
@@ -223,9 +225,9 @@ def open_tls(
 
 class _HttpConnection(HTTPConnection):
     def connect(self) -> None:
-        limit_s = min(CONNECT_LIMIT_S, _now.attempt.limits.left_s())
+        limit_s = _now.attempt.limits.left_s()
         try:
-            opened = open_socket(self.host, self.port or 80, limit_s)
+            opened = open_socket(self.host, self.port or 80, limit_s, CONNECT_LIMIT_S)
             self.sock = _PlainSocket(fileno=opened.detach())
         except OSError as error:
             # urllib3 connects while it sends, where it takes some errors of the system for an

@@ -108,8 +108,10 @@ def test_stop_is_not_sent_twice(new_server, monkeypatch):
 
 @pytest.fixture
 def resolve(monkeypatch):
-    """A function that says which addresses the name has; None: the resolver stays silent."""
+    """A function that says which addresses the name has; None: the resolver stays silent.
+    `wakes`: an Event, before which it does not answer."""
     silence = threading.Event()
+    slow = []
     asked = []
     real = socket.getaddrinfo
     found: list = []
@@ -118,21 +120,25 @@ def resolve(monkeypatch):
         if host != NAME:
             return real(host, port, *args, **options)
         asked.append(host)
-        if found == [None]:
+        names = list(found)
+        if names == [None]:
             silence.wait(20)
             raise socket.gaierror(socket.EAI_AGAIN, "too late")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in found]
+        for wakes in list(slow):
+            wakes.wait(20)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in names]
 
-    def addresses(*given):
+    def addresses(*given, wakes=None):
         found[:] = given
+        slow[:] = [wakes] if wakes else []
         asked.clear()
         return asked
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    connections._worked.clear()
+    connections._names.pop(NAME, None)
     yield addresses
     silence.set()
-    wait_until(lambda: not connections._lookups, what="the end of the lookups")
+    wait_until(lambda: not connections._names[NAME].under_way, what="the end of the lookups")
 
 
 @contextlib.contextmanager
@@ -205,6 +211,101 @@ def test_resolver_that_is_back_is_asked_anew_while_an_old_lookup_still_waits(res
         connections.look_up(NAME, 1.1)
     resolve("127.0.0.1")
     assert connections.look_up(NAME, 5) == [(socket.AF_INET, "127.0.0.1")]
+
+
+def test_what_a_lookup_found_is_kept_although_its_asker_has_gone(resolve):
+    """A resolver that needs 5 s, as where the first of two name servers is silent."""
+    wakes = threading.Event()
+    resolve("127.0.0.1", wakes=wakes)
+    with pytest.raises(connections.LookupTimedOut):
+        connections.look_up(NAME, 0.1)
+    wakes.set()
+    wait_until(lambda: not connections._names[NAME].under_way, what="the end of the lookup")
+    resolve(None)  # it needs so long again
+    assert connections.look_up(NAME, 5) == [(socket.AF_INET, "127.0.0.1")]
+
+
+def test_older_lookup_serves_whoever_asks_while_it_runs(resolve):
+    """Looks that are shorter than the resolver needs: one of them gets what the first asked for."""
+    wakes = threading.Event()
+    resolve("127.0.0.1", wakes=wakes)
+    with pytest.raises(connections.LookupTimedOut):
+        connections.look_up(NAME, 1.1)  # so that the next one asks anew
+    resolve(None)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(connections.look_up, NAME, 15)
+        wait_until(lambda: len(connections._names[NAME].under_way) == 2)
+        wakes.set()
+        assert waiting.result() == [(socket.AF_INET, "127.0.0.1")]
+
+
+@on_linux
+def test_name_that_has_moved_is_noticed(resolve):
+    with listening("127.0.0.1") as port, socket.socket() as other:
+        other.bind(("127.0.0.2", port))
+        other.listen(10)
+
+        def address() -> str:
+            with connections.open_socket(NAME, port, 15) as opened:
+                return opened.getpeername()[0]
+
+        resolve("127.0.0.1")
+        assert address() == "127.0.0.1"
+        resolve("127.0.0.2")  # at once, though the old address still answers
+        assert address() == "127.0.0.2"
+        resolve(None)  # the last known address serves
+        assert address() == "127.0.0.2"
+        other.close()  # it refuses, so what the lookup brings is waited for
+        wakes = threading.Event()
+        resolve("127.0.0.1", wakes=wakes)
+        connections._names[NAME].begun_at = 0  # the one that is silent does not count any more
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(address)
+            wait_until(lambda: len(connections._names[NAME].under_way) == 2)
+            wakes.set()
+            assert waiting.result() == "127.0.0.1"
+
+
+def test_name_that_is_gone_is_not_known_any_more(resolve, monkeypatch):
+    resolve("127.0.0.1")
+    connections.look_up(NAME, 5)
+    monkeypatch.setattr(socket, "getaddrinfo", gone)
+    for _ in range(2):
+        with pytest.raises(socket.gaierror):
+            connections.look_up(NAME, 5)
+    monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+    with pytest.raises(connections.LookupTimedOut):
+        connections.look_up(NAME, 5)
+
+
+def gone(*_, **__):
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def unanswered(*_, **__):
+    raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+def test_slow_resolver_delays_the_first_look_and_makes_nothing_unreachable(
+    new_server, resolve, monkeypatch
+):
+    monkeypatch.setattr("trueconf_api.PROBE_LIMIT_S", 1)
+    simulator = new_server(tls=False)
+    url = f"http://{NAME}:{simulator.web_port}"
+    server = server_for(simulator, url=url)
+    wakes = threading.Event()
+    resolve("127.0.0.1", wakes=wakes)
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(get_status, server)
+        with pytest.raises(connections.LookupTimedOut):
+            connections.look_up(NAME, 2)  # longer than a look may take
+        wakes.set()
+        assert status.result().state == UP
+    resolve(None)
+    server.connections = lib.trueconf_transport.Connections()
+    for _ in range(3):
+        assert get_status(server).state == UP
+    assert get_online(server).accounts
 
 
 @pytest.mark.parametrize("is_encrypted", [True, False])
