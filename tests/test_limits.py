@@ -262,7 +262,8 @@ def test_name_that_has_moved_is_noticed(resolve, monkeypatch):
         connections._names[NAME].begun_at = 0  # the one that is silent does not count any more
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(address)
-            wait_until(lambda: len(connections._names[NAME].under_way) == 2)
+            changed = connections._names[NAME].changed
+            wait_until(lambda: changed._waiters or waiting.done())  # it was refused
             wakes.set()
             assert waiting.result() == "127.0.0.1"
 
