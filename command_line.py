@@ -304,8 +304,10 @@ def _resolves(report: _Report, server: Server) -> bool:
 def _check_service(report: _Report, server: Server) -> None:
     if not server.status_port:
         return
-    status = trueconf_api.get_status(server)
-    if status.service_reason:
+    status = trueconf_api.or_error(trueconf_api.get_status, server)
+    if isinstance(status, TrueConfError):
+        report.failed(status)
+    elif status.service_reason:
         reason = screens.reason_words(status.service_reason)
         report.bad("check_service_silent", port=server.status_port, reason=reason)
     else:
@@ -316,8 +318,12 @@ def _check_web(report: _Report, server: Server) -> bool:
     try:
         skew_s = trueconf_api.get_clock_skew(server)
     except TrueConfError as error:
-        is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
-        key = f"check_{error.reason}" if is_certificate else "check_web_silent"
+        is_of_tls = error.reason.startswith(("certificate_", "tls_", "ca_file"))
+        key, of_file = f"check_{error.reason}", f"check_{error.reason}_file"
+        if isinstance(server.verify, str) and texts.has_words(of_file):
+            key = of_file
+        elif not (is_of_tls and texts.has_words(key)):
+            key = "check_web_silent"
         report.bad(key, url=server.url, reason=screens.reason_of(error))
         return False
     key = "check_web" if server.verify else "check_web_unchecked"

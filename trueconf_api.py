@@ -150,7 +150,8 @@ def or_error(ask: Callable[..., Result], *args: object) -> Result | TrueConfErro
 
 
 def get_status(server: Server) -> Status:
-    """Look at both parts of the server at the same time. Never raises TrueConfError.
+    """Look at both parts of the server at the same time. Raises ServerUnreachable with the reason
+    own_lack where the bot itself lacks something, which says nothing of the server.
 
     The service works if `GET http://HOST:4307/vsstatus` answers 200, the web part if
     `GET https://HOST/api/v4/server` gives any answer below 500. Neither needs a token. With
@@ -159,36 +160,47 @@ def get_status(server: Server) -> Status:
     web_url = f"{server.url}/api/v4/server"
     # A slow resolver delays the first look, and makes no server unreachable.
     wait_for_name(urlsplit(server.url).hostname or "", PRESS_LIMIT_S - PROBE_LIMIT_S)
+    service, web = ("", False), ("", False)
     if server.status_port:
         service_url = f"http://{server.host}:{server.status_port}/vsstatus"
-        with beside(_why_silent, server, service_url, range(200, 201)) as service:
-            web_reason = _why_silent(server, web_url, range(500))
-        service_reason = service.result()
+        with beside(_look, server, service_url, range(200, 201)) as looking:
+            web = _look(server, web_url, range(500))
+        service = looking.result()
     else:
-        service_reason = web_reason = _why_silent(server, web_url, range(500))
-    if service_reason and web_reason:
+        web = _look(server, web_url, range(500))
+    (service_reason, is_service_doubtful), (web_reason, is_web_doubtful) = service, web
+    if "own_lack" in (service_reason, web_reason):
+        raise ServerUnreachable(server, "own_lack")
+    if web_reason and (service_reason or not server.status_port):
         state = DOWN
     elif service_reason:
         state = SERVICE_DOWN
     else:
         state = WEB_DOWN if web_reason else UP
-    if not server.status_port:
-        service_reason = ""
-    certificate_end = server.certificate_end
-    status = Status(state, service_reason, web_reason, certificate_end=certificate_end)
+    status = Status(
+        state,
+        service_reason,
+        web_reason,
+        certificate_end=server.certificate_end,
+        is_doubtful=is_service_doubtful or is_web_doubtful,
+    )
     server.last_status = status
     return status
 
 
-def _why_silent(server: Server, url: str, good: range) -> str:
-    """Return why nothing useful answers there, "" if a status in `good` does."""
+def _look(server: Server, url: str, good: range) -> tuple[str, bool]:
+    """Return why nothing useful answers there, "" if a status in `good` does; and whether
+    something on the way could have answered so."""
+    is_checked = url.startswith("https") and bool(server.verify)
     try:
         answer = Client(server, PROBE_LIMIT_S).send("GET", url)
     except ServerUnreachable as error:
-        return error.reason
+        return error.reason, error.reason.startswith(("certificate_", "tls_", "not_https"))
     except BadAnswer:
-        return ""  # too much of an answer is an answer
-    return "" if answer.status in good else f"http_{answer.status}"
+        return "", not is_checked  # too much of an answer is an answer
+    is_trueconfs = isinstance(answer.json(), dict) or b"TrueConf" in answer.body
+    reason = "" if answer.status in good else f"http_{answer.status}"
+    return reason, not (is_checked or is_trueconfs)
 
 
 def get_clock_skew(server: Server) -> float | None:

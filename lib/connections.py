@@ -4,9 +4,11 @@ For the connections to TrueConf Server and to Telegram alike.
 """
 
 import contextlib
+import errno
 import ipaddress
 import math
 import os
+import re
 import socket
 import ssl
 import struct
@@ -184,6 +186,9 @@ def _connect_first(
             continue
         except OSError as error:
             failure = error
+            if error.errno == errno.EADDRNOTAVAIL and address[0] == socket.AF_INET6:
+                # This computer speaks no IPv6; with IPv4 it means that all ports are in use.
+                failure = OSError(errno.ENETUNREACH, str(error))
     raise failure
 
 
@@ -265,7 +270,14 @@ _TLS_DISAGREEMENTS = {
     "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
     "WRONG_SIGNATURE_TYPE",
 }
-_NO_ROUTE = {101, 113, 10051, 10065, 51, 65}  # ENETUNREACH, EHOSTUNREACH: Linux, Windows, macOS
+# Numbers of the system: Linux, Windows, macOS. What the bot's own computer has run out of (files,
+# ports, memory) says nothing of a server.
+_SYSTEM_REASONS = (
+    ({23, 24, 10024, 10055, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, 10049}, "own_lack"),
+    ({101, 113, 10051, 10065, 51, 65}, "no_route"),  # ENETUNREACH, EHOSTUNREACH
+)
+# An alert of TLS: the other side speaks it and says no. OpenSSL names those that it receives so.
+_TLS_ALERT = re.compile(r"\b(SSLV3|TLSV1|TLSV13)_|\btlsv1 alert ")  # Python has no name for some
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -284,13 +296,30 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def reason_of(error: Exception) -> str:
     """One word for what kept an answer from coming, e.g. refused; `texts` has words for each."""
     causes = _causes(error)
-    if any(isinstance(cause, OSError) and cause.errno in _NO_ROUTE for cause in causes):
-        return "no_route"
+    for numbers, reason in _SYSTEM_REASONS:
+        if any(_number_of_system(cause) in numbers for cause in causes):
+            return reason
     for kind, reason in _REASONS:
         for cause in causes:
             if isinstance(cause, kind):
-                if getattr(cause, "reason", None) in _TLS_DISAGREEMENTS:
-                    return "tls_version"
                 code = getattr(cause, "verify_code", None)
-                return _CERTIFICATE_REASONS.get(code, reason) if code else reason
+                if code:
+                    return _CERTIFICATE_REASONS.get(code, reason)
+                return _tls_reason(cause) or reason
     return "failed"
+
+
+def _number_of_system(error: BaseException) -> int | None:
+    # Those of OpenSSL and of the resolver have numbers of their own.
+    is_other = isinstance(error, (ssl.SSLError, socket.gaierror)) or not isinstance(error, OSError)
+    return None if is_other else error.errno  # type: ignore[attr-defined]
+
+
+def _tls_reason(error: BaseException) -> str:
+    """What an error of OpenSSL means, "" if both sides do not speak TLS."""
+    name = getattr(error, "reason", None)
+    if name in _TLS_DISAGREEMENTS:
+        return "tls_version"
+    if name == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return "tls_wants_certificate"
+    return "tls_refused" if _TLS_ALERT.search(str(error)) else ""

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -36,6 +37,7 @@ LEADER_ROLE = 2  # owner or moderator: the sources differ
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
 LONGEST_ID = 500  # characters of an ID or a permission that is kept
 
+PORTS = {"http": 80, "https": 443}
 VERSIONS = ("v3.3", "v3.2", "v3.1", "v3.11", "v3.10", "v3.8", "v4")  # tried in this order
 SEARCH_AGAIN_S = 60  # after none of them was there
 
@@ -58,8 +60,10 @@ class TrueConfError(Exception):
 
 class ServerUnreachable(TrueConfError):
     """No answer came. `reason`: refused, timed_out, no_answer, name_not_found, dns_silent,
-    no_route, cut, not_https, tls_version, ca_file, certificate_expired, certificate_name,
-    certificate_no_names, certificate_chain, certificate_untrusted, failed."""
+    no_route, cut, not_https, tls_version, tls_refused, tls_wants_certificate, ca_file,
+    certificate_expired, certificate_name, certificate_no_names, certificate_chain,
+    certificate_untrusted, own_lack (the bot's computer has run out of files, ports or memory),
+    failed."""
 
 
 class AccessRefused(TrueConfError):
@@ -83,7 +87,8 @@ class NotFound(TrueConfError):
 class BadAnswer(TrueConfError):
     """An answer came that cannot be used. `reason`: status (`details["status"]`: the HTTP
     status), in_front (the same, from something in front of the server), redirect
-    (`details["location"]`), not_json, shape, too_large or endless."""
+    (`details["location"]`), redirect_here (to no other address), not_json, shape, too_large or
+    endless."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Status:
     `state`: UP, SERVICE_DOWN (the web part works, the service does not), WEB_DOWN (the other way
     round) or DOWN. `service_reason` and `web_reason` say why a part does not work, "" where it
     does. `looked_at`: time.time(). `certificate_end`: time.time(), None where unknown or not
-    checked.
+    checked. `is_doubtful`: something on the way, such as a sign-in page, could have answered so.
     """
 
     state: str
@@ -101,6 +106,7 @@ class Status:
     web_reason: str = ""
     looked_at: float = field(default_factory=time.time, compare=False)
     certificate_end: float | None = field(default=None, compare=False)
+    is_doubtful: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +433,10 @@ class Client:
             finally:
                 with server.lock:
                     del server.under_way[job]
-        return result.result()
+        try:
+            return result.result(None if is_mine else max(0, self.limits.left_s()))
+        except FutureTimeout:
+            raise ServerUnreachable(server, "no_answer") from None
 
     # ------------------------------------------------------------ the access token
 
@@ -593,11 +602,32 @@ def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConf
             return NotFound(server, "conference")
         return NotFound(server, "api_version", version=server.version)
     if 300 <= answer.status < 400:
-        found = re.match(r"https?://(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location)
-        return BadAnswer(server, "redirect", location=found[1] if found else server.host)
+        elsewhere = where_to(server, answer)
+        if elsewhere:
+            return BadAnswer(server, "redirect", location=elsewhere)
+        return BadAnswer(server, "redirect_here", status=answer.status)
     if answer.status == 200:
         return BadAnswer(server, "not_json" if answer.json() is None else "shape")
     return BadAnswer(server, "status", status=answer.status)
+
+
+def where_to(server: Server, answer: Answer) -> str:
+    """The host that a redirect leads to, with `https://` before it where only that is different;
+    "" if it stays where it is, or leads to no address."""
+    found = re.match(
+        r"(?:(https?):)?//(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location, re.IGNORECASE
+    )
+    if not found:
+        return ""
+    here = urlsplit(server.url)
+    there = urlsplit(f"{found[1] or here.scheme}://{found[2]}")
+    try:
+        is_same_port = (there.port or PORTS[there.scheme]) == (here.port or PORTS[here.scheme])
+    except ValueError:
+        return ""
+    if there.hostname != here.hostname:
+        return found[2]
+    return "" if is_same_port else f"{there.scheme}://{found[2]}"
 
 
 # ---------------------------------------------------------------- fields

@@ -1,6 +1,8 @@
 """One sick server costs one question its limit, never the memory, and never the other servers."""
 
 import contextlib
+import errno
+import shutil
 import socket
 import ssl
 import struct
@@ -16,8 +18,9 @@ import lib.trueconf_transport
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
 from lib import connections
-from tests.conftest import wait_until
+from tests.conftest import says, wait_until
 from tests.test_trueconf_api import HOUR_S, server_for
+from texts import screens
 from trueconf_api import (
     DOWN,
     SERVICE_DOWN,
@@ -25,6 +28,7 @@ from trueconf_api import (
     WEB_DOWN,
     BadAnswer,
     Client,
+    Server,
     ServerUnreachable,
     TrueConfError,
     find_forgotten,
@@ -38,6 +42,7 @@ from trueconf_api import (
     stop_conference,
 )
 
+resource = pytest.importorskip("resource") if sys.platform == "linux" else None
 NAME = "server.example.org"
 DAY_S = 86400
 
@@ -479,10 +484,192 @@ def test_tls_that_cannot_be_agreed_on_is_told_apart_from_no_tls():
         assert reason(get_clock_skew, server) == "tls_version"
 
 
+def refuse_once(context, listener) -> None:
+    """As web servers do: the alert, then the end, and a moment for whatever comes still."""
+    connection, _ = listener.accept()
+    with connection, contextlib.suppress(OSError):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        greeting = context.wrap_bio(incoming, outgoing, server_side=True)
+        while data := connection.recv(65536):
+            incoming.write(data)
+            try:
+                greeting.do_handshake()
+            except ssl.SSLWantReadError:
+                connection.sendall(outgoing.read())
+            except ssl.SSLError:
+                connection.sendall(outgoing.read())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+
 def shake_hands_once(context, listener) -> None:
     connection, _ = listener.accept()
     with connection, contextlib.suppress(ssl.SSLError):
         context.wrap_socket(connection, server_side=True).close()
+
+
+ALERTS = {  # https://www.rfc-editor.org/rfc/rfc8446#section-6
+    49: "tls_refused",  # access_denied
+    80: "tls_refused",  # internal_error
+    112: "tls_refused",  # unrecognized_name
+    120: "tls_refused",  # no_application_protocol
+    116: "tls_wants_certificate",  # certificate_required
+    40: "tls_version",  # handshake_failure
+    70: "tls_version",  # protocol_version
+}
+
+
+def test_refusal_in_tls_is_told_apart_from_no_tls():
+    for alert, expected in ALERTS.items():
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+            pool.submit(answer_once, listener, bytes([21, 3, 3, 0, 2, 2, alert]))
+            server = Server("office", f"https://127.0.0.1:{listener.getsockname()[1]}")
+            assert reason(get_clock_skew, server) == expected, alert
+            sentence = screens.error_sentence(ServerUnreachable(server, expected))
+            assert says(sentence, f"reason_{expected}")
+
+
+def test_server_that_wants_a_certificate_of_its_clients_is_told():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificates.server_files("good"))
+    context.load_verify_locations(certificates.ca_file())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(refuse_once, context, listener)
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        server = Server("office", url, verify=certificates.ca_file())
+        assert reason(get_clock_skew, server) == "tls_wants_certificate"
+
+
+@pytest.mark.parametrize("old", ["missing", "other"])
+def test_certificate_file_that_is_replaced_is_read_again(new_server, tmp_path, old):
+    file = tmp_path / "ca.crt"
+    if old == "other":
+        shutil.copy(certificates.own_file("self_signed"), file)
+    server = server_for(new_server(), verify=str(file))
+    assert reason(get_online, server) == ("ca_file" if old == "missing" else "certificate_chain")
+    new = tmp_path / "new.crt"
+    shutil.copy(certificates.ca_file(), new)
+    new.replace(file)
+    assert get_online(server).accounts
+
+
+def test_advice_about_a_certificate_knows_whether_there_is_a_file():
+    for kind in ("untrusted", "chain"):
+        said = {
+            screens.error_sentence(ServerUnreachable(Server("a", "https://a", verify=verify), kind))
+            for kind in [f"certificate_{kind}"]
+            for verify in (True, "ca.crt")
+        }
+        assert len(said) == 2
+        assert sum(bool(says(one, f"advice_certificate_{kind}_file")) for one in said) == 1
+
+
+def test_second_greeting_is_within_the_limit_too(new_server):
+    """A certificate of another name is looked at again, to say why. Here a greeting takes 1 s."""
+    simulator = new_server(certificate="no_name", round_trip_s=0.5)
+    server = server_for(simulator)
+    limits = {60: "certificate_no_names", 1.5: "certificate_name"}
+    for limit_s, expected in limits.items():
+        with pytest.raises(ServerUnreachable) as error:
+            Client(server, limit_s).get_public("api/v4/server")
+        assert error.value.reason == expected
+
+
+def test_token_that_another_thread_asks_for_is_waited_for_within_the_limit(new_server):
+    simulator = new_server()
+    server = server_for(simulator)
+    simulator.break_path("token", "hang")
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(or_error, Client(server, 60).access_token)
+        wait_until(lambda: simulator.requests)
+        with pytest.raises(ServerUnreachable):
+            Client(server, 0.5).access_token()
+        assert not patient.done()
+        simulator.mend()
+        assert isinstance(patient.result(), TrueConfError)
+
+
+# ---------------------------------------------------------------- what proves nothing
+
+
+@on_linux
+def test_lack_of_files_is_told_of_the_bot_and_not_of_the_server(new_server):
+    server = server_for(new_server())
+    assert get_status(server).state == UP
+    before = server.last_status
+    server.connections = lib.trueconf_transport.Connections()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as newest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, hard))
+        try:
+            with pytest.raises(ServerUnreachable) as error:
+                get_status(server)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert error.value.reason == "own_lack"
+    assert server.last_status is before
+    assert says(screens.error_sentence(error.value), "error_own_lack")
+    assert get_status(server).state == UP
+
+
+def test_each_lack_of_the_own_computer_is_one():
+    for number in (errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM):
+        assert connections.reason_of(OSError(number, "lack")) == "own_lack"
+    assert connections.reason_of(OSError(errno.ENETUNREACH, "no way")) == "no_route"
+    assert connections.reason_of(OSError(errno.EIO, "odd")) == "failed"
+
+
+def test_answer_that_something_on_the_way_could_have_given_is_doubtful(new_server):
+    portal = (
+        ("redirect", {"location": "https://portal.example/login"}),
+        ("html", {}),
+        ("status", {"status": 511, "html": True}),
+    )
+    for verify, in_the_web in ((False, True), (certificates.ca_file(), False)):
+        simulator = new_server()
+        server = server_for(simulator, verify=verify)
+        assert not get_status(server).is_doubtful
+        for fault, details in portal:
+            simulator.break_path("vsstatus", fault, **details)
+            assert get_status(server).is_doubtful, fault
+            simulator.mend()
+            simulator.break_path("", fault, **details)  # nobody else has its certificate
+            assert get_status(server).is_doubtful == in_the_web, fault
+            simulator.mend()
+        simulator.slam()
+        lost = get_status(server)
+        assert (lost.state, lost.is_doubtful) == (DOWN, False)
+    stranger = server_for(new_server(certificate="untrusted"))
+    assert get_status(stranger).is_doubtful
+
+
+def test_redirect_is_said_to_lead_elsewhere_only_where_it_does(new_server):
+    simulator = new_server()
+    server = server_for(simulator)
+    port = simulator.web_port
+    for location, elsewhere in {
+        "https://other.example/login": "other.example",
+        "//other.example": "other.example",
+        f"https://127.0.0.1:{port}/login": "",
+        f"HTTPS://anna@127.0.0.1:{port}?next=": "",
+        "https://127.0.0.1/": "https://127.0.0.1",
+        f"http://127.0.0.1:{port}/": "",
+        "/login": "",
+        "login": "",
+        "javascript:alert(1)": "",
+        "https://other.example:99999999/": "",
+        "": "",
+    }.items():
+        simulator.break_path("users", "redirect", location=location)
+        error = or_error(get_online, server)
+        if elsewhere:
+            assert (error.reason, error.details) == ("redirect", {"location": elsewhere}), location
+        else:
+            assert error.reason == "redirect_here", location
+        assert "127.0.0.1:" not in screens.error_sentence(error)
 
 
 # ---------------------------------------------------------------- headers
@@ -492,17 +679,17 @@ def test_clock_that_cannot_be_read_is_not_known():
     for date in ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "yesterday", "", "\x00"):
         head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n"
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-            pool.submit(answer_once, listener, head)
+            pool.submit(answer_once, listener, head.encode())
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             server = lib.trueconf_client.Server("office", url)
             assert get_clock_skew(server) is None, date
 
 
-def answer_once(listener, head: str) -> None:
+def answer_once(listener, answer: bytes) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
-        connection.sendall(head.encode())
+        connection.sendall(answer)
 
 
 def test_refusal_of_something_in_front_is_not_taken_for_the_servers(new_server):

@@ -257,6 +257,7 @@ OTHER_REASONS = {
     "status": {"status": 500},
     "in_front": {"status": 403},
     "redirect": {"location": "other.example.org"},
+    "redirect_here": {"status": 302},
     "not_json": {},
     "shape": {},
     "too_large": {},

@@ -210,13 +210,14 @@ def state_sentence(server: Server, status: Status) -> Html:
     if status.state == SERVICE_DOWN:
         return _service_is_down(server, status)
     if _is_about_trust(status.web_reason):
-        untrusted = untrusted_sentences(status.web_reason)
+        untrusted = untrusted_sentences(server, status.web_reason)
         if status.state == WEB_DOWN:
             return _sentences(untrusted, words("state_service_works"))
         service = _service_is_silent(server, status) if status.service_reason else None
         return _sentences(service, untrusted)
     if status.state == WEB_DOWN:
-        return words("state_web_down", reason=reason_words(status.web_reason))
+        web_down = words("state_web_down", reason=reason_words(status.web_reason))
+        return _sentences(web_down, _advice(server, status.web_reason))
     return _both_are_down(server, status)
 
 
@@ -241,7 +242,7 @@ def _both_are_down(server: Server, status: Status) -> Html:
     if status.service_reason and status.service_reason != status.web_reason:
         reason = reason_words(status.service_reason)
         return words("state_down_both", web=web, port=server.status_port, reason=reason)
-    return _sentences(words("state_down", reason=web), _advice(status.web_reason))
+    return _sentences(words("state_down", reason=web), _advice(server, status.web_reason))
 
 
 def _is_about_trust(reason: str) -> bool:
@@ -249,13 +250,17 @@ def _is_about_trust(reason: str) -> bool:
     return reason.startswith("certificate_") or reason == "ca_file"
 
 
-def untrusted_sentences(reason: str) -> Html:
+def untrusted_sentences(server: Server, reason: str) -> Html:
     """What is wrong with the certificate and what to do about it."""
-    return _sentences(words("state_web_untrusted", reason=reason_words(reason)), _advice(reason))
+    untrusted = words("state_web_untrusted", reason=reason_words(reason))
+    return _sentences(untrusted, _advice(server, reason))
 
 
-def _advice(reason: str) -> Html | None:
-    return words(f"advice_{reason}") if has_words(f"advice_{reason}") else None
+def _advice(server: Server, reason: str) -> Html | None:
+    key, of_file = f"advice_{reason}", f"advice_{reason}_file"
+    if isinstance(server.verify, str) and has_words(of_file):
+        key = of_file
+    return words(key) if has_words(key) else None
 
 
 def reason_words(reason: str) -> Html:
@@ -582,10 +587,10 @@ def error_sentence(error: TrueConfError) -> Html:
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
         )
     if _is_about_trust(error.reason):
-        return Html(f"{untrusted_sentences(error.reason)}.")
+        return Html(f"{untrusted_sentences(error.server, error.reason)}.")
     # Whatever was asked, it was the website: the service may be up all the same.
     silent = words("error_unreachable", reason=reason_words(error.reason))
-    return Html(f"{_sentences(silent, _advice(error.reason))}.")
+    return Html(f"{_sentences(silent, _advice(error.server, error.reason))}.")
 
 
 def reason_of(error: TrueConfError) -> Html:
