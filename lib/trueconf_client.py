@@ -625,9 +625,10 @@ def where_to(server: Server, answer: Answer) -> str:
         is_same_port = (there.port or PORTS[there.scheme]) == (here.port or PORTS[here.scheme])
     except ValueError:
         return ""
-    if there.hostname != here.hostname:
-        return found[2]
-    return "" if is_same_port else f"{there.scheme}://{found[2]}"
+    if there.hostname == here.hostname and is_same_port:
+        return ""
+    is_other_scheme = there.hostname == here.hostname and there.scheme != here.scheme
+    return f"{there.scheme}://{found[2]}" if is_other_scheme else found[2]
 
 
 # ---------------------------------------------------------------- fields
