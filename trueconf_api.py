@@ -24,15 +24,21 @@ from typing import TypeVar
 from lib import trueconf_v3, trueconf_v4
 from lib.connections import reason_of
 from lib.trueconf_client import (
-    DOWN,
     PRESS_LIMIT_S,
+    Answer,
+    Client,
+    dict_rows,
+    get_certificate_end,
+    number_of,
+    text_of,
+)
+from lib.trueconf_model import (
+    DOWN,
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
     AccessRefused,
-    Answer,
     BadAnswer,
-    Client,
     Conference,
     NotFound,
     OutcomeUnknown,
@@ -42,11 +48,7 @@ from lib.trueconf_client import (
     ServerUnreachable,
     Status,
     TrueConfError,
-    dict_rows,
-    get_certificate_end,
-    number_of,
     path_part,
-    text_of,
 )
 from lib.trueconf_transport import beside, side_by_side
 

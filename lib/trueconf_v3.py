@@ -11,20 +11,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lib.trueconf_client import (
+from lib.trueconf_client import Client, dict_rows, id_of, number_of, participant, text_of
+from lib.trueconf_model import (
     BadAnswer,
-    Client,
     Conference,
     NotFound,
     Participant,
     PermissionMissing,
     Server,
-    dict_rows,
-    id_of,
-    number_of,
-    participant,
     path_part,
-    text_of,
 )
 from lib.trueconf_transport import beside, side_by_side
 

@@ -8,17 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from lib.trueconf_client import (
+from lib.trueconf_client import Client, id_of, number_of, participant, text_of
+from lib.trueconf_model import (
     BadAnswer,
-    Client,
     Conference,
     Participant,
     Server,
-    id_of,
-    number_of,
-    participant,
     path_part,
-    text_of,
 )
 from lib.trueconf_transport import beside
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import lib.trueconf_client
+import lib.trueconf_model
 import lib.trueconf_transport
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
@@ -189,7 +190,7 @@ def test_silent_resolver_is_given_up_and_asked_once_for_all_who_wait(resolve):
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(look_up, range(8))) == {connections.LookupTimedOut}
     assert len(asked) <= 2  # two if a new second began meanwhile
-    server = lib.trueconf_client.Server("office", f"https://{NAME}")
+    server = lib.trueconf_model.Server("office", f"https://{NAME}")
     with pytest.raises(ServerUnreachable) as error:
         Client(server, 0.3).get_public("api/v4/server")
     assert error.value.reason == "dns_silent"
@@ -343,7 +344,7 @@ def test_tls_that_cannot_be_agreed_on_is_told_apart_from_no_tls():
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(shake_hands_once, context, listener)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        server = lib.trueconf_client.Server("office", url, verify=certificates.ca_file())
+        server = lib.trueconf_model.Server("office", url, verify=certificates.ca_file())
         assert reason(get_clock_skew, server) == "tls_version"
 
 
@@ -362,7 +363,7 @@ def test_clock_that_cannot_be_read_is_not_known():
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
             pool.submit(answer_once, listener, head)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server = lib.trueconf_client.Server("office", url)
+            server = lib.trueconf_model.Server("office", url)
             assert get_clock_skew(server) is None, date
 
 
