@@ -132,7 +132,7 @@ class Overview:
 
 def _api(client: Client) -> ModuleType:
     """The room that knows what this server's version of the API calls things."""
-    return trueconf_v4 if client.version.startswith("v4") else trueconf_v3
+    return trueconf_v4 if client.find_out_version().startswith("v4") else trueconf_v3
 
 
 Result = TypeVar("Result")
@@ -173,9 +173,9 @@ def get_status(server: Server) -> Status:
         state = WEB_DOWN if web_reason else UP
     if not server.status_port:
         service_reason = ""
-    certificate_end = server.certificate_end
+    certificate_end = server.learnt.certificate_end
     status = Status(state, service_reason, web_reason, certificate_end=certificate_end)
-    server.last_status = status
+    server.learnt.last_status = status
     return status
 
 
@@ -209,13 +209,13 @@ def renew_access_token(server: Server) -> None:
     is not known. `POST oauth2/v1/token`, client credentials. Raises TrueConfError."""
     client = Client(server)
     client.access_token(rejected=server.access_token)
-    _ = client.version
+    client.find_out_version()
 
 
-def find_version(server: Server) -> str:
+def search_version(server: Server) -> str:
     """Return the version of the API that answers: the one of the settings if it does, else the
     first that is there; "" if none is. Raises TrueConfError."""
-    return Client(server).find_version()
+    return Client(server).search_version()
 
 
 def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
@@ -232,7 +232,7 @@ def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
         found[permission] = answer if isinstance(answer, TrueConfError) else None
         if isinstance(answer, NotFound) and answer.reason == "conference":
             found[permission] = None  # it was allowed to look for it
-    permission, scopes = api.STOP_PERMISSION, server.scopes
+    permission, scopes = api.STOP_PERMISSION, server.learnt.scopes
     if scopes and not scopes & api.STOP_SCOPES and not found[permission]:
         found[permission] = PermissionMissing(server, "permission", permission=permission)
     return found
@@ -249,7 +249,7 @@ def get_raw_answers(server: Server) -> dict[str, Answer | TrueConfError]:
     for path in ("api/v4/server", "api/v4/endpoints/connects"):
         found[f"GET {path}"] = or_error(client.send, "GET", f"{server.url}/{path}")
     found["POST token"] = or_error(client.ask_for_token)
-    if isinstance(or_error(lambda: client.version), TrueConfError):
+    if isinstance(or_error(client.find_out_version), TrueConfError):
         return found
     api, example = _api(client), "none"
     for path in filter(None, api.PERMISSIONS.values()):

@@ -60,13 +60,13 @@ def get_certificate_end(server: Server) -> float | None:
     if not server.verify or parts.scheme != "https":
         return None
     try:
-        opened, server.certificate_end = transport.open_tls(
+        opened, server.learnt.certificate_end = transport.open_tls(
             parts.hostname or "", parts.port or 443, server.verify, PRESS_LIMIT_S
         )
     except OSError as error:
         raise ServerUnreachable(server, reason_of(error)) from error
     opened.close()
-    return server.certificate_end
+    return server.learnt.certificate_end
 
 
 # ---------------------------------------------------------------- one question
@@ -151,7 +151,7 @@ class Client:
 
     def look(self, path: str) -> Answer:
         """Return what `GET path` answers, whatever its status."""
-        return self._answer_to("GET", self.version, path, {})
+        return self._answer_to("GET", self.find_out_version(), path, {})
 
     def get_public(self, path: str) -> dict[str, Any]:
         """Return the decoded JSON object of a whole path that needs no token, e.g.
@@ -192,7 +192,7 @@ class Client:
             else:
                 is_whole = total is not None and row_count >= total
                 # `results` may count the rows of this page; a full one is then not the last.
-                is_full = len(rows) >= (self.server.page_size or 1)
+                is_full = len(rows) >= (self.server.learnt.page_size or 1)
                 is_doubtful = "cnt" not in answer and total == len(rows) and is_full
                 next_page = 0 if not rows or (is_whole and not is_doubtful) else page + 1
             if next_page == 0:
@@ -204,7 +204,8 @@ class Client:
 
     def _page(self, path: str, permission: str, params: dict[str, object]) -> Any:
         """One page, as large as the server allows. What is too large for it is not documented."""
-        size = self.server.page_size
+        learnt = self.server.learnt
+        size = learnt.page_size
         if size is not None:
             try:
                 return self._call("GET", path, permission, {**params, "page_size": size})
@@ -212,18 +213,17 @@ class Client:
                 if error.details.get("status") != 400:
                     raise
         answer = self._call("GET", path, permission, params)
-        self.server.page_size = None
+        learnt.page_size = None
         return answer
 
     # ------------------------------------------------------------ the version of the API
 
-    @property
-    def version(self) -> str:
-        """The version of the API that this server speaks: as the settings say, or found out once
-        for all questions. Raises NotFound if it is none of VERSIONS."""
-        return self.server.version or self._once("version", self._search_version)
+    def find_out_version(self) -> str:
+        """Return the version of the API that this server speaks: as the settings say, or looked
+        for once for all questions. Raises NotFound if it is none of VERSIONS."""
+        return self.server.version or self._once("version", self._look_for_version)
 
-    def find_version(self) -> str:
+    def search_version(self) -> str:
         """Return the first version that this server has, that of the settings before VERSIONS;
         "" if it has none of them.
 
@@ -239,34 +239,34 @@ class Client:
                 raise _error_for(self.server, answer)
         return ""
 
-    def _search_version(self) -> str:
-        server = self.server
-        if not server.found_version and time.monotonic() >= server.search_again_at:
-            server.found_version = self.find_version()
-            server.search_again_at = time.monotonic() + SEARCH_AGAIN_S
-            if server.found_version:
-                log.info("%s: API %s", server.name, server.found_version)
-        if not server.found_version:
+    def _look_for_version(self) -> str:
+        server, learnt = self.server, self.server.learnt
+        if not learnt.version and time.monotonic() >= learnt.search_again_at:
+            learnt.version = self.search_version()
+            learnt.search_again_at = time.monotonic() + SEARCH_AGAIN_S
+            if learnt.version:
+                log.info("%s: API %s", server.name, learnt.version)
+        if not learnt.version:
             raise NotFound(server, "api_version", version=", ".join(VERSIONS))
-        return server.found_version
+        return learnt.version
 
     def _once(self, job: str, do: Callable[[], str]) -> str:
         """Do something for all threads that want it at the same time: one does it, the others
         wait for what comes of it."""
-        server = self.server
-        with server.lock:
-            result = server.under_way.get(job)
+        shared = self.server.shared
+        with shared.lock:
+            result = shared.under_way.get(job)
             is_mine = result is None
             if result is None:
-                result = server.under_way[job] = Future()
+                result = shared.under_way[job] = Future()
         if is_mine:
             try:
                 result.set_result(do())
             except BaseException as error:
                 result.set_exception(error)
             finally:
-                with server.lock:
-                    del server.under_way[job]
+                with shared.lock:
+                    del shared.under_way[job]
         return result.result()
 
     # ------------------------------------------------------------ the access token
@@ -296,7 +296,7 @@ class Client:
         return answer
 
     def _fetch_token(self) -> str:
-        server, answer = self.server, self.ask_for_token()
+        server, learnt, answer = self.server, self.server.learnt, self.ask_for_token()
         if answer.status in (400, 401, 403) and answer.reason() is not None:
             raise AccessRefused(server, "wrong_secret")
         body = answer.json()
@@ -305,19 +305,19 @@ class Client:
             raise _error_for(server, answer)
         lifetime_s = number_of(body.get("expires_in")) or 3600
         scopes = str(body.get("scope") or "")[: 100 * LONGEST_ID].split()
-        with server.lock:
+        with server.shared.lock:
             server.access_token = str(token)
-            server.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
-            server.scopes = frozenset(scope for scope in scopes if len(scope) <= LONGEST_ID)
+            learnt.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
+            learnt.scopes = frozenset(scope for scope in scopes if len(scope) <= LONGEST_ID)
         return server.access_token
 
     # ------------------------------------------------------------ one request
 
     def _call(self, method: str, path: str, permission: str, params: dict[str, object]) -> Any:
         """Return the decoded JSON answer."""
-        answer = self._answer_to(method, self.version, path, params)
+        answer = self._answer_to(method, self.find_out_version(), path, params)
         if answer.is_version_missing and path == "conferences":
-            self.server.found_version = ""  # it was found by this path: the server has changed
+            self.server.learnt.version = ""  # it was found by this path: the server has changed
         return self._decoded(answer, permission)
 
     def _answer_to(self, method: str, version: str, path: str, params: dict[str, object]) -> Answer:
@@ -326,23 +326,23 @@ class Client:
         The token travels in the header. Every known client of v3.1 to v3.3 puts it into the
         address, so if the header is refused we try that once and remember it.
         """
-        server = self.server
+        learnt = self.server.learnt
         token = self.access_token()
         answer = self._send_with_token(method, version, path, token, params)
         if answer.is_token_rejected:
             token = self.access_token(rejected=token)
             answer = self._send_with_token(method, version, path, token, params)
-        if answer.is_token_rejected and not server.token_in_query and version.startswith("v3"):
-            server.token_in_query = True
+        if answer.is_token_rejected and not learnt.token_in_query and version.startswith("v3"):
+            learnt.token_in_query = True
             answer = self._send_with_token(method, version, path, token, params)
-            server.token_in_query = not answer.is_token_rejected
+            learnt.token_in_query = not answer.is_token_rejected
         return answer
 
     def _send_with_token(
         self, method: str, version: str, path: str, token: str, params: dict[str, object]
     ) -> Answer:
         url = f"{self.server.url}/api/{version}/{path}"
-        if self.server.token_in_query:
+        if self.server.learnt.token_in_query:
             return self.send(method, url, params={**params, "access_token": token})
         return self.send(method, url, {"Authorization": f"Bearer {token}"}, params=params)
 
@@ -368,7 +368,7 @@ class Client:
         A GET is sent once more, on a new connection, if a kept one broke or stayed silent.
         Raises ServerUnreachable if no complete answer came in time, BadAnswer if it is too large.
         """
-        server = self.server
+        server, learnt = self.server, self.server.learnt
         for is_last_try in (False, True):
             attempt = transport.begin(self.limits, server.verify)
             left_s = self.limits.left_s()
@@ -377,10 +377,10 @@ class Client:
             try:
                 all_headers = {**USUAL_HEADERS, **(headers or {})}
                 prepared = requests.Request(method, url, all_headers, **request).prepare()
-                with server.connections.send(
+                with server.shared.connections.send(
                     prepared, stream=True, timeout=left_s, verify=server.verify
                 ) as response:
-                    server.certificate_end = attempt.certificate_end or server.certificate_end
+                    learnt.certificate_end = attempt.certificate_end or learnt.certificate_end
                     body = self._read_body(response)
                     location = response.headers.get("Location", "")
                     date = response.headers.get("Date", "")
@@ -395,7 +395,7 @@ class Client:
                     raise BadAnswer(server, reason) from error
                 was_forgotten = attempt.is_on_kept and reason == "no_answer"
                 if was_forgotten:  # and so, most likely, were all the other kept ones
-                    server.connections = transport.Connections()
+                    server.shared.connections = transport.Connections()
                 may_repeat = method == "GET" and (was_forgotten or reason == "cut")
                 if is_last_try or not may_repeat:
                     raise ServerUnreachable(server, reason) from error

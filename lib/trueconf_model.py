@@ -126,8 +126,35 @@ class Participant:
 
 
 @dataclass(eq=False)
+class Learnt:
+    """What a server's answers have told since the bot was started."""
+
+    token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
+    scopes: frozenset[str] = frozenset()  # what the newest token allows
+    last_status: Status | None = None
+    certificate_end: float | None = None  # time.time(), as of the newest connection
+    version: str = ""  # "auto": the version of the API that answered
+    search_again_at: float = 0  # time.monotonic(): when a version may be looked for anew
+    page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
+    token_in_query: bool = False  # this server does not understand the header
+    is_log_ascending: bool = False  # the log's open rows come first in ascending order
+    unknown_zone: str = ""  # a time zone in its log that this computer does not know
+
+
+@dataclass(eq=False)
+class Shared:
+    """What the threads that deal with one server have in common."""
+
+    # Guards what several threads change: `under_way`, the token, and what the bot remembers.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    under_way: "dict[str, Future[str]]" = field(default_factory=dict)  # see Client._once
+    connections: transport.Connections = field(default_factory=transport.Connections)
+
+
+@dataclass(eq=False)
 class Server:
-    """A TrueConf Server as the settings name it, and what the bot has learnt of it since.
+    """A TrueConf Server: first what the settings say, then what the bot remembers of it, what it
+    has `learnt` in this run, and what its threads have `shared`.
 
     A setting's default is the one that stands here. What the bot changes itself is a plain
     field; `lib.settings` compares and saves.
@@ -160,21 +187,8 @@ class Server:
     # runs of conferences, as `stopping` names them -> who is stopping them, or has
     stopped_by: dict[str, str] = field(default_factory=dict)
 
-    token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
-    scopes: frozenset[str] = frozenset()  # what the newest token allows
-    last_status: Status | None = None
-    page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
-    token_in_query: bool = False  # this server does not understand the header
-    is_log_ascending: bool = False  # the log's open rows come first in ascending order
-    unknown_zone: str = ""  # a time zone in its log that this computer does not know
-    certificate_end: float | None = None  # time.time(), as of the newest connection
-    found_version: str = ""  # "auto": the version that answered
-    search_again_at: float = 0  # time.monotonic()
-    under_way: "dict[str, Future[str]]" = field(default_factory=dict)  # see Client._once
-    lock: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # of this section and the one above
-    connections: transport.Connections = field(default_factory=transport.Connections)
+    learnt: Learnt = field(default_factory=Learnt)
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def host(self) -> str:
@@ -184,7 +198,7 @@ class Server:
     @property
     def version(self) -> str:
         """The API version in use; "" while it is to be found out."""
-        return self.found_version if self.api_version == "auto" else self.api_version
+        return self.learnt.version if self.api_version == "auto" else self.api_version
 
 
 # ---------------------------------------------------------------- what can be kept and sent

@@ -54,11 +54,11 @@ def get_running(client: Client) -> list[Conference]:
         rows = _open_rows(client)
     listed = listing.result()
     missing = _missing(listed, rows)
-    if missing and not client.server.is_log_ascending:
+    if missing and not client.server.learnt.is_log_ascending:
         # Where NULL counts as the smallest value, the open rows come first the other way round.
-        client.server.is_log_ascending = True
+        client.server.learnt.is_log_ascending = True
         turned = _open_rows(client)
-        client.server.is_log_ascending = bool(turned)
+        client.server.learnt.is_log_ascending = bool(turned)
         rows += turned
         missing = _missing(listed, rows)
     if missing:
@@ -91,7 +91,7 @@ def _listed(client: Client) -> dict[str, dict[str, Any]]:
 def _open_rows(client: Client) -> list[dict[str, Any]]:
     """The rows of the log up to the first one that has ended."""
     found: list[dict[str, Any]] = []
-    order = 0 if client.server.is_log_ascending else 1
+    order = 0 if client.server.learnt.is_log_ascending else 1
     seen: set[str] = set()
     for rows in _log_pages(client, sort_field="end_time", sort_order=order):
         for row in rows:
@@ -181,8 +181,8 @@ def _age_s(server: Server, start_time: object) -> int | None:
         started = datetime.fromisoformat(text_of(start_time.get("date")).partition(".")[0])
         age = datetime.now(timezone.utc) - started.replace(tzinfo=_zone(name))
     except KeyError:  # ZoneInfoNotFoundError: Windows has no list of zones without tzdata
-        if server.unknown_zone != name:
-            server.unknown_zone = name
+        if server.learnt.unknown_zone != name:
+            server.learnt.unknown_zone = name
             log.warning(
                 "%s: the time zone %.60r is not known on this computer, so the age of its "
                 "conferences is not either (on Windows: pip install tzdata)",
@@ -216,7 +216,8 @@ def get_participants(client: Client, conference: Conference) -> list[Participant
     `GET conference-sessions/{session}/participants` is asked instead, which knows roles.
     """
     session = path_part(conference.session_id)
-    rows = _with_roles(client, session) if ROLES_PERMISSION in client.server.scopes else None
+    has_roles = ROLES_PERMISSION in client.server.learnt.scopes
+    rows = _with_roles(client, session) if has_roles else None
     if rows is None:
         path, permission = f"logs/calls/{session}/participants", "logs.calls.participants:read"
         rows = [row for page in client.pages(path, "list", permission) for row in page]

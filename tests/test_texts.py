@@ -554,8 +554,9 @@ ODD_TEXTS |= {"cyrillic": "Щ" * 300, "plain": "Planning", "none": ""}
 
 def a_server(text: str, number: int = 0, **more) -> Server:
     name = f"{text}{number}" or "x"
-    status = Status(SERVICE_DOWN, "no_answer")
-    return Server(name, "https://" + "h" * 60 + ".example.org:8443", last_status=status, **more)
+    server = Server(name, "https://" + "h" * 60 + ".example.org:8443", **more)
+    server.learnt.last_status = Status(SERVICE_DOWN, "no_answer")
+    return server
 
 
 def a_conference(text: str, number: int = 0) -> Conference:

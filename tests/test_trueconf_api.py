@@ -650,7 +650,7 @@ def test_several_are_stopped_and_each_has_its_own_result(simulator, server):
 
 def test_both_parts_are_asked_for_the_status(simulator, server):
     assert get_status(server) == ServerStatus(UP)
-    assert server.last_status.state == UP
+    assert server.learnt.last_status.state == UP
     assert {one.path for one in simulator.requests} == {"/vsstatus", "/api/v4/server"}
     assert len(simulator.requests) == 2
 
@@ -758,7 +758,7 @@ def test_token_is_kept_and_used_again(simulator):
     get_online(server)
     assert (bool(token), server.access_token) == (True, token)
     assert token_requests(simulator) == 1
-    assert server.scopes == set(FOUR_SCOPES)
+    assert server.learnt.scopes == set(FOUR_SCOPES)
 
 
 def test_token_of_an_earlier_run_is_used_as_it_is(simulator):
@@ -828,7 +828,7 @@ def test_token_that_is_refused_for_ever_is_an_error_and_asked_for_once(simulator
             get_online(server)
         assert error.value.reason == "token_refused"
         assert token_requests(simulator) <= 2
-        assert not server.token_in_query
+        assert not server.learnt.token_in_query
 
 
 @pytest.mark.parametrize("shape", ["rfc6749", "envelope", "flat"])
@@ -866,7 +866,7 @@ def test_token_request_under_faults(simulator):
 def test_token_as_text_numbers_is_taken(simulator, server):
     simulator.break_path("token", "strings")
     get_online(server)
-    assert server.token_renewal_at > time.monotonic()
+    assert server.learnt.token_renewal_at > time.monotonic()
 
 
 def test_token_that_cannot_be_one_is_not_taken(simulator, server):
@@ -883,7 +883,7 @@ def test_renewal_is_due_before_the_token_expires(new_server):
     server = server_for(simulator)
     before = time.monotonic()
     trueconf_api.renew_access_token(server)
-    assert before + 800 < server.token_renewal_at < time.monotonic() + 1000
+    assert before + 800 < server.learnt.token_renewal_at < time.monotonic() + 1000
     first = server.access_token
     trueconf_api.renew_access_token(server)
     assert server.access_token != first

@@ -16,7 +16,7 @@ from trueconf_api import (
     TrueConfError,
     find_forgotten,
     find_running,
-    find_version,
+    search_version,
     get_online,
     get_overviews,
     get_people,
@@ -84,7 +84,7 @@ def test_server_without_any_known_version_is_told_and_not_searched_at_each_press
         assert error.value.reason == "api_version"
         assert len(api_requests(simulator)) == len(VERSIONS)
     simulator.api_versions = {"v3.2"}  # it was only being started
-    server.search_again_at -= SEARCH_AGAIN_S
+    server.learnt.search_again_at -= SEARCH_AGAIN_S
     assert get_online(server).accounts
 
 
@@ -95,7 +95,7 @@ def test_version_that_vanishes_is_searched_for_again(new_server):
     simulator.api_versions = {"v4"}  # an update took v3 away
     with pytest.raises(NotFound):
         get_running_conferences(server)
-    server.search_again_at -= SEARCH_AGAIN_S
+    server.learnt.search_again_at -= SEARCH_AGAIN_S
     assert get_running_conferences(server) == []
     assert server.version == "v4"
 
@@ -125,7 +125,7 @@ def test_version_of_the_settings_is_used_as_it_stands(new_server):
     with pytest.raises(NotFound) as error:
         get_online(server)
     assert error.value.details == {"version": "v3.11"}
-    assert find_version(server) == "v3.2"  # what --check says
+    assert search_version(server) == "v3.2"  # what --check says
     assert server.version == "v3.11"
     for version in ("v4", "v4.1"):
         simulator = new_server(scopes=V4_SCOPES)
@@ -321,6 +321,6 @@ def test_unknown_zone_is_remembered_and_logged_once(new_server, caplog):
     server = server_for(simulator)
     for _ in range(3):
         assert get_running_conferences(server)[0].age_s is None
-    assert server.unknown_zone == "Nowhere/Unknown"
+    assert server.learnt.unknown_zone == "Nowhere/Unknown"
     assert caplog.text.count("Nowhere/Unknown") == 1
     assert trueconf_api.find_forgotten(server, 60)[0].reason == "age_unknown"
