@@ -17,7 +17,7 @@ from telebot.apihelper import ApiTelegramException
 import texts
 import trueconf_api
 from lib import connections, logs, settings, telegram
-from lib.trueconf_client import VERSIONS
+from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -370,7 +370,7 @@ def _print_report(servers: list[Server]) -> None:
     print(plain_text("report_ends"))
 
 
-def _outcome(answer: trueconf_api.Answer | TrueConfError) -> str:
+def _outcome(answer: Answer | TrueConfError) -> str:
     if isinstance(answer, TrueConfError):
         return answer.reason
     body = answer.json()

@@ -22,9 +22,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from lib import trueconf_v3, trueconf_v4
-from lib.connections import reason_of
 from lib.trueconf_client import (
-    PRESS_LIMIT_S,
     Answer,
     Client,
     dict_rows,
@@ -37,7 +35,6 @@ from lib.trueconf_model import (
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
-    AccessRefused,
     BadAnswer,
     Conference,
     NotFound,
@@ -52,30 +49,36 @@ from lib.trueconf_model import (
 )
 from lib.trueconf_transport import beside, side_by_side
 
+# What screens and a question of your own need. All the errors: lib/trueconf_model.py
 __all__ = [
     "ALREADY_OVER",
     "DOWN",
-    "PRESS_LIMIT_S",
     "SERVICE_DOWN",
     "STILL_RUNNING",
     "STOPPED",
     "UP",
     "WEB_DOWN",
-    "AccessRefused",
-    "Answer",
-    "BadAnswer",
     "Client",
     "Conference",
-    "NotFound",
+    "Forgotten",
+    "Online",
     "OutcomeUnknown",
-    "Participant",
-    "PermissionMissing",
+    "Overview",
+    "People",
     "Server",
-    "ServerUnreachable",
     "Status",
     "TrueConfError",
+    "find_forgotten",
+    "find_running",
     "get_certificate_end",
-    "reason_of",
+    "get_online",
+    "get_overviews",
+    "get_people",
+    "get_running_conferences",
+    "get_status",
+    "or_error",
+    "stop_conference",
+    "stop_conferences",
 ]
 
 PROBE_LIMIT_S = 4  # "is it up?" has to be quicker than a press

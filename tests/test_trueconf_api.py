@@ -14,6 +14,7 @@ import lib.trueconf_client
 import lib.trueconf_transport
 import trueconf_api
 from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer
+from lib.trueconf_model import AccessRefused
 from lib.trueconf_v3 import ROLES_PERMISSION
 from trueconf_api import (
     ALREADY_OVER,
@@ -23,7 +24,6 @@ from trueconf_api import (
     STOPPED,
     UP,
     WEB_DOWN,
-    AccessRefused,
     BadAnswer,
     NotFound,
     OutcomeUnknown,
