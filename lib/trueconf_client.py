@@ -114,6 +114,11 @@ class Answer:
         return self.status == 403 and self.reason() == "accessTokenInvalid"
 
     @property
+    def is_from_in_front(self) -> bool:
+        """Whether it is a refusal of something in front of the server: TrueConf gives reasons."""
+        return self.status in (400, 401, 403) and self.reason() is None
+
+    @property
     def is_version_missing(self) -> bool:
         """Whether it says that this version of the API, or this path of it, is not there: a 404
         that is not about a conference, a user or a record."""
@@ -419,25 +424,33 @@ def _as_object(server: Server, body: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- what went wrong
 
 
+# What an answer of any status but success stands for: the first row that fits. The order matters:
+# a refused token may come as 403 too, and a proxy in front of the server refuses with the same
+# statuses as the server, but without a reason; only what is left is a missing permission.
+_ERRORS: tuple[tuple[Callable[[Answer], bool], type[TrueConfError], str], ...] = (
+    (lambda answer: answer.is_token_rejected, AccessRefused, "token_refused"),
+    (lambda answer: answer.is_from_in_front, BadAnswer, "in_front"),
+    (lambda answer: answer.status == 403, PermissionMissing, "permission"),
+    (lambda answer: answer.is_thing_missing, NotFound, "conference"),
+    (lambda answer: answer.is_version_missing, NotFound, "api_version"),
+    (lambda answer: 300 <= answer.status < 400, BadAnswer, "redirect"),
+    (lambda answer: answer.status != 200, BadAnswer, "status"),
+    (lambda answer: answer.json() is None, BadAnswer, "not_json"),
+    (lambda answer: True, BadAnswer, "shape"),
+)
+
+
 def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConfError:
-    """The error that an answer of any status but success stands for."""
-    reason = answer.reason()
-    if answer.is_token_rejected:
-        return AccessRefused(server, "token_refused")
-    if answer.status in (400, 401, 403) and reason is None:
-        return BadAnswer(server, "in_front", status=answer.status)
-    if answer.status == 403:
-        return PermissionMissing(server, "permission", permission=permission)
-    if answer.status == 404:
-        if answer.is_thing_missing:
-            return NotFound(server, "conference")
-        return NotFound(server, "api_version", version=server.version)
-    if 300 <= answer.status < 400:
-        found = re.match(r"https?://(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location)
-        return BadAnswer(server, "redirect", location=found[1] if found else server.host)
-    if answer.status == 200:
-        return BadAnswer(server, "not_json" if answer.json() is None else "shape")
-    return BadAnswer(server, "status", status=answer.status)
+    error, reason = next((error, reason) for fits, error, reason in _ERRORS if fits(answer))
+    place = re.match(r"https?://(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location)
+    details: dict[str, dict[str, object]] = {
+        "in_front": {"status": answer.status},
+        "permission": {"permission": permission},
+        "api_version": {"version": server.version},
+        "redirect": {"location": place[1] if place else server.host},
+        "status": {"status": answer.status},
+    }
+    return error(server, reason, **details.get(reason, {}))
 
 
 # ---------------------------------------------------------------- fields

@@ -16,12 +16,12 @@ from trueconf_api import (
     TrueConfError,
     find_forgotten,
     find_running,
-    search_version,
     get_online,
     get_overviews,
     get_people,
     get_running_conferences,
     renew_access_token,
+    search_version,
     stop_conference,
     try_permissions,
 )
