@@ -15,7 +15,7 @@ lib/trueconf_v3.py and lib/trueconf_v4.py. Documentation: https://developers.tru
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from types import ModuleType
@@ -96,16 +96,43 @@ class Online:
     in_conference: int
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of a server. `id`: "anna@video.example.org", `login`: "anna"; `status` as the
+    server gives it: 1 free, 2, 3 and 5 in a call or conference, 0 and less offline."""
+
+    id: str
+    name: str  # never empty, unless the server gives neither a name nor an ID
+    login: str
+    status: int
+    is_active: bool  # False: the account is disabled
+
+    @property
+    def is_online(self) -> bool:
+        return self.status > 0
+
+    @property
+    def is_free(self) -> bool:
+        return self.status == 1
+
+    @property
+    def is_in_conference(self) -> bool:
+        """In a conference or a call: the server does not tell which."""
+        return self.status in (2, 3, 5)
+
+
 @dataclass(frozen=True)
 class People:
     """Who is in a conference now: `count` people, `guest_count` of them guests. `names`: of the
-    others. `has_owner` and `has_leader` (an owner or a moderator) are None where unknown."""
+    others. `has_owner` and `has_leader` (an owner or a moderator) are None where unknown.
+    `participants`: all of them, each once, the owner first, then who leads, guests last."""
 
     count: int
     guest_count: int
     names: tuple[str, ...]
     has_owner: bool | None
     has_leader: bool | None
+    participants: tuple[Participant, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,12 +160,24 @@ class Overview:
     online: "int | TrueConfError"
 
 
+Result = TypeVar("Result")
+
+
 def _api(client: Client) -> ModuleType:
     """The room that knows what this server's version of the API calls things."""
     return trueconf_v4 if client.find_out_version().startswith("v4") else trueconf_v3
 
 
-Result = TypeVar("Result")
+def _ask(client: Client, question: Callable[[], Result]) -> Result:
+    """Ask a question that changes nothing, and ask it anew if the version of the API that it was
+    asked in has gone meanwhile, as after an update of the server."""
+    version = client.find_out_version()
+    try:
+        return question()
+    except NotFound as error:
+        if error.reason != "api_version" or not client.is_version_gone(version):
+            raise
+    return question()
 
 
 def or_error(ask: Callable[..., Result], *args: object) -> Result | TrueConfError:
@@ -279,7 +318,8 @@ def get_running_conferences(server: Server) -> list[Conference]:
     Asks the list of running conferences and, at the same time, the call log (v3) or the sessions
     (v4); see `get_running` of either. Raises TrueConfError.
     """
-    return _running(Client(server))
+    client = Client(server)
+    return _ask(client, lambda: _running(client))
 
 
 def find_running(server: Server, is_wanted: Callable[[Conference], bool]) -> Conference | None:
@@ -288,15 +328,41 @@ def find_running(server: Server, is_wanted: Callable[[Conference], bool]) -> Con
     On API v3 one request is enough where the log has it. Raises TrueConfError.
     """
     client = Client(server)
-    for look in (_api(client).get_logged, _api(client).get_running):
-        for conference in _without_ghosts(look(client)):
-            if is_wanted(conference):
-                return conference
-    return None
+    return _ask(client, lambda: _find(client, is_wanted, _api(client).get_logged))
+
+
+def _find(
+    client: Client,
+    is_wanted: Callable[[Conference], bool],
+    quick_look: Callable[[Client], list[Conference]],
+) -> Conference | None:
+    """The running conference that is wanted, in all that runs if a quicker look lacks it."""
+    # What has no name there is named by the look at everything.
+    named = [found for found in _without_ghosts(quick_look(client)) if found.session_id]
+    quickly = next(filter(is_wanted, named), None)
+    return quickly or next(filter(is_wanted, _running(client)), None)
 
 
 def _running(client: Client) -> list[Conference]:
-    return _without_ghosts(_api(client).get_running(client))
+    return _with_names(client.server, _without_ghosts(_api(client).get_running(client)))
+
+
+def _with_names(server: Server, running: list[Conference]) -> list[Conference]:
+    """All that runs, and a name for each run to which the server gives none: no other run has it.
+    What tells the run is its start or, where that is not known either, when it was first seen."""
+    unnamed = {found.id: found for found in running if found.id and not found.session_id}
+    with server.shared.lock:
+        known = server.learnt.run_names
+        server.learnt.run_names = names = {
+            conference_id: found.start or known.get(conference_id) or str(time.time_ns())
+            for conference_id, found in unnamed.items()
+        }
+    return [
+        replace(found, session_id=f"{found.id} {names[found.id]}", has_session_id=False)
+        if found.id and not found.session_id
+        else found
+        for found in running
+    ]
 
 
 def _without_ghosts(found: list[Conference]) -> list[Conference]:
@@ -325,23 +391,58 @@ def get_people(server: Server, conference: Conference) -> People:
 
     See `get_participants` of lib/trueconf_v3.py and lib/trueconf_v4.py.
     """
-    return _people(Client(server), conference)
+    client = Client(server)
+    return _ask(client, lambda: _people(client, conference))
 
 
 def _people(client: Client, conference: Conference) -> People:
     people: dict[object, list[Participant]] = {}
     for participant in _api(client).get_participants(client, conference):
-        people.setdefault(_person(participant.id) or object(), []).append(participant)
-    firsts = [devices[0] for devices in people.values()]
-    leads = [device.is_leader for devices in people.values() for device in devices]
-    has_owner = any(_is_same_person(first.id, conference.owner) for first in firsts)
+        who = _person(participant.id) or participant.number or object()
+        people.setdefault(who, []).append(participant)
+    each_once = [_one_of(devices, conference.owner) for devices in people.values()]
+    leads = [participant.is_leader for participant in each_once]
+    is_anybody_unknown = any(not (person.id or person.is_guest) for person in each_once)
     return People(
-        count=len(firsts),
-        guest_count=sum(first.is_guest for first in firsts),
-        names=tuple(first.name or _login(first.id) for first in firsts if not first.is_guest),
-        has_owner=has_owner if conference.owner else None,
-        has_leader=None if all(lead is None for lead in leads) else any(leads),
+        count=len(each_once),
+        guest_count=sum(person.is_guest for person in each_once),
+        names=tuple(person.name for person in each_once if not person.is_guest),
+        has_owner=_any_known(person.is_owner for person in each_once) if conference.owner else None,
+        # Who has no name to be compared may be the owner, whatever the role says.
+        has_leader=any(leads) or (None if is_anybody_unknown or None in leads else False),
+        participants=tuple(sorted(each_once, key=_rank)),
     )
+
+
+def _one_of(devices: list[Participant], owner: str) -> Participant:
+    """Somebody who is in a conference with several devices, as one participant."""
+    first = devices[0]
+    if first.id or first.is_guest:
+        is_owner: bool | None = _is_same_person(first.id, owner) if owner else None
+    else:
+        is_owner = True if first.number and first.number == owner else None
+    leads = [device.is_leader for device in devices]
+    return replace(
+        first,
+        name=first.name or _login(first.id) or first.number,
+        is_leader=None if all(lead is None for lead in leads) else any(leads),
+        is_owner=is_owner,
+    )
+
+
+def _any_known(answers: Iterable[bool | None]) -> bool | None:
+    """Whether any of these is true; None if none is and one is not known."""
+    found = set(answers)
+    return True in found or (None if None in found else False)
+
+
+def _rank(participant: Participant) -> int:
+    """The owner first, then who leads, guests last."""
+    if participant.is_owner:
+        return 0
+    if participant.is_leader:
+        return 1
+    return 3 if participant.is_guest else 2
 
 
 def _login(call_id: str) -> str:
@@ -368,6 +469,10 @@ def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
     no candidate. Raises TrueConfError.
     """
     client = Client(server)
+    return _ask(client, lambda: _forgotten(client, age_min))
+
+
+def _forgotten(client: Client, age_min: float) -> list[Forgotten]:
     candidates = [
         conference
         for conference in _running(client)
@@ -417,13 +522,16 @@ def stop_conference(server: Server, conference: Conference) -> str:
     except (NotFound, BadAnswer, ServerUnreachable) as error:
         refusal = error  # it may be over already, or stopped although the answer was lost
     try:
-        conference_now = client.get(path, api.READ_PERMISSION).get("conference")
+        answer = _ask(client, lambda: client.get(path, _api(client).READ_PERMISSION))
+        conference_now = answer.get("conference")
         state = conference_now.get("state") if isinstance(conference_now, dict) else None
     except TrueConfError as error:
         if error.reason != "conference":
             raise OutcomeUnknown(server, error.reason, **error.details) from error
         state = "stopped"  # a conference that was made ad hoc vanishes when it ends
     if state == "stopped":
+        with server.shared.lock:
+            server.learnt.run_names.pop(conference.id, None)  # the next run is another one
         is_late = refusal is not None and (
             isinstance(refusal, NotFound) or refusal.details.get("status") == 400
         )
@@ -453,20 +561,35 @@ def get_online(server: Server) -> Online:
 
     `status` above 0 is online: 1 free; 2, 3 and 5 in a call or conference. Raises TrueConfError.
     """
+    accounts = [account for account in _accounts(server) if account.is_active]
+    return Online(
+        accounts=len(accounts),
+        online=sum(account.is_online for account in accounts),
+        free=sum(account.is_free for account in accounts),
+        in_conference=sum(account.is_in_conference for account in accounts),
+    )
+
+
+def _accounts(server: Server) -> list[Account]:
     client = Client(server)
-    people: dict[object, int] = {}
+    return _ask(client, lambda: _read_accounts(client))
+
+
+def _read_accounts(client: Client) -> list[Account]:
+    """All accounts, each once: rows move to another page while we read."""
+    found: dict[object, Account] = {}
     for rows in _api(client).get_user_pages(client):
         for row in rows:
-            if row.get("is_active") not in (0, "0", False):
-                who = text_of(row.get("uid")) or text_of(row.get("id")) or object()
-                people[who] = number_of(row.get("status")) or 0
-    states = [state for state in people.values() if state > 0]
-    return Online(
-        accounts=len(people),
-        online=len(states),
-        free=states.count(1),
-        in_conference=sum(state in (2, 3, 5) for state in states),
-    )
+            whole_name, row_id = text_of(row.get("uid")), text_of(row.get("id"))
+            login = text_of(row.get("login_name")) or _login(whole_name) or row_id
+            found[whole_name or row_id or object()] = Account(
+                id=whole_name or row_id,
+                name=text_of(row.get("display_name")) or login,
+                login=login,
+                status=number_of(row.get("status")) or 0,
+                is_active=row.get("is_active") not in (0, "0", False),
+            )
+    return list(found.values())
 
 
 # ---------------------------------------------------------------- several servers

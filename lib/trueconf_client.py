@@ -42,7 +42,8 @@ from lib.trueconf_model import (
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
 MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
 USUAL_HEADERS = requests.utils.default_headers()
-MAX_PAGES = 200
+PAGE_SIZES = (500, 200, 100, None)  # tried in this order; None: as many as the server likes
+MAX_ROWS = 100_000  # of one list
 LEADER_ROLE = 2  # owner or moderator: the sources differ
 
 VERSIONS = ("v3.3", "v3.2", "v3.1", "v3.11", "v3.10", "v3.8", "v4")  # tried in this order
@@ -170,56 +171,62 @@ class Client:
         rows_key: str,
         permission: str,
         page_names: tuple[str, ...] = ("page_id",),
+        row_keys: tuple[str, ...] = (),
         **params: object,
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows of one page after the other until the server says it was the last.
 
-        `page_names`: the parameters that hold the number of the page. The end is `next_page_id`
-        (-1, null or missing) for `users`, and the total (`cnt`, `results`) or an empty page for
-        the others. Raises BadAnswer where the rows are missing or the pages never end.
+        `page_names`: the parameters that hold the number of the page. `row_keys`: the fields that
+        tell one row from another. The end is `next_page_id` (-1, null or missing) for `users`, and
+        the total (`cnt`, `results`) or an empty page for the others. Raises BadAnswer where the
+        rows are missing or the pages never end.
         """
-        page, row_count = 1, 0
-        seen: set[int] = set()
+        page, row_count, size = 1, 0, self.server.learnt.page_size
+        asked: set[int] = set()
+        seen: set[tuple[str, ...]] = set()
         while True:
             numbers = dict.fromkeys(page_names, page)
-            answer = self._page(path, permission, {**params, **numbers})
+            sizes = PAGE_SIZES[PAGE_SIZES.index(size) :] if page == 1 else (size,)
+            answer, size = self._page(path, permission, {**params, **numbers}, sizes)
             if isinstance(answer, list) and len(dict_rows(answer)) == len(answer):
                 answer = {rows_key: answer, "cnt": row_count + len(answer)}  # only the rows
             rows = answer.get(rows_key) if isinstance(answer, dict) else None
             if not isinstance(rows, list):
                 raise BadAnswer(self.server, "shape")
+            named = _names_of(rows, row_keys)
+            if named and named <= seen:
+                raise BadAnswer(self.server, "endless")
             yield dict_rows(rows)
 
+            seen |= named
+            asked.add(page)
             row_count += len(rows)
-            total = number_of(answer.get("cnt", answer.get("results")))
-            if "next_page_id" in answer or (rows_key == "users" and total is None):
-                next_page = number_of(answer.get("next_page_id")) or 0
-            else:
-                is_whole = total is not None and row_count >= total
-                # `results` may count the rows of this page; a full one is then not the last.
-                is_full = len(rows) >= (self.server.learnt.page_size or 1)
-                is_doubtful = "cnt" not in answer and total == len(rows) and is_full
-                next_page = 0 if not rows or (is_whole and not is_doubtful) else page + 1
-            if next_page == 0:
+            page = _next_page(answer, rows_key, page, row_count, size)
+            if page == 0:
                 return
-            seen.add(page)
-            if next_page in seen or len(seen) >= MAX_PAGES:
+            if page in asked or row_count >= MAX_ROWS:
                 raise BadAnswer(self.server, "endless")
-            page = next_page
 
-    def _page(self, path: str, permission: str, params: dict[str, object]) -> Any:
-        """One page, as large as the server allows. What is too large for it is not documented."""
-        learnt = self.server.learnt
-        size = learnt.page_size
-        if size is not None:
+    def _page(
+        self,
+        path: str,
+        permission: str,
+        params: dict[str, object],
+        sizes: tuple[int | None, ...],
+    ) -> tuple[Any, int | None]:
+        """One page, as large as the server allows, and the size of `sizes` that it allowed. What
+        is too large for it is not documented."""
+        for size in sizes:
+            sized = params if size is None else {**params, "page_size": size}
             try:
-                return self._call("GET", path, permission, {**params, "page_size": size})
+                answer = self._call("GET", path, permission, sized)
             except BadAnswer as error:
-                if error.details.get("status") != 400:
+                if error.details.get("status") != 400 or size == sizes[-1]:
                     raise
-        answer = self._call("GET", path, permission, params)
-        learnt.page_size = None
-        return answer
+            else:
+                break
+        self.server.learnt.page_size = size
+        return answer, size
 
     # ------------------------------------------------------------ the version of the API
 
@@ -227,6 +234,15 @@ class Client:
         """Return the version of the API that this server speaks: as the settings say, or looked
         for once for all questions. Raises NotFound if it is none of VERSIONS."""
         return self.server.version or self._once("version", self._look_for_version)
+
+    def is_version_gone(self, version: str) -> bool:
+        """Look for the version of the API anew. Returns whether it is another one now, as after
+        an update of the server; never where the settings name one. Raises NotFound."""
+        server = self.server
+        with server.shared.lock:
+            if server.learnt.version == version:  # else another thread has noticed before
+                server.learnt.version = ""
+        return self.find_out_version() != version
 
     def search_version(self) -> str:
         """Return the first version that this server has, that of the settings before VERSIONS;
@@ -248,9 +264,10 @@ class Client:
         server, learnt = self.server, self.server.learnt
         if not learnt.version and time.monotonic() >= learnt.search_again_at:
             learnt.version = self.search_version()
-            learnt.search_again_at = time.monotonic() + SEARCH_AGAIN_S
             if learnt.version:
                 log.info("%s: API %s", server.name, learnt.version)
+            else:
+                learnt.search_again_at = time.monotonic() + SEARCH_AGAIN_S
         if not learnt.version:
             raise NotFound(server, "api_version", version=", ".join(VERSIONS))
         return learnt.version
@@ -321,8 +338,6 @@ class Client:
     def _call(self, method: str, path: str, permission: str, params: dict[str, object]) -> Any:
         """Return the decoded JSON answer."""
         answer = self._answer_to(method, self.find_out_version(), path, params)
-        if answer.is_version_missing and path == "conferences":
-            self.server.learnt.version = ""  # it was found by this path: the server has changed
         return self._decoded(answer, permission)
 
     def _answer_to(self, method: str, version: str, path: str, params: dict[str, object]) -> Answer:
@@ -415,6 +430,27 @@ class Client:
         return body
 
 
+def _names_of(rows: list[Any], keys: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """What tells these rows from others; rows without any of these fields have nothing."""
+    found = {tuple(str(row.get(key) or "") for key in keys) for row in dict_rows(rows)}
+    return {name for name in found if any(name)}
+
+
+def _next_page(
+    answer: dict[str, Any], rows_key: str, page: int, row_count: int, size: int | None
+) -> int:
+    """The number of the page after this one, 0 if there is none; `row_count`: rows so far."""
+    total = number_of(answer.get("cnt", answer.get("results")))
+    if "next_page_id" in answer or (rows_key == "users" and total is None):
+        return number_of(answer.get("next_page_id")) or 0
+    row_count_here = len(answer[rows_key])
+    is_whole = total is not None and row_count >= total
+    # `results` may count the rows of this page; a full one is then not the last.
+    is_full = row_count_here >= (size or 1)
+    is_doubtful = "cnt" not in answer and total == row_count_here and is_full
+    return 0 if not row_count_here or (is_whole and not is_doubtful) else page + 1
+
+
 def _as_object(server: Server, body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadAnswer(server, "shape")
@@ -446,7 +482,7 @@ def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConf
     details: dict[str, dict[str, object]] = {
         "in_front": {"status": answer.status},
         "permission": {"permission": permission},
-        "api_version": {"version": server.version},
+        "api_version": {"version": server.version or ", ".join(VERSIONS)},
         "redirect": {"location": place[1] if place else server.host},
         "status": {"status": answer.status},
     }
@@ -479,12 +515,25 @@ def dict_rows(value: object) -> list[dict[str, Any]]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
+def planned_s(conference: dict[str, Any]) -> int | None:
+    """How long a conference was planned to be, seconds; None where it was not."""
+    schedule = conference.get("schedule")
+    if not isinstance(schedule, dict) or schedule.get("type") in (-1, "-1", "none"):
+        return None
+    return number_of(schedule.get("duration")) or None
+
+
 def participant(row: dict[str, Any], role_key: str) -> Participant:
-    """A row of any list of participants; `role_key`: the field that holds the role, if it has."""
-    ids = [text_of(row[key]) for key in ("call_id", "uid", "id") if row.get(key)]
+    """A row of any list of participants; `role_key`: the field that holds the role, if it has.
+
+    `id` is a whole name in some lists and a number in v4, which says nothing of the owner.
+    """
+    call_id, uid, row_id = (text_of(row.get(key)) for key in ("call_id", "uid", "id"))
+    whole_names = [name for name in (call_id, uid, row_id if "@" in row_id else "") if name]
     return Participant(
-        id=next(iter(ids), ""),
+        id=next(iter(whole_names), ""),
         name=text_of(row.get("display_name")),
-        is_guest=any(one_id.startswith("#guest") for one_id in ids),
+        is_guest=any(text.startswith("#guest") for text in (call_id, uid, row_id)),
         is_leader=number_of(row[role_key]) == LEADER_ROLE if role_key in row else None,
+        number=row_id,
     )

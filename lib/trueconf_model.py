@@ -13,7 +13,6 @@ from urllib.parse import quote, urlsplit
 
 from lib import trueconf_transport as transport
 
-PAGE_SIZE = 500
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
 LONGEST_ID = 500  # characters of an ID or a permission that is kept
 
@@ -83,9 +82,11 @@ class Status:
 class Conference:
     """One running session of a conference. Texts are "" and numbers None where unknown.
 
-    `session_id` is this run; `id` is the conference itself ("" for a call without one, which
-    cannot be stopped); `age_s` counts seconds. `is_listed`: the server itself calls it running;
-    False for a row of the log that a crash may have left open.
+    `session_id` is this run; `has_session_id`: the server has named it, else it is the bot's own
+    name. `id` is the conference itself ("" for a call without one, which cannot be stopped).
+    `age_s` counts seconds, and so does `planned_s`, the length that was planned. `max_people`: how
+    many can be in it at most. `is_listed`: the server itself calls it running; False for a row of
+    the log that a crash may have left open.
     """
 
     session_id: str
@@ -97,7 +98,9 @@ class Conference:
     server_url: str
     start: str = ""  # the date as the server writes it: good for comparing, whatever the zone
     is_listed: bool = True
-    has_realtime_page: bool = True
+    has_session_id: bool = True
+    max_people: int | None = None
+    planned_s: int | None = None
 
     # Made when shown: 1200 conferences have 2400 addresses, a screen shows 10 (7 ms).
     @property
@@ -107,19 +110,25 @@ class Conference:
     @property
     def realtime_url(self) -> str:
         """TrueConf's real-time management of this run; "" where the run has no name for it."""
-        if not (self.session_id and self.has_realtime_page):
+        if not (self.session_id and self.has_session_id):
             return ""
         return f"{self.server_url}/tools/real-time/{path_part(self.session_id)}?a=cookies"
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Somebody who is in a conference now. `is_leader` is None where roles are not known."""
+    """Somebody who is in a conference now.
 
-    id: str  # "anna@video.example.org/0A1B", "#guest:..." or ""
+    `is_leader` (its owner or a moderator) is None where roles are not known, and `is_owner` where
+    the server does not tell enough of somebody to compare.
+    """
+
+    id: str  # "anna@video.example.org/0A1B", "#guest:..."; "" where the server gives only a number
     name: str
     is_guest: bool
     is_leader: bool | None
+    is_owner: bool | None = None
+    number: str = ""  # what the server's other lists call this person
 
 
 # ---------------------------------------------------------------- the server
@@ -135,9 +144,11 @@ class Learnt:
     certificate_end: float | None = None  # time.time(), as of the newest connection
     version: str = ""  # "auto": the version of the API that answered
     search_again_at: float = 0  # time.monotonic(): when a version may be looked for anew
-    page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
+    page_size: int | None = 500  # rows of a page; None: it refuses to be asked for a size
     token_in_query: bool = False  # this server does not understand the header
     is_log_ascending: bool = False  # the log's open rows come first in ascending order
+    # Conference ID -> what tells its run of now from others, where the server does not.
+    run_names: dict[str, str] = field(default_factory=dict)
     unknown_zone: str = ""  # a time zone in its log that this computer does not know
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from lib.trueconf_client import Client, id_of, number_of, participant, text_of
+from lib.trueconf_client import Client, id_of, number_of, participant, planned_s, text_of
 from lib.trueconf_model import (
-    BadAnswer,
     Conference,
     Participant,
     Server,
@@ -31,6 +30,8 @@ EXAMPLE = ("conferences", "conferences", "id")  # path, rows and field that have
 STOP_PERMISSION, READ_PERMISSION = "conferences:write", "conferences:read"
 STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
 PAGE = ("page",)
+SESSION_KEYS = ("id", "session_id", "conference_id", "start_time")
+PERSON_KEYS = ("call_id", "id", "app_id", "join_time")  # of a row of participants
 
 
 # ---------------------------------------------------------------- conferences
@@ -42,10 +43,15 @@ def get_running(client: Client) -> list[Conference]:
     `GET conferences?state=running`, and beside it `GET sessions`, which knows when each run
     began. Needs `conferences:read` and `conferences.sessions:read`.
     """
-    with beside(_starts, client) as listing:
+    with beside(_sessions, client) as listing:
         rows = _running_rows(client)
-    starts = listing.result()
+    starts = _starts(rows, listing.result())
     return [_conference(client.server, row, starts) for row in rows.values()]
+
+
+def get_at_once(client: Client) -> list[Conference]:
+    """Nothing: `get_running` tells all at once."""
+    return []
 
 
 def get_logged(client: Client) -> list[Conference]:
@@ -54,39 +60,54 @@ def get_logged(client: Client) -> list[Conference]:
 
 
 def _running_rows(client: Client) -> dict[str, dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
-    for page in client.pages("conferences", "conferences", READ_PERMISSION, PAGE, state="running"):
-        known = len(rows)
-        rows.update((id_of(row.get("id")), row) for row in page)
-        if page and len(rows) == known:
-            raise BadAnswer(client.server, "endless")
+    pages = client.pages(
+        "conferences", "conferences", READ_PERMISSION, PAGE, ("id",), state="running"
+    )
+    rows = {id_of(row.get("id")): row for page in pages for row in page}
     rows.pop("", None)
     return rows
 
 
-def _starts(client: Client) -> dict[str, object]:
-    """When the newest run of each conference began, as the server writes it."""
-    starts: dict[str, object] = {}
+def _sessions(client: Client) -> list[dict[str, Any]]:
+    """The rows of `GET sessions`; whether ended runs are among them is not documented."""
+    found: list[dict[str, Any]] = []
+    seen: set[tuple[str, ...]] = set()
     pages = client.pages("sessions", "conference_sessions", "conferences.sessions:read", PAGE)
     for rows in pages:
-        known = len(starts)
-        for row in rows:
-            conference_id, start = id_of(row.get("conference_id")), row.get("start_time")
-            is_newer = (_moment(start) or 0) >= (_moment(starts.get(conference_id)) or 0)
-            if conference_id not in starts or is_newer:
-                starts[conference_id] = start
-        if len(starts) == known:  # without a total nothing else says that it was the last page
+        names = {tuple(text_of(row.get(key)) for key in SESSION_KEYS) for row in rows}
+        if names <= seen:  # without a total nothing else says that it was the last page
             break
+        seen |= names
+        found += rows
+    return found
+
+
+def _starts(
+    running: dict[str, dict[str, Any]], sessions: list[dict[str, Any]]
+) -> dict[str, object]:
+    """When the run of each running conference began, as the server writes it: the run that has
+    its `session_id`, or the newest one where the sessions have no names."""
+    starts: dict[str, object] = {}
+    named = {id_of(row.get("id")) or id_of(row.get("session_id")): row for row in sessions}
+    for row in sessions:
+        conference_id, start = id_of(row.get("conference_id")), row.get("start_time")
+        is_newer = (_moment(start) or 0) >= (_moment(starts.get(conference_id)) or 0)
+        if conference_id in running and (conference_id not in starts or is_newer):
+            starts[conference_id] = start
+    if named.keys() - {""}:
+        for conference_id, row in running.items():
+            session_id = id_of(row.get("session_id"))
+            if session_id:
+                starts[conference_id] = named.get(session_id, {}).get("start_time")
     return starts
 
 
 def _conference(server: Server, row: dict[str, Any], starts: dict[str, object]) -> Conference:
-    conference_id, session_id = id_of(row.get("id")), id_of(row.get("session_id"))
+    conference_id = id_of(row.get("id"))
     start = starts.get(conference_id)
     began_at = _moment(start)
     return Conference(
-        # A run without a name of its own is told from others by its start.
-        session_id=session_id or f"{conference_id} {start or ''}".strip(),
+        session_id=id_of(row.get("session_id")),
         id=conference_id,
         title=text_of(row.get("topic")),
         owner=text_of(row.get("owner")),
@@ -94,7 +115,7 @@ def _conference(server: Server, row: dict[str, Any], starts: dict[str, object]) 
         age_s=None if began_at is None else max(0, int(time.time() - began_at)),
         server_url=server.url,
         start=str(start or ""),
-        has_realtime_page=bool(session_id),
+        planned_s=planned_s(row),
     )
 
 
@@ -119,7 +140,9 @@ def get_participants(client: Client, conference: Conference) -> list[Participant
     `GET conferences/{id}/participants?is_in_conf=true`. Needs `conferences.participants:read`.
     """
     path = f"conferences/{path_part(conference.id)}/participants"
-    pages = client.pages(path, "list", "conferences.participants:read", PAGE, is_in_conf="true")
+    pages = client.pages(
+        path, "list", "conferences.participants:read", PAGE, PERSON_KEYS, is_in_conf="true"
+    )
     return [participant(row, "flag") for rows in pages for row in rows if not row.get("leave_time")]
 
 
@@ -128,4 +151,4 @@ def get_user_pages(client: Client) -> Iterator[list[dict[str, Any]]]:
 
     Which parameter turns the page is not known, so both are sent.
     """
-    return client.pages("users", "users", "users:read", ("page", "page_id"))
+    return client.pages("users", "users", "users:read", ("page", "page_id"), ("uid", "id"))

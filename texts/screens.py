@@ -353,7 +353,7 @@ def _conference(number: int, conference: Conference, reason: Html | None = None)
             if joined is not None and not reason
             else None,
         ),
-        words("entry_realtime", url=conference.realtime_url) if conference.session_id else None,
+        words("entry_realtime", url=conference.realtime_url) if conference.realtime_url else None,
         "",
     )
 
