@@ -15,31 +15,28 @@ lib/trueconf_v3.py and lib/trueconf_v4.py. Documentation: https://developers.tru
 """
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import TypeVar
 
 from lib import trueconf_v3, trueconf_v4
-from lib.trueconf_client import (
-    Answer,
-    Client,
-    dict_rows,
-    get_certificate_end,
-    number_of,
-    text_of,
-)
+from lib.trueconf_client import Answer, Client, get_certificate_end
+from lib.trueconf_fields import dict_rows, number_of, text_of
 from lib.trueconf_model import (
     DOWN,
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
+    Account,
     BadAnswer,
     Conference,
+    Forgotten,
     NotFound,
+    Online,
     OutcomeUnknown,
-    Participant,
+    Overview,
+    People,
     PermissionMissing,
     Server,
     ServerUnreachable,
@@ -47,6 +44,7 @@ from lib.trueconf_model import (
     TrueConfError,
     path_part,
 )
+from lib.trueconf_rules import login_of, people_of, why_forgotten, with_names, without_ghosts
 from lib.trueconf_transport import beside, side_by_side
 
 # What screens and a question of your own need. All the errors: lib/trueconf_model.py
@@ -83,81 +81,6 @@ __all__ = [
 
 PROBE_LIMIT_S = 4  # "is it up?" has to be quicker than a press
 STOPPED, STILL_RUNNING, ALREADY_OVER = "stopped", "still_running", "already_over"
-
-
-@dataclass(frozen=True)
-class Online:
-    """People of a server: `accounts` in all, `online` of them now; of those, `free` ones and
-    those `in_conference` (or in a call)."""
-
-    accounts: int
-    online: int
-    free: int
-    in_conference: int
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account of a server. `id`: "anna@video.example.org", `login`: "anna"; `status` as the
-    server gives it: 1 free, 2, 3 and 5 in a call or conference, 0 and less offline."""
-
-    id: str
-    name: str  # never empty, unless the server gives neither a name nor an ID
-    login: str
-    status: int
-    is_active: bool  # False: the account is disabled
-
-    @property
-    def is_online(self) -> bool:
-        return self.status > 0
-
-    @property
-    def is_free(self) -> bool:
-        return self.status == 1
-
-    @property
-    def is_in_conference(self) -> bool:
-        """In a conference or a call: the server does not tell which."""
-        return self.status in (2, 3, 5)
-
-
-@dataclass(frozen=True)
-class People:
-    """Who is in a conference now: `count` people, `guest_count` of them guests. `names`: of the
-    others. `has_owner` and `has_leader` (an owner or a moderator) are None where unknown.
-    `participants`: all of them, each once, the owner first, then who leads, guests last."""
-
-    count: int
-    guest_count: int
-    names: tuple[str, ...]
-    has_owner: bool | None
-    has_leader: bool | None
-    participants: tuple[Participant, ...] = ()
-
-
-@dataclass(frozen=True)
-class Forgotten:
-    """A conference that runs too long. `reason`: empty, owner_alone, leader_alone, no_leader, or,
-    where that could not be found out, age_unknown and not_examined. `people`: None if unknown."""
-
-    conference: Conference
-    reason: str
-    people: People | None = None
-
-    @property
-    def is_certain(self) -> bool:
-        return self.reason not in ("age_unknown", "not_examined")
-
-
-@dataclass(frozen=True)
-class Overview:
-    """A server in short: its status, and how many conferences run and people are online there,
-    or the error that kept us from knowing."""
-
-    server: "Server"
-    status: Status
-    conferences: "int | TrueConfError"
-    online: "int | TrueConfError"
 
 
 Result = TypeVar("Result")
@@ -338,52 +261,13 @@ def _find(
 ) -> Conference | None:
     """The running conference that is wanted, in all that runs if a quicker look lacks it."""
     # What has no name there is named by the look at everything.
-    named = [found for found in _without_ghosts(quick_look(client)) if found.session_id]
+    named = [found for found in without_ghosts(quick_look(client)) if found.session_id]
     quickly = next(filter(is_wanted, named), None)
     return quickly or next(filter(is_wanted, _running(client)), None)
 
 
 def _running(client: Client) -> list[Conference]:
-    return _with_names(client.server, _without_ghosts(_api(client).get_running(client)))
-
-
-def _with_names(server: Server, running: list[Conference]) -> list[Conference]:
-    """All that runs, and a name for each run to which the server gives none: no other run has it.
-    What tells the run is its start or, where that is not known either, when it was first seen."""
-    unnamed = {found.id: found for found in running if found.id and not found.session_id}
-    with server.shared.lock:
-        known = server.learnt.run_names
-        server.learnt.run_names = names = {
-            conference_id: found.start or known.get(conference_id) or str(time.time_ns())
-            for conference_id, found in unnamed.items()
-        }
-    return [
-        replace(found, session_id=f"{found.id} {names[found.id]}", has_session_id=False)
-        if found.id and not found.session_id
-        else found
-        for found in running
-    ]
-
-
-def _without_ghosts(found: list[Conference]) -> list[Conference]:
-    """A conference runs once at a time, so of several open rows of one ID the newest is it.
-    The others were left open by a crash; they lose the ID, as a stop would hit the live run.
-    Where a start is missing nobody knows which is which, and all of them lose it."""
-    starts: dict[str, list[str]] = {}
-    for conference in found:
-        if conference.id:  # without an ID they are no group
-            starts.setdefault(conference.id, []).append(conference.start)
-    newest = {
-        conference_id: max(runs) if "" not in runs and runs.count(max(runs)) == 1 else None
-        for conference_id, runs in starts.items()
-        if len(runs) > 1
-    }
-    return [
-        conference
-        if newest.get(conference.id, conference.start) == conference.start
-        else replace(conference, id="", is_listed=False)
-        for conference in found
-    ]
+    return with_names(client.server, without_ghosts(_api(client).get_running(client)))
 
 
 def get_people(server: Server, conference: Conference) -> People:
@@ -396,69 +280,7 @@ def get_people(server: Server, conference: Conference) -> People:
 
 
 def _people(client: Client, conference: Conference) -> People:
-    people: dict[object, list[Participant]] = {}
-    for participant in _api(client).get_participants(client, conference):
-        who = _person(participant.id) or participant.number or object()
-        people.setdefault(who, []).append(participant)
-    each_once = [_one_of(devices, conference.owner) for devices in people.values()]
-    leads = [participant.is_leader for participant in each_once]
-    is_anybody_unknown = any(not (person.id or person.is_guest) for person in each_once)
-    return People(
-        count=len(each_once),
-        guest_count=sum(person.is_guest for person in each_once),
-        names=tuple(person.name for person in each_once if not person.is_guest),
-        has_owner=_any_known(person.is_owner for person in each_once) if conference.owner else None,
-        # Who has no name to be compared may be the owner, whatever the role says.
-        has_leader=any(leads) or (None if is_anybody_unknown or None in leads else False),
-        participants=tuple(sorted(each_once, key=_rank)),
-    )
-
-
-def _one_of(devices: list[Participant], owner: str) -> Participant:
-    """Somebody who is in a conference with several devices, as one participant."""
-    first = devices[0]
-    if first.id or first.is_guest:
-        is_owner: bool | None = _is_same_person(first.id, owner) if owner else None
-    else:
-        is_owner = True if first.number and first.number == owner else None
-    leads = [device.is_leader for device in devices]
-    return replace(
-        first,
-        name=first.name or _login(first.id) or first.number,
-        is_leader=None if all(lead is None for lead in leads) else any(leads),
-        is_owner=is_owner,
-    )
-
-
-def _any_known(answers: Iterable[bool | None]) -> bool | None:
-    """Whether any of these is true; None if none is and one is not known."""
-    found = set(answers)
-    return True in found or (None if None in found else False)
-
-
-def _rank(participant: Participant) -> int:
-    """The owner first, then who leads, guests last."""
-    if participant.is_owner:
-        return 0
-    if participant.is_leader:
-        return 1
-    return 3 if participant.is_guest else 2
-
-
-def _login(call_id: str) -> str:
-    return call_id.partition("@")[0]
-
-
-def _person(call_id: str) -> str:
-    """`Anna@video.example.org/0A1B` is `anna@video.example.org` on one of her devices."""
-    return call_id.partition("/")[0].casefold()
-
-
-def _is_same_person(one: str, other: str) -> bool:
-    one, other = _person(one), _person(other)
-    if "@" not in one or "@" not in other:
-        one, other = _login(one), _login(other)
-    return one == other != ""
+    return people_of(_api(client).get_participants(client, conference), conference)
 
 
 def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
@@ -491,19 +313,8 @@ def _examine(client: Client, conference: Conference) -> Forgotten | None:
         people = _people(client, conference)
     except (ServerUnreachable, BadAnswer, NotFound):
         return Forgotten(conference, "not_examined")
-    reason = _why_forgotten(people)
+    reason = why_forgotten(people)
     return Forgotten(conference, reason, people) if reason else None
-
-
-def _why_forgotten(people: People) -> str:
-    """The reason, "" if the conference is not forgotten."""
-    if people.count == 0:
-        return "empty"
-    if people.has_owner or people.has_leader:
-        alone = "owner_alone" if people.has_owner else "leader_alone"
-        return alone if people.count == 1 else ""
-    is_known = people.has_owner is not None or people.has_leader is not None
-    return "no_leader" if is_known else ""
 
 
 def stop_conference(server: Server, conference: Conference) -> str:
@@ -581,7 +392,7 @@ def _read_accounts(client: Client) -> list[Account]:
     for rows in _api(client).get_user_pages(client):
         for row in rows:
             whole_name, row_id = text_of(row.get("uid")), text_of(row.get("id"))
-            login = text_of(row.get("login_name")) or _login(whole_name) or row_id
+            login = text_of(row.get("login_name")) or login_of(whole_name) or row_id
             found[whole_name or row_id or object()] = Account(
                 id=whole_name or row_id,
                 name=text_of(row.get("display_name")) or login,

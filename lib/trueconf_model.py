@@ -212,6 +212,84 @@ class Server:
         return self.learnt.version if self.api_version == "auto" else self.api_version
 
 
+# ---------------------------------------------------------------- answers
+
+
+@dataclass(frozen=True)
+class Online:
+    """People of a server: `accounts` in all, `online` of them now; of those, `free` ones and
+    those `in_conference` (or in a call)."""
+
+    accounts: int
+    online: int
+    free: int
+    in_conference: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of a server. `id`: "anna@video.example.org", `login`: "anna"; `status` as the
+    server gives it: 1 free, 2, 3 and 5 in a call or conference, 0 and less offline."""
+
+    id: str
+    name: str  # never empty, unless the server gives neither a name nor an ID
+    login: str
+    status: int
+    is_active: bool  # False: the account is disabled
+
+    @property
+    def is_online(self) -> bool:
+        return self.status > 0
+
+    @property
+    def is_free(self) -> bool:
+        return self.status == 1
+
+    @property
+    def is_in_conference(self) -> bool:
+        """In a conference or a call: the server does not tell which."""
+        return self.status in (2, 3, 5)
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is in a conference now: `count` people, `guest_count` of them guests. `names`: of the
+    others. `has_owner` and `has_leader` (an owner or a moderator) are None where unknown.
+    `participants`: all of them, each once, the owner first, then who leads, guests last."""
+
+    count: int
+    guest_count: int
+    names: tuple[str, ...]
+    has_owner: bool | None
+    has_leader: bool | None
+    participants: tuple[Participant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """A conference that runs too long. `reason`: empty, owner_alone, leader_alone, no_leader, or,
+    where that could not be found out, age_unknown and not_examined. `people`: None if unknown."""
+
+    conference: Conference
+    reason: str
+    people: People | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        return self.reason not in ("age_unknown", "not_examined")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A server in short: its status, and how many conferences run and people are online there,
+    or the error that kept us from knowing."""
+
+    server: Server
+    status: Status
+    conferences: int | TrueConfError
+    online: int | TrueConfError
+
+
 # ---------------------------------------------------------------- what can be kept and sent
 
 

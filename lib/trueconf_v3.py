@@ -11,15 +11,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lib.trueconf_client import (
-    Client,
-    dict_rows,
-    id_of,
-    number_of,
-    participant,
-    planned_s,
-    text_of,
-)
+from lib.trueconf_client import Client
+from lib.trueconf_fields import dict_rows, id_of, number_of, participant, planned_s, text_of
 from lib.trueconf_model import (
     Conference,
     NotFound,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from lib.trueconf_client import Client, id_of, number_of, participant, planned_s, text_of
+from lib.trueconf_client import Client
+from lib.trueconf_fields import id_of, number_of, participant, planned_s, text_of
 from lib.trueconf_model import (
     Conference,
     Participant,
