@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from lib import trueconf_v3, trueconf_v4
 from lib.trueconf_client import Answer, Client, get_certificate_end
-from lib.trueconf_fields import dict_rows, number_of, text_of
+from lib.trueconf_fields import dict_rows, text_of
 from lib.trueconf_model import (
     DOWN,
     SERVICE_DOWN,
@@ -31,20 +31,34 @@ from lib.trueconf_model import (
     Account,
     BadAnswer,
     Conference,
+    ConferencePage,
     Forgotten,
+    Match,
     NotFound,
     Online,
     OutcomeUnknown,
     Overview,
+    Participant,
     People,
     PermissionMissing,
+    Recording,
+    Search,
     Server,
     ServerUnreachable,
     Status,
     TrueConfError,
     path_part,
 )
-from lib.trueconf_rules import login_of, people_of, why_forgotten, with_names, without_ghosts
+from lib.trueconf_rules import (
+    account_of,
+    account_rank,
+    conferences_of,
+    has_words,
+    people_of,
+    why_forgotten,
+    with_names,
+    without_ghosts,
+)
 from lib.trueconf_transport import beside, side_by_side
 
 # What screens and a question of your own need. All the errors: lib/trueconf_model.py
@@ -56,20 +70,29 @@ __all__ = [
     "STOPPED",
     "UP",
     "WEB_DOWN",
+    "Account",
     "Client",
     "Conference",
+    "ConferencePage",
     "Forgotten",
+    "Match",
     "Online",
     "OutcomeUnknown",
     "Overview",
+    "Participant",
     "People",
+    "Recording",
+    "Search",
     "Server",
     "Status",
     "TrueConfError",
     "find_forgotten",
+    "find_people",
     "find_running",
     "get_certificate_end",
+    "get_conference_page",
     "get_online",
+    "get_online_people",
     "get_overviews",
     "get_people",
     "get_running_conferences",
@@ -79,9 +102,9 @@ __all__ = [
     "stop_conferences",
 ]
 
+MOST_MATCHES, MOST_ASKED = 5, 50  # accounts and conferences of one server, see find_people
 PROBE_LIMIT_S = 4  # "is it up?" has to be quicker than a press
 STOPPED, STILL_RUNNING, ALREADY_OVER = "stopped", "still_running", "already_over"
-
 
 Result = TypeVar("Result")
 
@@ -266,6 +289,34 @@ def _find(
     return quickly or next(filter(is_wanted, _running(client)), None)
 
 
+def get_conference_page(
+    server: Server, is_wanted: Callable[[Conference], bool]
+) -> ConferencePage | None:
+    """Return the running conference for which `is_wanted` is true with who is in it and whether
+    it is recorded, None if it does not run.
+
+    Two round trips: what runs, and then the rest side by side, of which each part may fail alone.
+    Raises TrueConfError if it could not find out what runs.
+    """
+    client = Client(server)
+    return _ask(client, lambda: _page(client, is_wanted))
+
+
+def _page(client: Client, is_wanted: Callable[[Conference], bool]) -> ConferencePage | None:
+    api = _api(client)
+    conference = _find(client, is_wanted, api.get_at_once)
+    if conference is None:
+        return None
+    with (
+        beside(or_error, api.get_details, client, conference) as details,
+        beside(or_error, api.get_recording, client, conference) as recording,
+    ):
+        people = or_error(_people, client, conference)
+    if isinstance(detailed := details.result(), Conference):
+        conference = detailed
+    return ConferencePage(conference, people, recording.result())
+
+
 def _running(client: Client) -> list[Conference]:
     return with_names(client.server, without_ghosts(_api(client).get_running(client)))
 
@@ -372,7 +423,7 @@ def get_online(server: Server) -> Online:
 
     `status` above 0 is online: 1 free; 2, 3 and 5 in a call or conference. Raises TrueConfError.
     """
-    accounts = [account for account in _accounts(server) if account.is_active]
+    accounts = [account for account in _accounts(Client(server)) if account.is_active]
     return Online(
         accounts=len(accounts),
         online=sum(account.is_online for account in accounts),
@@ -381,26 +432,55 @@ def get_online(server: Server) -> Online:
     )
 
 
-def _accounts(server: Server) -> list[Account]:
+def get_online_people(server: Server) -> list[Account]:
+    """Return the people who are online: in a call or conference first, then the others, each by
+    name. The same request as `get_online`. Raises TrueConfError."""
+    accounts = _accounts(Client(server))
+    online = [account for account in accounts if account.is_active and account.is_online]
+    return sorted(online, key=account_rank)
+
+
+def find_people(servers: list[Server], words: str) -> list[Search]:
+    """Look for accounts with each of these words in their name or login, on all servers at the
+    same time. Never raises TrueConfError.
+
+    `GET users`; where one of the first MOST_MATCHES of a server is in a call or conference, also
+    what runs there and who is in it, for at most MOST_ASKED conferences.
+    """
+    small = words.casefold().split()
+
+    def search(server: Server) -> Search:
+        found = or_error(_search, server, small)
+        return Search(server, found) if isinstance(found, TrueConfError) else found
+
+    return side_by_side(search, servers, at_a_time=len(servers) or 1)
+
+
+def _search(server: Server, words: list[str]) -> Search:
     client = Client(server)
-    return _ask(client, lambda: _read_accounts(client))
+    wanted = [account for account in _accounts(client) if has_words(account, words)]
+    first = sorted(wanted, key=account_rank)[:MOST_MATCHES]
+    is_busy = any(account.is_in_conference for account in first)
+    answers = or_error(_who_is_where, client) if is_busy else []
+    matches = tuple(Match(account, conferences_of(account, answers)) for account in first)
+    return Search(server, matches, len(wanted))
 
 
-def _read_accounts(client: Client) -> list[Account]:
+def _who_is_where(client: Client) -> list[tuple[Conference, People | TrueConfError]]:
+    """The conferences that run, and who is in them; an error for what is not asked any more."""
+    running = _ask(client, lambda: _running(client))
+    people = side_by_side(lambda run: or_error(_people, client, run), running[:MOST_ASKED])
+    people += [BadAnswer(client.server, "too_large")] * (len(running) - len(people))
+    return list(zip(running, people, strict=True))
+
+
+def _accounts(client: Client) -> list[Account]:
     """All accounts, each once: rows move to another page while we read."""
-    found: dict[object, Account] = {}
-    for rows in _api(client).get_user_pages(client):
-        for row in rows:
-            whole_name, row_id = text_of(row.get("uid")), text_of(row.get("id"))
-            login = text_of(row.get("login_name")) or login_of(whole_name) or row_id
-            found[whole_name or row_id or object()] = Account(
-                id=whole_name or row_id,
-                name=text_of(row.get("display_name")) or login,
-                login=login,
-                status=number_of(row.get("status")) or 0,
-                is_active=row.get("is_active") not in (0, "0", False),
-            )
-    return list(found.values())
+    accounts = _ask(
+        client,
+        lambda: [account_of(row) for rows in _api(client).get_user_pages(client) for row in rows],
+    )
+    return list({account.id or object(): account for account in accounts}.values())
 
 
 # ---------------------------------------------------------------- several servers

@@ -3,6 +3,7 @@ or of another kind, and an odd row costs that row its detail, never the whole li
 """
 
 import re
+from datetime import datetime, timezone
 from typing import Any
 
 from lib.trueconf_model import LONGEST_ID, Participant
@@ -31,6 +32,18 @@ def id_of(value: object) -> str:
 
 def dict_rows(value: object) -> list[dict[str, Any]]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def moment_of(value: object) -> float | None:
+    """time.time() of a Unix number or of ISO 8601 text; without a zone it is UTC."""
+    number = number_of(value)
+    if number is not None:
+        return number
+    try:
+        moment = datetime.fromisoformat(text_of(value).replace("Z", "+00:00"))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def planned_s(conference: dict[str, Any]) -> int | None:

@@ -236,6 +236,7 @@ class Account:
     login: str
     status: int
     is_active: bool  # False: the account is disabled
+    number: str = ""  # what the server's other lists call this account
 
     @property
     def is_online(self) -> bool:
@@ -277,6 +278,43 @@ class Forgotten:
     @property
     def is_certain(self) -> bool:
         return self.reason not in ("age_unknown", "not_examined")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Whether a conference is being recorded now, and since when: time.time(), None if unknown."""
+
+    is_running: bool
+    since: float | None = None
+
+
+@dataclass(frozen=True)
+class ConferencePage:
+    """A running conference and what is known of it now. `people`: or the error that kept us from
+    knowing. `recording`: the same, or None where the server does not tell us."""
+
+    conference: Conference
+    people: People | TrueConfError
+    recording: Recording | TrueConfError | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """Somebody who was looked for. `conferences`: the running ones that they are in, () for a
+    call of two; None where that could not be found out."""
+
+    account: Account
+    conferences: tuple[Conference, ...] | None = ()
+
+
+@dataclass(frozen=True)
+class Search:
+    """Who was found on a server: the first of `count` accounts, or the error that kept us from
+    knowing."""
+
+    server: Server
+    matches: tuple[Match, ...] | TrueConfError
+    count: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,20 @@ It asks nothing; the questions are in `trueconf_api`.
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from lib.trueconf_model import Conference, Participant, People, Server
+from lib.trueconf_fields import moment_of, number_of, text_of
+from lib.trueconf_model import (
+    Account,
+    Conference,
+    Participant,
+    People,
+    Recording,
+    Server,
+    TrueConfError,
+)
+
+CLOCKS_S = 60  # a recording may begin so much before its run, by what the server writes
 
 
 def with_names(server: Server, running: list[Conference]) -> list[Conference]:
@@ -79,7 +91,7 @@ def _one_of(devices: list[Participant], owner: str) -> Participant:
     leads = [device.is_leader for device in devices]
     return replace(
         first,
-        name=first.name or login_of(first.id) or first.number,
+        name=first.name or ("" if first.is_guest else login_of(first.id) or first.number),
         is_leader=None if all(lead is None for lead in leads) else any(leads),
         is_owner=is_owner,
     )
@@ -125,3 +137,68 @@ def why_forgotten(people: People) -> str:
         return alone if people.count == 1 else ""
     is_known = people.has_owner is not None or people.has_leader is not None
     return "no_leader" if is_known else ""
+
+
+def account_of(row: dict[str, Any]) -> Account:
+    """A row of the users of any version."""
+    whole_name, number = text_of(row.get("uid")), text_of(row.get("id"))
+    login = text_of(row.get("login_name")) or login_of(whole_name) or number
+    return Account(
+        id=whole_name or number,
+        name=text_of(row.get("display_name")) or login,
+        login=login,
+        status=number_of(row.get("status")) or 0,
+        is_active=row.get("is_active") not in (0, "0", False),
+        number=number,
+    )
+
+
+def has_words(account: Account, words: list[str]) -> bool:
+    """Whether each of these words, in small letters, is in the name or the login."""
+    text = f"{account.name}\n{account.login}".casefold()
+    return bool(words) and all(word in text for word in words)
+
+
+def account_rank(account: Account) -> tuple[int, str]:
+    """In a call or conference first, then who is free, offline and disabled; each by name."""
+    states = (account.is_in_conference, account.is_online, account.is_active, True)
+    rank = states.index(True) if account.is_active else 3
+    return rank, account.name.casefold()
+
+
+def conferences_of(
+    account: Account, answers: list[tuple[Conference, People | TrueConfError]] | TrueConfError
+) -> tuple[Conference, ...] | None:
+    """In which of these conferences somebody is; None if it may be one that could not be read."""
+    if not account.is_in_conference:
+        return ()
+    if isinstance(answers, TrueConfError):
+        return None
+    found, is_complete = [], True
+    for conference, people in answers:
+        if isinstance(people, TrueConfError):
+            is_complete = False
+        elif any(_is_account(participant, account) for participant in people.participants):
+            found.append(conference)
+        elif any(not (person.id or person.is_guest) for person in people.participants):
+            is_complete = False
+    return tuple(found) if found or is_complete else None
+
+
+def _is_account(participant: Participant, account: Account) -> bool:
+    if participant.id:
+        return is_same_person(participant.id, account.id)
+    return participant.number == account.number != ""
+
+
+def recording_of(rows: list[dict[str, Any]], began_at: float | None) -> Recording | None:
+    """Whether one of these recordings goes on; None where a row does not say when it stopped. One
+    that an earlier run has left open is none of this run, which began at `began_at`."""
+    goes_on = [row for row in rows if row.get("stopped_at", "") is None]
+    starts = [moment_of(row.get("started_at")) for row in goes_on]
+    if began_at is not None:
+        starts = [start for start in starts if start is None or start > began_at - CLOCKS_S]
+    if starts:
+        return Recording(True, max((start for start in starts if start), default=None))
+    is_known = all("stopped_at" in row for row in rows)
+    return Recording(False) if is_known else None

@@ -18,9 +18,11 @@ from lib.trueconf_model import (
     NotFound,
     Participant,
     PermissionMissing,
+    Recording,
     Server,
     path_part,
 )
+from lib.trueconf_rules import recording_of
 from lib.trueconf_transport import beside, side_by_side
 
 # Permission -> the path of a request that needs it; {example} is any session of the log.
@@ -34,6 +36,7 @@ EXAMPLE = ("logs/calls", "list", "conference_id")  # path, rows and field that h
 STOP_PERMISSION = READ_PERMISSION = "conferences"
 STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
 ROLES_PERMISSION = "conferences.sessions.participants:read"
+RECORDS_PERMISSION = "conferences.records"  # asked only where the token has it
 CALLS_OF_TWO = 1  # `class` up to this
 PERSON_KEYS = ("call_id", "app_id", "join_time")  # of a row of participants
 
@@ -75,6 +78,24 @@ def get_at_once(client: Client) -> list[Conference]:
     """The same as far as two requests at the same time tell."""
     listed, rows = _list_and_log(client, client.server.learnt.is_log_ascending)
     return _by_session(client.server, rows, listed)
+
+
+def get_details(client: Client, conference: Conference) -> Conference:
+    """Return it as it is: the list has told all that a single conference would."""
+    return conference
+
+
+def get_recording(client: Client, conference: Conference) -> Recording | None:
+    """Return whether it is being recorded; None where the token may not ask, or where the server
+    lists what was recorded and not what is.
+
+    `GET conferences/{id}/records`. Needs `conferences.records`.
+    """
+    if RECORDS_PERMISSION not in client.server.learnt.scopes or not conference.id:
+        return None
+    answer = client.get(f"conferences/{path_part(conference.id)}/records", RECORDS_PERMISSION)
+    rows = dict_rows(answer.get("records"))
+    return recording_of(rows, None) if rows else None
 
 
 def get_logged(client: Client) -> list[Conference]:
@@ -170,7 +191,7 @@ def _conference(
         server_url=server.url,
         start=text_of(start_time.get("date")) if isinstance(start_time, dict) else "",
         is_listed=conference_id in listed,
-        max_people=number_of(entry.get("max_participants")),
+        max_people=number_of(entry.get("max_participants")) or None,
         planned_s=planned_s(entry),
     )
 
@@ -185,7 +206,7 @@ def _from_list(server: Server, entry: dict[str, Any]) -> Conference:
         participant_count=None,
         age_s=None,
         server_url=server.url,
-        max_people=number_of(entry.get("max_participants")),
+        max_people=number_of(entry.get("max_participants")) or None,
         planned_s=planned_s(entry),
     )
 

@@ -318,7 +318,7 @@ def list_users(server, request):
 
 
 def user_fields(server, person):
-    first_name, _, last_name = person.display_name.partition(" ")
+    first_name, _, last_name = str(person.display_name or "").partition(" ")
     return {
         "id": person.id,
         "uid": server.full_name(person.id),

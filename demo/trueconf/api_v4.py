@@ -90,7 +90,7 @@ def _schedule(server, conference):
     return {
         "type": "once" if is_planned else "none",
         "start_time": moment(starts_at, server),
-        "end_time": moment(starts_at + conference.planned_s, server) if is_planned else None,
+        "end_time": None,  # of a conference that is planned once, `duration` says it
         "duration": conference.planned_s if is_planned else None,
         "days": [],
         "special_time_offset": 0,
