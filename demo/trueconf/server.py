@@ -12,6 +12,7 @@ import random
 import secrets
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field
 
 from demo.trueconf import certificates
@@ -413,7 +414,8 @@ class TrueConfServer:
     def number_of(self, person):
         """Return what v4 calls a participant: an account by a number, a guest as he is."""
         numbers = {each.id: str(position) for position, each in enumerate(self.people, 1)}
-        return person.id if person.is_guest else numbers.get(person.id, "0")
+        of_another_server = str(10_000 + zlib.crc32(person.id.encode("utf-8", "replace")))
+        return person.id if person.is_guest else numbers.get(person.id, of_another_server)
 
     def set_online(self, person_id, status):
         """Set the presence of somebody: -2, -1, 0 offline, 1 free, 2 busy, 5 in a conference."""
