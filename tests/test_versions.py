@@ -327,6 +327,41 @@ def test_start_of_v4_is_that_of_the_run_whatever_else_the_sessions_list(v4, orde
     assert 2 * HOUR_S <= running["1"] < 2.5 * HOUR_S
 
 
+def test_sessions_are_read_on_where_a_page_may_lack_the_newest_run(v4):
+    """The first page has one row of the conference, of yesterday, and is full."""
+    v4.v4_sessions = "oldest_first"
+    v4.max_page_size = v4.default_page_size = 100
+    v4.add_conference("Daily", age_s=24 * HOUR_S, conference_id="0").end()
+    v4.add_ended_conferences(9)
+    for _ in range(95):
+        v4.add_conference("Other", age_s=2 * HOUR_S, people=()).end()
+    v4.add_conference("Daily", age_s=HOUR_S, conference_id="0")
+    [found] = get_running_conferences(auto(v4))
+    assert HOUR_S <= found.age_s < 2 * HOUR_S
+
+
+def test_sessions_are_read_on_where_pages_are_smaller_than_was_asked_for(v4):
+    v4.v4_sessions, v4.shrinks_pages = "oldest_first", True
+    v4.max_page_size = 10
+    for hours_ago in range(30, 0, -1):
+        meeting = v4.add_conference("Daily", age_s=hours_ago * HOUR_S, conference_id="0")
+        if hours_ago > 1:
+            meeting.end()
+    [found] = get_running_conferences(auto(v4))
+    assert HOUR_S <= found.age_s < 2 * HOUR_S
+
+
+def test_all_is_read_of_a_server_that_makes_pages_smaller(v4):
+    v4.shrinks_pages, v4.max_page_size = True, 4
+    for number in range(11):
+        v4.add_conference(f"Meeting {number}", people=[f"p{n}" for n in range(6)])
+    server = auto(v4)
+    running = get_running_conferences(server)
+    assert len({found.id for found in running}) == 11
+    assert {get_people(server, found).count for found in running} == {6}
+    assert get_online(server).accounts == 11
+
+
 def test_age_is_unknown_where_the_sessions_lack_the_run(v4):
     v4.v4_sessions, v4.v4_sessions_have_ids = "oldest_first", True
     v4.add_conference("Daily", age_s=9 * HOUR_S, conference_id="0").end()

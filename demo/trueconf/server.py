@@ -291,6 +291,7 @@ class TrueConfServer:
         self.rejected_token_status = 403  # or 401
         self.umbrellas = UMBRELLAS  # permission -> the permissions that it includes
         self.max_page_size = 1000
+        self.shrinks_pages = False  # is a larger page_size answered with a smaller page, not 400
         self.default_page_size = 20
         self.default_users_page_size = 20
         self.page_zero = "error"  # or "first": page_id=0 is the first page
