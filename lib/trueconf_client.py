@@ -183,7 +183,7 @@ class Client:
         page, row_count, size = 1, 0, self.server.learnt.page_size
         asked: set[int] = set()
         seen: set[tuple[str, ...]] = set()
-        while True:
+        while page:
             numbers = dict.fromkeys(page_names, page)
             sizes = PAGE_SIZES[PAGE_SIZES.index(size) :] if page == 1 else (size,)
             answer, size = self._page(path, permission, {**params, **numbers}, sizes)
@@ -201,9 +201,7 @@ class Client:
             asked.add(page)
             row_count += len(rows)
             page = _next_page(answer, rows_key, page, row_count, size)
-            if page == 0:
-                return
-            if page in asked or row_count >= MAX_ROWS:
+            if page in asked or (page and row_count >= MAX_ROWS):
                 raise BadAnswer(self.server, "endless")
 
     def _page(
