@@ -17,7 +17,7 @@ from telebot.apihelper import ApiTelegramException
 import texts
 import trueconf_api
 from lib import connections, logs, settings, telegram
-from lib.trueconf_client import VERSIONS
+from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -284,8 +284,8 @@ def _check_permissions(report: _Report, server: Server) -> None:
         else:
             report.failed(refusal)
     trueconf_api.or_error(trueconf_api.get_running_conferences, server)
-    if server.unknown_zone:
-        report.doubtful("check_zone", zone=server.unknown_zone)
+    if server.learnt.unknown_zone:
+        report.doubtful("check_zone", zone=server.learnt.unknown_zone)
 
 
 def _resolves(report: _Report, server: Server) -> bool:
@@ -330,8 +330,8 @@ def _check_web(report: _Report, server: Server) -> bool:
     if server.url.startswith("http://"):
         key = "check_web_plain"
     report.ok(key, url=server.url)
-    if sentence := screens.certificate(server.certificate_end):
-        is_soon = (server.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
+    if sentence := screens.certificate(server.learnt.certificate_end):
+        is_soon = (server.learnt.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
         print("[??]" if is_soon else "[OK]", texts.plain(sentence), flush=True)
     if skew_s is not None and abs(skew_s) > CLOCK_LIMIT_S:
         report.bad("check_clock", difference=texts.duration(abs(skew_s)))
@@ -343,7 +343,7 @@ def _check_web(report: _Report, server: Server) -> bool:
 def _check_login(report: _Report, server: Server) -> bool:
     """The token, and the version of the API that answers."""
     try:
-        version = trueconf_api.find_version(server)  # needs a token, and so says if it got none
+        version = trueconf_api.search_version(server)  # needs a token, and so says if it got none
     except TrueConfError as error:
         report.failed(error)
         return False
@@ -376,7 +376,7 @@ def _print_report(servers: list[Server]) -> None:
     print(plain_text("report_ends"))
 
 
-def _outcome(answer: trueconf_api.Answer | TrueConfError) -> str:
+def _outcome(answer: Answer | TrueConfError) -> str:
     if isinstance(answer, TrueConfError):
         return answer.reason
     body = answer.json()

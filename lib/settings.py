@@ -34,7 +34,7 @@ from lib.settings_files import (
     read_dotenv,
     read_json,
 )
-from lib.trueconf_client import LONGEST_ID, STATES, Server, is_token
+from lib.trueconf_model import LONGEST_ID, STATES, Server, is_token
 
 LANGUAGES = ("ru", "en", "de", "es")
 API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import lib.trueconf_client
+import lib.trueconf_model
 import lib.trueconf_transport
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
@@ -203,7 +204,7 @@ def test_silent_resolver_is_given_up_and_asked_once_for_all_who_wait(resolve):
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(look_up, range(8))) == {connections.LookupTimedOut}
     assert len(asked) <= 2  # two if a new second began meanwhile
-    server = lib.trueconf_client.Server("office", f"https://{NAME}")
+    server = lib.trueconf_model.Server("office", f"https://{NAME}")
     with pytest.raises(ServerUnreachable) as error:
         Client(server, 0.3).get_public("api/v4/server")
     assert error.value.reason == "dns_silent"
@@ -408,7 +409,7 @@ def test_tokens_and_ids_of_no_real_server_are_not_kept(new_server):
     simulator = new_server(scopes=("users:read", "s" * 1000))
     server = server_for(simulator)
     get_online(server)
-    assert server.scopes == {"users:read"}
+    assert server.learnt.scopes == {"users:read"}
     simulator = new_server()
     simulator.add_conference("Meeting", conference_id="i" * 6000, session_id="s" * 6000)
     [found] = get_running_conferences(server_for(simulator))
@@ -480,7 +481,7 @@ def test_tls_that_cannot_be_agreed_on_is_told_apart_from_no_tls():
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(shake_hands_once, context, listener)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        server = lib.trueconf_client.Server("office", url, verify=certificates.ca_file())
+        server = lib.trueconf_model.Server("office", url, verify=certificates.ca_file())
         assert reason(get_clock_skew, server) == "tls_version"
 
 
@@ -682,7 +683,7 @@ def test_clock_that_cannot_be_read_is_not_known():
         with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
             pool.submit(answer_once, listener, head.encode())
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server = lib.trueconf_client.Server("office", url)
+            server = lib.trueconf_model.Server("office", url)
             assert get_clock_skew(server) is None, date
 
 

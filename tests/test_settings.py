@@ -17,7 +17,7 @@ import command_line
 import texts
 from lib import settings
 from lib.settings import SettingsError
-from lib.trueconf_client import Server
+from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN, says
 from texts import screens
 

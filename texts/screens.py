@@ -173,7 +173,7 @@ def menu(server: Server) -> Html:
 
 def _last_known(server: Server) -> Html | None:
     """The state of the last look; if that is old, when it was so."""
-    status = server.last_status
+    status = server.learnt.last_status
     if status is None:
         return None
     if is_fresh(server):
@@ -186,16 +186,16 @@ def _last_known(server: Server) -> Html | None:
 
 def light(server: Server) -> str:
     """The light of the last look, "" if that is too old to be taken for the light of now."""
-    status = server.last_status
+    status = server.learnt.last_status
     return STATE_SIGNS[status.state] if status and is_fresh(server) else ""
 
 
 def is_fresh(server: Server) -> bool:
     """Whether the last look is as new as one that monitoring makes."""
-    if server.last_status is None:
+    if server.learnt.last_status is None:
         return False
     limit_s = max(FRESH_LEAST_S, FRESH_LOOKS * server.look_interval_s)
-    return abs(time.time() - server.last_status.looked_at) <= limit_s
+    return abs(time.time() - server.learnt.last_status.looked_at) <= limit_s
 
 
 def state_line(server: Server, status: Status) -> Html:
@@ -358,7 +358,7 @@ def _conference(number: int, conference: Conference, reason: Html | None = None)
             if joined is not None and not reason
             else None,
         ),
-        words("entry_realtime", url=conference.realtime_url) if conference.session_id else None,
+        words("entry_realtime", url=conference.realtime_url) if conference.realtime_url else None,
         "",
     )
 
