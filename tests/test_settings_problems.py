@@ -1,0 +1,277 @@
+"""What is wrong in the settings: the sentence for each, and no secret in any."""
+
+import ast
+
+import pytest
+
+import command_line
+import texts
+from lib import settings
+from lib.settings import SettingsError
+from tests.conftest import ROOT, TOKEN
+from tests.test_settings import (
+    BASE,
+    FORGOTTEN,
+    GONE,
+    SECRET,
+    STATUS,
+    dumped,
+    error_of,
+    is_sentence,
+    put,
+)
+from texts import screens
+
+# Where, what stands there; the code and the key of the problem, what of the value the sentence
+# shows, and what it says to be right.
+WRONG = [
+    ("tg-api-token", GONE, "missing", "tg-api-token", "", ""),
+    ("tg-api-token", None, "blank", "tg-api-token", "", ""),
+    ("tg-api-token", "", "blank", "tg-api-token", "", ""),
+    ("tg-api-token", "  ", "blank", "tg-api-token", "", ""),
+    ("tg-api-token", "<token>", "placeholder", "tg-api-token", '"<token>"', ""),
+    ("tg-api-token", 5032177032, "not_text", "tg-api-token", "", ""),
+    ("tg-api-token", "AAGahjzZ6zbWSEsVFj13Ki", "token", "tg-api-token", "", "BotFather"),
+    ("tg-api-token", TOKEN.replace(":", ": "), "token", "tg-api-token", "", "BotFather"),
+    ("tg-api-token", TOKEN + "ы", "token", "tg-api-token", "", "BotFather"),
+    ("tg-users-id", GONE, "missing", "tg-users-id", "", ""),
+    ("tg-users-id", [], "blank", "tg-users-id", "", ""),
+    ("tg-users-id", 111, "users", "tg-users-id", "111", "[123456789, 987654321]"),
+    ("tg-users-id", "111,222", "users", "tg-users-id", '"111,222"', "[123456789, 987654321]"),
+    ("tg-users-id", {"a": 1}, "users", "tg-users-id", "…", "[123456789, 987654321]"),
+    ("tg-users-id", [1, "anna"], "user", "tg-users-id[1]", '"anna"', "123456789"),
+    ("tg-users-id", ["@anna"], "user", "tg-users-id[0]", '"@anna"', "123456789"),
+    ("tg-users-id", ["<ID>"], "placeholder", "tg-users-id[0]", '"<ID>"', ""),
+    ("tg-users-id", ["<123456789>"], "brackets", "tg-users-id[0]", "", "< >"),
+    ("tg-api-token", f"<{TOKEN}>", "brackets", "tg-api-token", "", "< >"),
+    ("servers/office/client_secret", f"<{SECRET}>", "brackets", "servers.office.client_secret", "",
+     "< >"),
+    ("servers/office/ip", "<192.168.0.7>", "brackets", "servers.office.ip", "", "< >"),
+    ("tg-users-id", [0], "user", "tg-users-id[0]", "0", "123456789"),
+    ("tg-users-id", [True], "user", "tg-users-id[0]", "true", "123456789"),
+    ("tg-users-id", [1.5], "user", "tg-users-id[0]", "1.5", "123456789"),
+    ("tg-users-id", [None], "user", "tg-users-id[0]", "null", "123456789"),
+    ("tg-users-id", [2**60], "user", "tg-users-id[0]", "1152921504606846976", "123456789"),
+    ("tg-users-id", [-1001234567890], "only_groups", "tg-users-id", "", ""),
+    ("language", "xx", "choice", "language", '"xx"', "ru, en, de, es"),
+    ("language", 5, "choice", "language", "5", "ru, en, de, es"),
+    ("language", ["ru"], "choice", "language", "…", "ru, en, de, es"),
+    ("tg-proxy", "host:3128", "address", "tg-proxy", "", "socks5h"),
+    ("tg-proxy", "ftp://host:21", "address", "tg-proxy", "", "socks5h"),
+    ("tg-proxy", "http://", "address", "tg-proxy", "", "socks5h"),
+    ("tg-proxy", "http://host:99999", "address", "tg-proxy", "", "socks5h"),
+    ("tg-proxy", "http://[::1", "address", "tg-proxy", "", "socks5h"),
+    ("tg-proxy", "http://my host:3128", "address", "tg-proxy", "", "socks5h"),
+    *[
+        ("tg-proxy", link, "proxy_link", "tg-proxy", "", "socks5h")
+        for link in [
+            "tg://proxy?server=a&port=1&secret=x", "https://t.me/proxy?server=a&port=1&secret=x",
+            "t.me/proxy?server=a", "https://telegram.me/socks?server=a", "mtproto://a:1",
+        ]
+    ],
+    *[
+        ("tg-proxy", f"{scheme}://anna:hunter{letter}2@host:3128", "proxy_password", "tg-proxy", "",
+         f"%{ord(letter):02X}")
+        for scheme in ("http", "socks5h") for letter in "#/?[]\\"
+    ],
+    ("tg-api-url", "http://127.0.0.1:8081/bot", "api_url_bot", "tg-api-url", "", "8081"),
+    ("tg-api-url", "http://127.0.0.1/bot{0}/{1}", "api_url_bot", "tg-api-url", "", "8081"),
+    ("tg-api-url", f"https://host/x/bot{TOKEN}/getMe", "api_url_bot", "tg-api-url", "", "8081"),
+    ("tg-proxy", 3128, "not_text", "tg-proxy", "", ""),
+    ("tg-api-url", "api.telegram.org", "address", "tg-api-url", "", "http, https"),
+    ("tg-api-url", "socks5://host:1", "address", "tg-api-url", "", "http, https"),
+    ("log-file", ["bot.log"], "not_text", "log-file", "", ""),
+    ("servers", GONE, "missing", "servers", "", ""),
+    ("servers", {}, "blank", "servers", "", ""),
+    ("servers", [], "section", "servers", "[]", ""),
+    ("servers", [{"ip": SECRET}], "section", "servers", "…", ""),
+    ("servers", "192.168.0.1", "section", "servers", '"192.168.0.1"', ""),
+    ("servers/office", 5, "section", "servers.office", "5", ""),
+    ("servers/office", SECRET, "section", "servers.office", "…", ""),
+    ("servers/office", None, "section", "servers.office", "null", ""),
+    ("servers/", BASE["servers"]["office"], "server_name", "servers", "", ""),
+    ("servers/office/ip", GONE, "missing", "servers.office.ip", "", ""),
+    ("servers/office/ip", "", "blank", "servers.office.ip", "", ""),
+    ("servers/office/ip", "<192.168.0.1>", "placeholder", "servers.office.ip", '"<192.1', ""),
+    ("servers/office/ip", 192, "not_text", "servers.office.ip", "", ""),
+    ("servers/office/ip", "my server", "ip", "servers.office.ip", '"my server"', "192.168.0.1"),
+    ("servers/office/client_id", GONE, "missing", "servers.office.client_id", "", ""),
+    ("servers/office/client_id", 5, "not_text", "servers.office.client_id", "", ""),
+    ("servers/office/client_secret", GONE, "missing", "servers.office.client_secret", "", ""),
+    ("servers/office/client_secret", "", "blank", "servers.office.client_secret", "", ""),
+    ("servers/office/client_secret", [SECRET], "not_text", "servers.office.client_secret", "", ""),
+    ("servers/office/ssl_certificate", 5, "certificate", "servers.office.ssl_certificate", "5",
+     "ca.crt"),
+    ("servers/office/ssl_certificate", "", "certificate", "servers.office.ssl_certificate", '""',
+     "ca.crt"),
+    ("servers/office/ssl_certificate", None, "certificate", "servers.office.ssl_certificate",
+     "null", "ca.crt"),
+    ("servers/office/ssl_certificate", "no.crt", "no_certificate",
+     "servers.office.ssl_certificate", '"no.crt"', ""),
+    ("servers/office/ssl_certificate", "settings.json", "bad_certificate",
+     "servers.office.ssl_certificate", '"settings.json"', "PEM"),
+    ("servers/office/api_version", "3.3", "choice", "servers.office.api_version", '"3.3"', "v3.3"),
+    ("servers/office/api_version", 3.3, "choice", "servers.office.api_version", "3.3", "auto, v3"),
+    ("servers/office/api_version", "v3.0", "choice", "servers.office.api_version", "v3.0", "v4.1"),
+    (f"{STATUS}/repeat", 9e-4, "number", "servers.office.server_status.repeat", "0.0009", "0.001"),
+    (f"{STATUS}/repeat", -1, "number", "servers.office.server_status.repeat", "-1", "720"),
+    ("tg-users-id", [1, 777000], "nobody", "tg-users-id[1]", "777000", "@userinfobot"),
+    ("tg-users-id", ["136817688"], "nobody", "tg-users-id[0]", "136817688", "@userinfobot"),
+    ("tg-users-id", [1087968824], "nobody", "tg-users-id[0]", "1087968824", "@userinfobot"),
+    ("tg-users-id", ["123:17"], "user", "tg-users-id[0]", '"123:17"', '"-1001234567890:17"'),
+    ("tg-users-id", ["-1001234567890:x"], "user", "tg-users-id[0]", ':x"', '"-1001234567890:17"'),
+    ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
+    ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
+    ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),
+    (STATUS, [], "section", "servers.office.server_status", "[]", ""),
+    (STATUS, 1, "section", "servers.office.server_status", "1", ""),
+    (STATUS, None, "section", "servers.office.server_status", "null", ""),
+    (FORGOTTEN, True, "section", "servers.office.forgotten_conferences", "true", ""),
+    *[
+        (f"{STATUS}/timeout", value, "number", "servers.office.server_status.timeout", shown,
+         "86400")
+        for value, shown in [
+            ("15s", '"15s"'), (0, "0"), (-1, "-1"), (1e9, "1000000000.0"), (float("nan"), "NaN"),
+            (float("inf"), "Infinity"), (None, "null"), (True, "true"), ([15], "…"), ("", '""'),
+            ("1.5", '"1.5"'), (86401, "86401"), (SECRET, "…"),
+        ]
+    ],
+    (f"{STATUS}/port", 65536, "number", "servers.office.server_status.port", "65536", "65535"),
+    (f"{STATUS}/port", -1, "number", "servers.office.server_status.port", "-1", "65535"),
+    (f"{STATUS}/state", 2, "switch", "servers.office.server_status.state", "2", "1"),
+    (f"{STATUS}/state", "on", "switch", "servers.office.server_status.state", '"on"', "1"),
+    (f"{STATUS}/state", None, "switch", "servers.office.server_status.state", "null", "1"),
+    (f"{STATUS}/state", [1], "switch", "servers.office.server_status.state", "…", "1"),
+    (f"{FORGOTTEN}/state", "yes", "switch", "servers.office.forgotten_conferences.state", '"yes"',
+     "0"),
+    (f"{FORGOTTEN}/hours", 0, "number", "servers.office.forgotten_conferences.hours", "0", "720"),
+    (f"{FORGOTTEN}/hours", 721, "number", "servers.office.forgotten_conferences.hours", "721",
+     "720"),
+    (f"{FORGOTTEN}/timeout", 0.5, "number", "servers.office.forgotten_conferences.timeout", "0.5",
+     "86400"),
+]  # fmt: skip
+
+
+def test_each_problem_is_a_sentence_with_key_found_and_expected(tmp_path):
+    for path, value, code, key, shown, expected in WRONG:
+        problems = error_of(tmp_path, put(BASE, path, value)).problems
+        assert [(problem.code, problem.key) for problem in problems] == [(code, key)], (path, value)
+        sentences = set()
+        for language in texts.LANGUAGES:
+            texts.use(language)
+            said = screens.problem(problems[0])
+            sentences.add(said)
+            assert is_sentence(said), said
+            assert [part for part in (key, shown, expected) if part not in said] == [], said
+            hidden = ("&", "hunter", TOKEN, TOKEN.partition(":")[2], SECRET, SECRET[:12])
+            assert [part for part in hidden if part in said] == [], said
+        assert len(sentences) == len(texts.LANGUAGES)
+
+
+FILES = {
+    "empty": b"",
+    "json": b'{"tg-api-token": ',
+    "json_comma": b'{"a": 1\n"b": 2}',
+    "json_quotes": b"{'a': 1}",
+    "json_character": b'{"a":\xc2\xa01}',
+    "json_escape": rb'{"log-file": "C:\logs\bot.log"}',
+    "not_object": b"[]",
+    "encoding": "Сервер".encode("cp1251"),
+    "utf_16": "{}".encode("utf-16"),
+    "twice": b'{"language": "ru", "language": "ru"}',
+    "backslash": rb'{"log-file": "C:\trueconf-bot\bot.log"}',
+}
+OTHER_FILES = ("unreadable", "no_file", "hidden_ending", "dotenv_quotes")
+
+
+@pytest.mark.parametrize("code", [*FILES, *OTHER_FILES])
+def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
+    file = tmp_path / "settings.json"
+    if code in FILES:
+        file.write_bytes(FILES[code])
+    if code == "unreadable":
+        file.mkdir()
+    if code == "hidden_ending":
+        (tmp_path / "settings.json.txt").touch()
+    if code == "dotenv_quotes":
+        (tmp_path / ".env").write_text(f"settings={dumped(BASE)}", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings.load("missing.json" if code == "no_file" else None, tmp_path)
+    problem = next(one for one in caught.value.problems if one.code == code)
+    for language in texts.LANGUAGES:
+        texts.use(language)
+        said = screens.problem(problem)
+        assert is_sentence(said) or code in ("not_object", "dotenv_quotes")
+        assert problem.key in said
+
+
+def test_every_problem_that_the_code_can_find_was_tried_above():
+    files = sorted((ROOT / "lib").glob("settings*.py"))
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    tried = {code for _, _, code, *_ in WRONG} | set(FILES) | set(OTHER_FILES)
+    warnings = {"unencrypted", "unencrypted_api", "unchecked", "unknown", "unknown_near"}
+    known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
+    assert known == tried | warnings
+    assert known <= constants
+
+
+def test_single_backslashes_in_a_path_are_told(tmp_path):
+    for key in ["log-file", "servers/office/ssl_certificate"]:
+        for path in ["\temp.log", "\new.log", "C:\bot\new.log"]:
+            [problem] = error_of(tmp_path, put(BASE, key, path)).problems
+            assert (problem.code, problem.key) == ("backslash", key.replace("/", "."))
+
+
+def test_all_problems_are_told_at_once(tmp_path):
+    content = put(BASE, "tg-api-token", "")
+    content = put(content, "tg-users-id", [])
+    content = put(content, "servers/office/ip", "my server")
+    content = put(content, f"{STATUS}/timeout", "15s")
+    content = put(content, "servers/second", {"client_id": "", "client_secret": "x"})
+    error = error_of(tmp_path, content)
+    assert [problem.key for problem in error.problems] == [
+        "tg-api-token",
+        "tg-users-id",
+        "servers.office.ip",
+        "servers.office.server_status.timeout",
+        "servers.second.ip",
+        "servers.second.client_id",
+    ]
+    lines = command_line.settings_error(error).splitlines()
+    assert "settings.json" in lines[0]
+    assert sum(line.startswith("- ") for line in lines) == 6
+    assert "README" in lines[-1]
+
+
+def test_message_of_the_error_itself_holds_no_value(tmp_path):
+    error = error_of(tmp_path, put(BASE, "servers/office", SECRET))
+    assert SECRET not in f"{error} {error!r} {error.problems}"
+
+
+MISPLACED = [
+    ("tg-users-id", TOKEN),
+    ("tg-users-id", [TOKEN]),
+    ("tg-users-id", [f" {TOKEN} "]),
+    ("language", TOKEN),
+    ("tg-proxy", f"htp://anna:{SECRET}@host:1"),
+    ("tg-api-url", f"api.telegram.org/bot{TOKEN}"),
+    ("servers", [BASE["servers"]["office"]]),
+    ("servers/office", SECRET),
+    ("servers/office/ip", f"https://anna:{SECRET}@host/"),
+    ("servers/office/ip", f"https://host/?client_secret={SECRET}"),
+    ("servers/office/api_version", SECRET),
+    ("servers/office/ssl_certificate", {"key": SECRET}),
+    (STATUS, SECRET),
+    (f"{STATUS}/state", SECRET),
+    (f"{STATUS}/port", SECRET),
+    (FORGOTTEN, [SECRET]),
+]
+
+
+def test_secret_in_the_wrong_place_is_not_shown(tmp_path):
+    for path, value in MISPLACED:
+        said = command_line.settings_error(error_of(tmp_path, put(BASE, path, value)))
+        secrets = (SECRET, TOKEN, TOKEN.partition(":")[2])
+        assert [secret for secret in secrets if secret[:12] in said] == [], path
