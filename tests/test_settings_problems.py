@@ -174,6 +174,17 @@ FILES = {
     "json_comma": b'{"a": 1\n"b": 2}',
     "json_quotes": b"{'a': 1}",
     "json_character": b'{"a":\xc2\xa01}',
+    "json_extra_comma": b'{"a": 1,}',
+    "json_semicolon": b'{"a": 1;}',
+    "json_colon": b'{"a" 1}',
+    "json_open": b'{"a": 1',
+    "json_bracket": b'{"a": [1}',
+    "json_after": b'{"a": 1}}',
+    "json_comment": b'{"a": 1 // b\n}',
+    "json_fence": b'```\n{"a": 1}',
+    "json_python": b'{"a": True}',
+    "json_unquoted": b'{"a": b}',
+    "json_string": b'{"a": "b\n}',
     "json_escape": rb'{"log-file": "C:\logs\bot.log"}',
     "not_object": b"[]",
     "encoding": "Сервер".encode("cp1251"),
@@ -201,7 +212,12 @@ def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
     for language in texts.LANGUAGES:
         texts.use(language)
         said = screens.problem(problem)
-        assert is_sentence(said) or code in ("not_object", "dotenv_quotes")
+        assert is_sentence(said) or code in (
+            "not_object",
+            "dotenv_quotes",
+            "json_open",
+            "json_bracket",
+        )
         assert problem.key in said
 
 
