@@ -15,6 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from lib.settings_files import (
 )
 from lib.settings_section import Notes, Section
 from lib.settings_server import read_servers
+from lib.settings_unknown import note_unknown
 from lib.trueconf_client import Server
 
 LANGUAGES = ("ru", "en", "de", "es")
@@ -52,7 +54,6 @@ NOT_SAVED = {
 }
 
 # What the bot itself changes: a field of `Server` -> where it is kept in the server's section.
-# A field is given a new value; one that is changed in place is not noticed.
 SAVED = {
     "access_token": ("access_token",),
     "is_monitored": ("server_status", "state"),
@@ -158,7 +159,8 @@ class Settings:
 
     def _now(self) -> dict[tuple[str, ...], object]:
         return {
-            ("servers", server.name, *path): _as_saved(name, getattr(server, name))
+            # A copy: what is changed in place is to differ from it.
+            ("servers", server.name, *path): deepcopy(_as_saved(name, getattr(server, name)))
             for server in self.servers.values()
             for name, path in SAVED.items()
         }
@@ -233,6 +235,7 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
     overrides = _overrides({**dotenv, **os.environ})
     notes = Notes(source.folder, {key: VARIABLES[key] for key in overrides})
     result = _read(Section({**content, **overrides}, "", notes), source)
+    note_unknown(notes, _known_keys(source))
     problems = [Problem("twice", key) for key in twice] + notes.problems
     if problems:
         # A needed key that is missing is often there under a slightly wrong name.
@@ -252,7 +255,7 @@ def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _read(top: Section, source: Source) -> Settings:
-    result = Settings(
+    return Settings(
         source=source,
         token=_token(top),
         recipients=_recipients(top),
@@ -264,8 +267,13 @@ def _read(top: Section, source: Source) -> Settings:
         servers=read_servers(top),
         warnings=top.notes.warnings,
     )
-    top.warn_of_unknown()
-    return result
+
+
+def _known_keys(source: Source) -> dict[str, list[str]]:
+    """The keys that are known in each kind of section: those that are asked for where it is."""
+    notes = Notes(source.folder, {})
+    _read(Section({"servers": {"NAME": {}}}, "", notes), source)
+    return {section.kind: section.known for section in notes.sections if section.kind != "servers."}
 
 
 def _token(top: Section) -> str:
@@ -284,11 +292,13 @@ def _recipients(top: Section) -> list[Recipient]:
         top.complain("users", "tg-users-id", value)
         return []
     recipients: list[Recipient] = []
+    problems_before = len(top.notes.problems)
     for position, listed in enumerate(value):
         recipient = _recipient(top, f"tg-users-id[{position}]", listed)
         if recipient and recipient not in recipients:
             recipients.append(recipient)
-    if recipients and all(chat < 0 for chat, _ in recipients):
+    is_list_good = len(top.notes.problems) == problems_before
+    if is_list_good and all(chat < 0 for chat, _ in recipients):
         top.complain("only_groups", "tg-users-id")
     return recipients
 
@@ -302,6 +312,8 @@ def _recipient(top: Section, key: str, listed: object) -> Recipient | None:
         return None
     if chat in NOBODYS_IDS:
         top.complain("nobody", key, chat)
+    elif isinstance(listed, str) and re.fullmatch(r"\s*-?\d+([\s,;]+-?\d+)+[\s,;]*", listed):
+        top.complain("user_several", key, listed)
     elif not 0 < abs(chat) < 2**52 or (topic and chat > 0):
         top.complain("user", key, listed)
     else:

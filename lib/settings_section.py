@@ -3,7 +3,6 @@
 It knows no key by name; which keys there are is said where they are read.
 """
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lib.settings_files import Problem
 
-HINT = r"<([A-Za-z_]{2,15}|192\.168\.0\.1)>"  # as settings.json.example has them
+HINT = r"<([A-Za-z_|]{2,15}|192\.168\.0\.1)>"  # as settings.json.example has them
 INVISIBLE = r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 
 
@@ -25,15 +24,18 @@ class Notes:
     names: dict[str, str]
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    sections: list["Section"] = field(default_factory=list)  # all that were read
 
 
 class Section:
     """One section of the settings. It reads its values, knows where it stands itself, and
     notes what is wrong. Whatever was never asked for is an unknown key."""
 
-    def __init__(self, content: dict[str, Any], place: str, notes: Notes):
+    def __init__(self, content: dict[str, Any], place: str, notes: Notes, kind: str = ""):
         self.content, self.place, self.notes = content, place, notes
+        self.kind = kind  # its place, with NAME for the name of any server
         self.known: list[str] = []
+        notes.sections.append(self)
 
     def get(self, key: str, default: object = None) -> Any:
         self.known.append(key)
@@ -46,24 +48,14 @@ class Section:
     def warn(self, code: str, key: str, **details: object) -> None:
         self.notes.warnings.append(Problem(code, self.place + key, "", tuple(details.items())))
 
-    def warn_of_unknown(self) -> None:
-        """To be called when everything was read."""
-        for key in self.content:
-            if key in self.known:
-                continue
-            near = difflib.get_close_matches(key.lower(), self.known, 1)
-            if near:
-                self.warn("unknown_near", key, near=near[0])
-            else:
-                self.warn("unknown", key)
-
-    def section(self, key: str) -> "Section":
-        """The section at `key`, an empty one if there is none."""
+    def section(self, key: str, kind: str = "") -> "Section":
+        """The section at `key`, an empty one if there is none. `kind`: what stands for the key
+        in the names of its kind."""
         value = self.get(key, {})
         if not isinstance(value, dict):
             self.complain("section", key, value)
             value = {}
-        return Section(value, f"{self.place}{key}.", self.notes)
+        return Section(value, f"{self.place}{key}.", self.notes, f"{self.kind}{kind or key}.")
 
     def text(self, key: str, needed: bool = True) -> str:
         """A text without the spaces that pasting leaves; "" where it is missing."""
@@ -92,6 +84,13 @@ class Section:
             self.complain("brackets", key)  # not what was found: it may be a secret
         return True
 
+    def is_quoted(self, key: str, value: object) -> bool:
+        """Whether true or false stands in quotes, where it is a word like any other."""
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if word in ("true", "false"):
+            self.complain("quoted", key, value, right=word)
+        return word in ("true", "false")
+
     def number(self, key: str, default: float, least: float, most: float) -> float:
         value = self.get(key, default)
         if isinstance(value, str) and re.fullmatch(r"\s*\d{1,9}\s*", value):
@@ -104,6 +103,8 @@ class Section:
 
     def switch(self, key: str, default: bool) -> bool:
         value = self.get(key, default)
+        if self.is_quoted(key, value):
+            return default
         if isinstance(value, (list, dict, float)) or value not in (0, 1, "0", "1"):
             self.complain("switch", key, value)
             return default
@@ -112,6 +113,8 @@ class Section:
     def choice(self, key: str, default: str, choices: tuple[str, ...]) -> str:
         value = self.get(key, default)
         text = value.strip() if isinstance(value, str) else ""
+        if self.is_bracketed(key, text):
+            return default
         if text not in choices:
             self.complain("choice", key, value, choices=", ".join(choices))
             return default
@@ -153,9 +156,23 @@ def trimmed(text: str) -> str:
     return re.sub(rf"^{INVISIBLE}+|{INVISIBLE}+$", "", text)
 
 
+# In any of these a wrong value may be a secret that was pasted into the wrong key.
+_SECRETS = (
+    re.compile(r":.*@|:[\w-]{20}|[0-9A-Fa-f]{32}"),  # a login, a bot's token, an ID of OAuth2
+    re.compile(
+        r"(?=\S*(\d|[a-z][A-Z]))[A-Za-z0-9_+/=-]{16,}|[A-Za-z0-9_+/=-]{24,}"
+    ),  # a token of any kind
+    re.compile(r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)\S{8,}$|^(?=.*[A-Za-z])(?=.*\d)\S*[!$%^&*~]\S*$"),
+)
+_A_FILE_OR_HOST = re.compile(r"[\w .:\\/-]*\.[A-Za-z]{2,5}(:\d{1,5})?/?")
+
+
 def shown(found: object) -> object:
     """What may be shown of a wrong value: nothing that may be a secret in the wrong place."""
     if isinstance(found, (list, dict)):
         return "…" if found else found
-    is_doubtful = isinstance(found, str) and re.search(r":.*@|:[\w-]{20}|[0-9A-Fa-f]{32}", found)
-    return "…" if is_doubtful else found
+    if not isinstance(found, str):
+        return found
+    is_name = _A_FILE_OR_HOST.fullmatch(found)  # "C:\\certs\\office-2026.crt"
+    patterns = _SECRETS[:1] if is_name else _SECRETS
+    return "…" if any(pattern.search(found) for pattern in patterns) else found

@@ -5,6 +5,7 @@ import ipaddress
 import os
 import re
 import ssl
+import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,22 +25,37 @@ def read_servers(top: Section) -> dict[str, Server]:
     if value is None or value == {}:
         top.complain("missing" if value is None else "blank", "servers")
         return {}
+    if isinstance(value, list) and value:
+        top.complain("servers_list", "servers", value)
+        return {}
     section = top.section("servers")
+    _warn_of_twins(section)
     return {name: _server(name, section) for name in section.content}
+
+
+def _warn_of_twins(servers: Section) -> None:
+    """Names that nobody can tell apart on a button."""
+    looks: dict[str, str] = {}
+    for name in servers.content:
+        look = " ".join(unicodedata.normalize("NFKC", trimmed(name)).casefold().split())
+        if look in looks:
+            servers.warn("alike", name, other=looks[look])
+        looks.setdefault(look, name)
 
 
 def _server(name: str, servers: Section) -> Server:
     if not name.strip():
         servers.notes.problems.append(Problem("server_name", "servers"))
-    section = servers.section(name)
+    section = servers.section(name, "NAME")
     if not isinstance(servers.content[name], dict):
         return Server(name, "")
     status = section.section("server_status")
     forgotten = section.section("forgotten_conferences")
-    told = section.section("told")  # written by the bot alone
+    told = section.get("told")  # written by the bot alone
+    told = told if isinstance(told, dict) else {}
     token = section.get("access_token")
     age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, LONGEST_H)
-    server = Server(
+    return Server(
         name=name,
         url=_url(section),
         client_id=section.text("client_id"),
@@ -63,9 +79,6 @@ def _server(name: str, servers: Section) -> Server:
         certificate_told=_moment(told.get("certificate")) or 0,
         alert_messages=_messages(told.get("messages")),
     )
-    for one in (section, status, forgotten, told):
-        one.warn_of_unknown()
-    return server
 
 
 def _url(section: Section) -> str:
@@ -86,6 +99,8 @@ def _certificate(section: Section) -> bool | str:
         if not value:
             section.warn("unchecked", key)
         return value
+    if section.is_quoted(key, value):
+        return True
     if not isinstance(value, str) or not value:
         section.complain("certificate", key, value)
         return True

@@ -322,6 +322,26 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
         assert loaded.warnings == []
 
 
+def test_what_is_changed_in_place_is_saved(tmp_path):
+    """Every list and dictionary that the bot keeps, not only the ones that it replaces today."""
+    loaded = load(tmp_path)
+    server = loaded.servers["office"]
+    values = {name: getattr(server, name) for name in settings.SAVED}
+    lists = [value for value in values.values() if isinstance(value, list)]
+    tables = [value for value in values.values() if isinstance(value, dict)]
+    assert lists + tables
+    for value in lists:
+        value.append("up")
+    for value in tables:
+        value["a"] = {"b": 1}
+    loaded.save()
+    for value in tables:
+        value["a"]["b"] = 2
+    loaded.save()
+    kept = json.dumps(read(tmp_path))
+    assert (kept.count('["up"]'), kept.count('{"b": 2}')) == (len(lists), len(tables))
+
+
 def test_log_file_is_beside_the_settings(tmp_path):
     assert load(tmp_path, put(BASE, "log-file", "logs/bot.log")).log_file == (
         tmp_path.resolve() / "logs/bot.log"
@@ -422,7 +442,7 @@ def test_example_names_every_placeholder_that_was_left(tmp_path):
 
 def filled_in_example() -> dict:
     content = json.loads((ROOT / "settings.json.example").read_text(encoding="utf-8"))
-    content.update({"tg-api-token": TOKEN, "tg-users-id": [111111111]})
+    content.update({"tg-api-token": TOKEN, "tg-users-id": [111111111], "language": "ru"})
     [server] = content["servers"].values()
     server.update(ip="192.168.0.1", client_id="e2633da5", client_secret=SECRET)
     return content
@@ -509,10 +529,10 @@ def test_unknown_keys_are_warned_of_with_the_nearest_known_one(tmp_path):
     loaded = load(tmp_path, content)
     found = [(one.code, one.key, dict(one.details).get("near")) for one in loaded.warnings]
     assert found == [
-        ("unknown_near", "servers.office.Access_Token", "access_token"),
-        ("unknown_near", "servers.office.server_status.time_out", "timeout"),
         ("unknown_near", "tg-user-id", "tg-users-id"),
         ("unknown", "comment", None),
+        ("unknown_near", "servers.office.Access_Token", "access_token"),
+        ("unknown_near", "servers.office.server_status.time_out", "timeout"),
     ]
     for language in texts.LANGUAGES:
         texts.use(language)

@@ -8,16 +8,22 @@ import command_line
 import texts
 from lib import settings
 from lib.settings import SettingsError
-from tests.conftest import ROOT, TOKEN
+from tests.conftest import PATIENCE_S, ROOT, TOKEN, BotProcess, says
 from tests.test_settings import (
     BASE,
     FORGOTTEN,
+    FORGOTTEN_KEYS,
     GONE,
     SECRET,
+    SERVER_KEYS,
     STATUS,
+    STATUS_KEYS,
+    TOP_KEYS,
+    codes_of,
     dumped,
     error_of,
     is_sentence,
+    load,
     put,
 )
 from texts import screens
@@ -53,6 +59,13 @@ WRONG = [
     ("tg-users-id", [None], "user", "tg-users-id[0]", "null", "123456789"),
     ("tg-users-id", [2**60], "user", "tg-users-id[0]", "1152921504606846976", "123456789"),
     ("tg-users-id", [-1001234567890], "only_groups", "tg-users-id", "", ""),
+    ("tg-users-id", ["123 456 789"], "user_several", "tg-users-id[0]", '"123 456 789"',
+     "123456789,"),
+    ("tg-users-id", ["1, 2;3"], "user_several", "tg-users-id[0]", '"1, 2;3"', ", 98765"),
+    # What was complained of already is not complained of again as if nobody were listed.
+    ("tg-users-id", [-1001234567890, "anna"], "user", "tg-users-id[1]", '"anna"', "123456789"),
+    ("tg-users-id", [777000, -1001234567890], "nobody", "tg-users-id[0]", "777000", "@userinfobot"),
+    ("language", "<ru|en|de|es>", "placeholder", "language", '"<ru|en|de|es>"', ""),
     ("language", "xx", "choice", "language", '"xx"', "ru, en, de, es"),
     ("language", 5, "choice", "language", "5", "ru, en, de, es"),
     ("language", ["ru"], "choice", "language", "…", "ru, en, de, es"),
@@ -84,7 +97,7 @@ WRONG = [
     ("servers", GONE, "missing", "servers", "", ""),
     ("servers", {}, "blank", "servers", "", ""),
     ("servers", [], "section", "servers", "[]", ""),
-    ("servers", [{"ip": SECRET}], "section", "servers", "…", ""),
+    ("servers", [{"ip": SECRET}], "servers_list", "servers", "", "settings.json.example"),
     ("servers", "192.168.0.1", "section", "servers", '"192.168.0.1"', ""),
     ("servers/office", 5, "section", "servers.office", "5", ""),
     ("servers/office", SECRET, "section", "servers.office", "…", ""),
@@ -138,6 +151,11 @@ WRONG = [
     ],
     (f"{STATUS}/port", 65536, "number", "servers.office.server_status.port", "65536", "65535"),
     (f"{STATUS}/port", -1, "number", "servers.office.server_status.port", "-1", "65535"),
+    *[
+        (path, word, "quoted", path.replace("/", "."), "", word.strip().lower())
+        for path in (f"{STATUS}/state", f"{FORGOTTEN}/state", "servers/office/ssl_certificate")
+        for word in ("false", "true", "False", " TRUE")
+    ],
     (f"{STATUS}/state", 2, "switch", "servers.office.server_status.state", "2", "1"),
     (f"{STATUS}/state", "on", "switch", "servers.office.server_status.state", '"on"', "1"),
     (f"{STATUS}/state", None, "switch", "servers.office.server_status.state", "null", "1"),
@@ -150,6 +168,108 @@ WRONG = [
     (f"{FORGOTTEN}/timeout", 0.5, "number", "servers.office.forgotten_conferences.timeout", "0.5",
      "86400"),
 ]  # fmt: skip
+
+
+AT_STATUS, AT_FORGOTTEN = "servers.office.server_status", "servers.office.forgotten_conferences"
+# What stands where it does not belong, the code and the key of the problem, where it belongs.
+AT_WRONG_DEPTH = [
+    ("branch", BASE["servers"]["office"], "misplaced_server", "branch", "servers"),
+    ("branch", {"ip": "10.0.0.1"}, "misplaced_server", "branch", "servers"),
+    ("branches/north", {"client_id": "x"}, "misplaced_server", "branches.north", "servers"),
+    ("servers/office/branch", {"ip": "x"}, "misplaced_server", "servers.office.branch", "servers"),
+    ("servers/office/quiet-hours", "22:00-07:00", "misplaced_top", "servers.office.quiet-hours",
+     ""),
+    ("servers/office/quiet_hours", "", "misplaced_top", "servers.office.quiet_hours", ""),
+    (f"{STATUS}/language", "en", "misplaced_top", f"{AT_STATUS}.language", ""),
+    ("telegram/tg-proxy", "", "misplaced_top", "telegram.tg-proxy", ""),
+    ("servers/tg-proxy", "", "misplaced_top", "servers.tg-proxy", ""),
+    ("servers/office/servers", {"b": {}}, "misplaced_top", "servers.office.servers", ""),
+    ("servers/office/port", 4307, "misplaced", "servers.office.port", AT_STATUS),
+    ("port", 0, "misplaced", "port", AT_STATUS),
+    ("server_status", {"state": 1}, "misplaced", "server_status", "servers.office"),
+    ("ssl_certificate", False, "misplaced", "ssl_certificate", "servers.office"),
+    ("servers/office/hours", 2, "misplaced", "servers.office.hours", AT_FORGOTTEN),
+    (f"{STATUS}/hours", 2, "misplaced", f"{AT_STATUS}.hours", AT_FORGOTTEN),
+    (f"{FORGOTTEN}/client_id", "x", "misplaced", f"{AT_FORGOTTEN}.client_id", "servers.office"),
+    ("servers/office/state", 1, "misplaced", "servers.office.state",
+     f"{AT_STATUS} / {AT_FORGOTTEN}"),
+]  # fmt: skip
+
+
+def test_what_stands_at_the_wrong_depth_is_a_problem_that_says_where_it_belongs(tmp_path):
+    for path, value, code, key, place in AT_WRONG_DEPTH:
+        problems = error_of(tmp_path, put(BASE, path, value)).problems
+        assert [(problem.code, problem.key) for problem in problems] == [(code, key)], path
+        for language in texts.LANGUAGES:
+            texts.use(language)
+            said = screens.problem(problems[0])
+            assert is_sentence(said)
+            assert key in said
+            assert place in said, said
+
+
+def test_keys_of_a_server_right_in_servers_belong_into_one(tmp_path):
+    content = put(BASE, "servers", {**BASE["servers"]["office"], "server_status": {"state": 1}})
+    problems = error_of(tmp_path, content).problems
+    assert [(one.code, one.key, dict(one.details)["places"]) for one in problems] == [
+        ("misplaced", f"servers.{key}", "servers.NAME") for key in content["servers"]
+    ]
+
+
+def test_every_known_key_at_any_other_depth_is_a_problem(tmp_path):
+    """Whatever key is added later: it is found without being listed anywhere."""
+    places = {
+        "": TOP_KEYS, "servers/office/": SERVER_KEYS, f"{STATUS}/": STATUS_KEYS,
+        f"{FORGOTTEN}/": FORGOTTEN_KEYS,
+    }  # fmt: skip
+    for place in places:
+        for other, keys in places.items():
+            for key in set(keys) - set(places[place]):
+                codes = codes_of(tmp_path, put(BASE, place + key, None))
+                assert codes[0].startswith("misplaced"), (place, other, key)
+
+
+def test_check_does_not_call_a_server_at_the_wrong_depth_well(tmp_path):
+    content = put(BASE, "branch", BASE["servers"]["office"])
+    bot = BotProcess(tmp_path, content).start("--settings", "settings.json", "--check")
+    assert bot.process.wait(PATIENCE_S) == command_line.EXIT_SETTINGS
+    assert says(bot.output, "problem_misplaced_server", key="branch")
+    assert not says(bot.output, "check_all_well")
+
+
+def test_what_was_put_aside_on_purpose_is_only_warned_of(tmp_path):
+    content = put(BASE, "_old", {"branch": BASE["servers"]["office"]})
+    content = put(content, "servers/office/#quiet-hours", "22:00-07:00")
+    content = put(content, "comment", {"by": "me", "of": [1]})
+    loaded = load(tmp_path, content)
+    found = [(warning.code, warning.key) for warning in loaded.warnings]
+    assert found == [
+        ("unknown", "_old"),
+        ("unknown", "comment"),
+        ("unknown", "servers.office.#quiet-hours"),
+    ]
+
+
+def test_server_may_have_the_name_of_a_key(tmp_path):
+    for name in ("language", "server_status", "told", "ip"):
+        servers = {name: BASE["servers"]["office"]}
+        assert list(load(tmp_path, put(BASE, "servers", servers)).servers) == [name]
+
+
+ALIKE = [
+    ("Caf\u00e9", "Cafe\u0301"), ("HQ", "HQ "), ("HQ", "hq"), ("Head  office", "head office"),
+    ("ОФИС", "офис\u200b"), ("office 1", "office\u00a01"),
+]  # fmt: skip
+
+
+def test_names_of_servers_that_look_alike_are_warned_of(tmp_path):
+    for name, other in ALIKE:
+        servers = dict.fromkeys([name, "another", other], BASE["servers"]["office"])
+        loaded = load(tmp_path, put(BASE, "servers", servers))
+        [warning] = loaded.warnings
+        assert (warning.code, warning.key) == ("alike", f"servers.{other}")
+        assert list(loaded.servers) == [name, "another", other]
+        assert is_sentence(screens.problem(warning))
 
 
 def test_each_problem_is_a_sentence_with_key_found_and_expected(tmp_path):
@@ -227,7 +347,8 @@ def test_every_problem_that_the_code_can_find_was_tried_above():
     nodes = [node for tree in trees for node in ast.walk(tree)]
     constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
     tried = {code for _, _, code, *_ in WRONG} | set(FILES) | set(OTHER_FILES)
-    warnings = {"unencrypted", "unencrypted_api", "unchecked", "unknown", "unknown_near"}
+    tried |= {code for _, _, code, *_ in AT_WRONG_DEPTH}
+    warnings = {"alike", "unencrypted", "unencrypted_api", "unchecked", "unknown", "unknown_near"}
     known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
     assert known == tried | warnings
     assert known <= constants
@@ -284,6 +405,32 @@ MISPLACED = [
     (f"{STATUS}/port", SECRET),
     (FORGOTTEN, [SECRET]),
 ]
+
+
+# Of every shape: an access token, base64, a password.
+SHAPES = [
+    "3f9a1b2c4d5e6f708192", "dGhpcyBpcyBhIHNlY3JldCBrZXk", "QWxhZGRpbjpvcGVu+/==",
+    "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "Hunter2Hunter", "pa55word!",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.SflKxwRJSMeKKF2QT4",
+]  # fmt: skip
+SHOWING = [
+    "tg-users-id", "language", "quiet-hours", "servers", "servers/office", "servers/office/ip",
+    "servers/office/api_version", "servers/office/ssl_certificate", STATUS, f"{STATUS}/state",
+    f"{STATUS}/port", f"{FORGOTTEN}/hours",
+]  # fmt: skip
+
+
+def test_secret_of_any_shape_in_a_wrong_key_is_not_shown(tmp_path):
+    for path in SHOWING:
+        for secret in SHAPES:
+            try:
+                load(tmp_path, put(BASE, path, secret))
+            except SettingsError as error:
+                said = command_line.settings_error(error)
+            else:
+                assert path.endswith("/ip")  # it might be the name of a host
+                said = ""
+            assert secret[:6] not in said
 
 
 def test_secret_in_the_wrong_place_is_not_shown(tmp_path):

@@ -808,6 +808,7 @@ MAY_IMPORT = {
     "lib/settings_server.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv", "lib"},
     "lib/settings_json.py": set(),
+    "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},
     "lib/telegram.py": {"telebot", "lib.telegram_sender"},
     "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
