@@ -221,6 +221,8 @@ def check(loaded: settings.Settings) -> bool:
         print(f"[??] {screens.problem(warning)}")
     for silence in screens.silences(list(loaded.servers.values())):
         print(f"[??] {texts.plain(silence)}")
+    zone = time.strftime("%Z (UTC%z)")
+    report.ok("check_own_clock", time=texts.moment(time.time()), zone=zone)
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
     _check_telegram(report, loaded)
@@ -318,6 +320,8 @@ def _check_web(report: _Report, server: Server) -> bool:
     except TrueConfError as error:
         is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
         key = f"check_{error.reason}" if is_certificate else "check_web_silent"
+        if server.url.startswith("http://"):
+            key = "check_web_silent_plain"
         report.bad(key, url=server.url, reason=screens.reason_of(error))
         return False
     key = "check_web" if server.verify else "check_web_unchecked"

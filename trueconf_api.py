@@ -194,7 +194,8 @@ def get_clock_skew(server: Server) -> float | None:
     Asks the web part as `get_status` does. Raises ServerUnreachable, BadAnswer.
     """
     answer = Client(server, PROBE_LIMIT_S).send("GET", f"{server.url}/api/v4/server")
-    if answer.status >= 500:
+    # 400 is what a port of HTTPS says to who speaks without.
+    if answer.status >= 500 or (answer.status == 400 and server.url.startswith("http://")):
         raise BadAnswer(server, "status", status=answer.status)
     try:
         return parsedate_to_datetime(answer.date).timestamp() - time.time()

@@ -576,7 +576,8 @@ def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> H
 def error_sentence(error: TrueConfError) -> Html:
     """What went wrong and what to do about it."""
     if error.reason == "api_version":
-        return words("error_api_version", version=error.details.get("version", ""))
+        version = error.details.get("version")
+        return words("error_api_version", version=version) if version else words("error_no_api")
     if has_words(f"error_{error.reason}"):
         return words(
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
