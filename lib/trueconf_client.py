@@ -26,6 +26,7 @@ import urllib3
 
 from lib import trueconf_transport as transport
 from lib.connections import reason_of
+from lib.schedule import Window
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
 MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
@@ -168,6 +169,7 @@ class Server:
     is_monitored: bool = False
     look_interval_s: float = 15
     repeat_h: float = 0  # hours between reminders of an outage; 0: none
+    maintenance: tuple[Window, ...] = ()  # nothing is announced in them
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300

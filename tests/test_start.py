@@ -807,6 +807,7 @@ MAY_IMPORT = {
     "lib/settings_section.py": {"lib"},
     "lib/settings_server.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv", "lib"},
+    "lib/schedule.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},
