@@ -185,6 +185,7 @@ def _why_silent(server: Server, url: str, good: range) -> str:
         return error.reason
     except BadAnswer:
         return ""  # too much of an answer is an answer
+    server.learn_version(url, answer.body)
     return "" if answer.status in good else f"http_{answer.status}"
 
 
@@ -193,7 +194,9 @@ def get_clock_skew(server: Server) -> float | None:
 
     Asks the web part as `get_status` does. Raises ServerUnreachable, BadAnswer.
     """
-    answer = Client(server, PROBE_LIMIT_S).send("GET", f"{server.url}/api/v4/server")
+    url = f"{server.url}/api/v4/server"
+    answer = Client(server, PROBE_LIMIT_S).send("GET", url)
+    server.learn_version(url, answer.body)
     # 400 is what a port of HTTPS says to who speaks without.
     if answer.status >= 500 or (answer.status == 400 and server.url.startswith("http://")):
         raise BadAnswer(server, "status", status=answer.status)

@@ -27,6 +27,7 @@ import urllib3
 from lib import trueconf_transport as transport
 from lib.connections import reason_of
 from lib.schedule import Window
+from lib.server_version import LONGEST_BODY, version_in
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
 MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
@@ -189,6 +190,7 @@ class Server:
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
     last_status: Status | None = None
+    told_versions: dict[str, tuple[int, str]] = field(default_factory=dict)  # see learn_version
     page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
     token_in_query: bool = False  # this server does not understand the header
     is_log_ascending: bool = False  # the log's open rows come first in ascending order
@@ -206,6 +208,19 @@ class Server:
     def host(self) -> str:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
+
+    def learn_version(self, url: str, body: bytes | bytearray) -> None:
+        """Note which version of TrueConf Server an answer tells, if any. Read only where the
+        answer is another one than the last of this address."""
+        head = bytes(body[:LONGEST_BODY])
+        known, _ = self.told_versions.get(url, (None, ""))
+        if known != hash(head):
+            self.told_versions[url] = hash(head), version_in(head)
+
+    @property
+    def product_version(self) -> str:
+        """The version of TrueConf Server, as far as it tells; else ""."""
+        return next((version for _, version in [*self.told_versions.values()] if version), "")
 
     @property
     def version(self) -> str:

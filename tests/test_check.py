@@ -267,6 +267,40 @@ def test_http_before_a_port_that_speaks_https_is_told(check, anna, new_server, s
             assert not says(said, "check_web_plain")
 
 
+def test_version_is_named_and_that_it_is_attacked(check, anna, new_server, settings_for):
+    old, new, hiding = new_server(), new_server(), new_server()
+    old.version, new.version, hiding.hides_version = "5.5.4.10021", "5.5.6.10021", True
+    no_port = {"server_status": {"port": 0}}
+    servers = {
+        "old": old.settings(),
+        "old web": old.settings(**no_port),
+        "new": new.settings(),
+        "hiding": hiding.settings(**no_port),
+    }
+    code, said = check(settings_for(servers, users=[ANNA]))
+    assert code == 0
+    assert "safe" not in said
+    parts = {part.partition(" (")[0]: part for part in said.split("\n\n")}
+    for name in ("old", "old web"):
+        assert marked("[??]", parts[name], "version_attacked", version="5.5.4.10021", first="5.5.5")
+    assert marked("[OK]", parts["new"], "version_known", version="5.5.6.10021")
+    assert not says(parts["hiding"], "version_known")
+
+
+def test_heartbeat_is_tried_and_only_its_host_is_shown(check, anna, new_server, settings_for):
+    server = new_server().settings()
+    for answer, mark, key, code_wanted in [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "[OK]", "check_heartbeat", 0),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "[!!]", "check_heartbeat_failed", 1),
+    ]:
+        with listening(answer) as host:
+            more = {"heartbeat-url": f"http://{host}/push/8d0e6a6e"}
+            code, said = check(settings_for({"office": server}, users=[ANNA], **more))
+        assert code == code_wanted
+        assert marked(mark, said, key, host="127.0.0.1")
+        assert "8d0e6a6e" not in said
+
+
 def test_website_without_an_api_is_called_so(check, anna, new_server, settings_for):
     server = new_server()
     with listening(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") as website:

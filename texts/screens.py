@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from lib.server_version import first_safe_version
 from texts import (
     MESSAGE_LIMIT,
     Html,
@@ -287,12 +288,21 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
         state_line(server, status),
         age,
         certificate(status.certificate_end),
+        version(server),
         _taken(server.taken_by),
         plural("unsteady", lost_looks) if lost_looks else None,
         _paused(server) or checking,
         "",
         _read_at(),
     )
+
+
+def version(server: Server) -> Html | None:
+    """The server's version, if it tells it, and that it is attacked, if it is known to be."""
+    known = server.product_version
+    if first := first_safe_version(known):
+        return words("version_attacked", version=known, first=first)
+    return words("version_known", version=known) if known else None
 
 
 def certificate(end: float | None) -> Html | None:
