@@ -16,7 +16,8 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, logs, settings, telegram
+from lib import connections, heartbeat, logs, settings, telegram
+from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
@@ -221,9 +222,13 @@ def check(loaded: settings.Settings) -> bool:
         print(f"[??] {screens.problem(warning)}")
     for silence in screens.silences(list(loaded.servers.values())):
         print(f"[??] {texts.plain(silence)}")
+    zone = time.strftime("%Z (UTC%z)")
+    report.ok("check_own_clock", time=texts.moment(time.time()), zone=zone)
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
     _check_telegram(report, loaded)
+    if loaded.heartbeat_url:
+        _check_heartbeat(report, loaded.heartbeat_url)
     for server in loaded.servers.values():
         print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
         _check_server(report, server)
@@ -253,6 +258,14 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         report.bad_sentence(telegram.describe(error))
 
 
+def _check_heartbeat(report: _Report, url: str) -> None:
+    host, trouble = heartbeat.host_of(url), heartbeat.fetch(url)
+    if trouble:
+        report.bad("check_heartbeat_failed", host=host, reason=screens.reason_words(trouble))
+    else:
+        report.ok("check_heartbeat", host=host)
+
+
 def _check_user(report: _Report, bot: telegram.Bot, user: int, name: str) -> None:
     key = "check_group" if user < 0 else "check_user"
     try:
@@ -268,7 +281,11 @@ def _check_server(report: _Report, server: Server) -> None:
     if not _resolves(report, server):
         return
     _check_service(report, server)
-    if _check_web(report, server) and _check_login(report, server):
+    is_web_well = _check_web(report, server)
+    if version := screens.version(server):
+        is_attacked = first_safe_version(server.product_version)
+        print("[??]" if is_attacked else "[OK]", texts.plain(version), flush=True)
+    if is_web_well and _check_login(report, server):
         _check_permissions(report, server)
 
 
@@ -320,7 +337,9 @@ def _check_web(report: _Report, server: Server) -> bool:
     except TrueConfError as error:
         is_of_tls = error.reason.startswith(("certificate_", "tls_", "ca_file"))
         key, of_file = f"check_{error.reason}", f"check_{error.reason}_file"
-        if isinstance(server.verify, str) and texts.has_words(of_file):
+        if server.url.startswith("http://"):
+            key = "check_web_silent_plain"
+        elif isinstance(server.verify, str) and texts.has_words(of_file):
             key = of_file
         elif not (is_of_tls and texts.has_words(key)):
             key = "check_web_silent"

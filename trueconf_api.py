@@ -189,6 +189,7 @@ def _look(server: Server, url: str, good: range) -> tuple[str, bool]:
         return error.reason, error.reason.startswith(("certificate_", "tls_", "not_https"))
     except BadAnswer:
         return "", not is_checked  # too much of an answer is an answer
+    server.learn_version(url, answer.body)
     is_trueconfs = isinstance(answer.json(), dict) or b"TrueConf" in answer.body
     reason = "" if answer.status in good else f"http_{answer.status}"
     return reason, not (is_checked or is_trueconfs)
@@ -199,8 +200,11 @@ def get_clock_skew(server: Server) -> float | None:
 
     Asks the web part as `get_status` does. Raises ServerUnreachable, BadAnswer.
     """
-    answer = Client(server, PROBE_LIMIT_S).send("GET", f"{server.url}/api/v4/server")
-    if answer.status >= 500:
+    url = f"{server.url}/api/v4/server"
+    answer = Client(server, PROBE_LIMIT_S).send("GET", url)
+    server.learn_version(url, answer.body)
+    # 400 is what a port of HTTPS says to who speaks without.
+    if answer.status >= 500 or (answer.status == 400 and server.url.startswith("http://")):
         raise BadAnswer(server, "status", status=answer.status)
     try:
         return parsedate_to_datetime(answer.date).timestamp() - time.time()

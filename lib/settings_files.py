@@ -11,28 +11,18 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dotenv.parser import parse_stream
 
+from lib.settings_json import Problem, json_problem
+
 FOLDER = Path(__file__).resolve().parent.parent
 REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
 
 log = logging.getLogger("bot.settings")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong, or only odd, in the settings. `code` names its sentence in `texts`."""
-
-    code: str
-    key: str = ""  # e.g. "servers.office.server_status.timeout"
-    found: object = ""
-    details: tuple[tuple[str, object], ...] = ()
 
 
 class SettingsError(ValueError):
@@ -250,30 +240,11 @@ def read_json(source: Source, languages: tuple[str, ...]) -> tuple[dict[str, Any
             return content, twice
     except json.JSONDecodeError as error:
         if text.strip():
-            problem = _json_problem(source.name, error)
+            problem = json_problem(source.name, error)
     except RecursionError:
         pass  # thousands of brackets, one in the other
     asked = re.search(rf'"language"\s*:\s*"({"|".join(languages)})"', text)
     raise SettingsError([problem], source.name, asked[1] if asked else "")
-
-
-def _json_problem(name: str, error: json.JSONDecodeError) -> Problem:
-    """What is wrong where the JSON reader gave up, as exactly as can be told."""
-    code = "json"
-    details: dict[str, object] = {"line": error.lineno, "column": error.colno}
-    before, here = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
-    line = error.doc.split("\n")[error.lineno - 1]
-    is_open = error.msg.startswith(("Unterminated string", "Invalid control"))
-    if error.msg.startswith("Invalid \\"):
-        code = "json_escape"
-    elif (here and here in "“”„«»‘’'`") or (is_open and re.search("[“”„]", line)):
-        code = "json_quotes"
-    elif not here.isascii() and not here.isalnum():
-        code = "json_character"
-        details["name"] = f"U+{ord(here):04X} {unicodedata.name(here, '')}".strip()
-    elif error.msg.startswith("Expecting ',' delimiter") and before.count("\n") < error.lineno - 1:
-        code, details["before"] = "json_comma", before.count("\n") + 1
-    return Problem(code, name, details=tuple(details.items()))
 
 
 def _int(digits: str) -> int | str:

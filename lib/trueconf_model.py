@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from lib import trueconf_transport as transport
+from lib.schedule import Window
+from lib.server_version import LONGEST_BODY, version_in
 
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
 LONGEST_ID = 500  # characters of an ID or a permission that is kept
@@ -146,6 +148,8 @@ class Learnt:
     scopes: frozenset[str] = frozenset()  # what the newest token allows
     last_status: Status | None = None
     certificate_end: float | None = None  # time.time(), as of the newest connection
+    # address -> hash of its answer, version of TrueConf Server in it; see Server.learn_version
+    told_versions: dict[str, tuple[int, str]] = field(default_factory=dict)
     version: str = ""  # "auto": the version of the API that answered
     search_again_at: float = 0  # time.monotonic(): when a version may be looked for anew
     page_size: int | None = 500  # rows of a page; None: it refuses to be asked for a size
@@ -186,6 +190,7 @@ class Server:
     is_monitored: bool = False
     look_interval_s: float = 15
     repeat_h: float = 0  # hours between reminders of an outage; 0: none
+    maintenance: tuple[Window, ...] = ()  # nothing is announced in them
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300
@@ -209,6 +214,20 @@ class Server:
     def host(self) -> str:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
+
+    def learn_version(self, url: str, body: bytes | bytearray) -> None:
+        """Note which version of TrueConf Server an answer tells, if any. Read only where the
+        answer is another one than the last of this address."""
+        head, told = bytes(body[:LONGEST_BODY]), self.learnt.told_versions
+        known, _ = told.get(url, (None, ""))
+        if known != hash(head):
+            told[url] = hash(head), version_in(head)
+
+    @property
+    def product_version(self) -> str:
+        """The version of TrueConf Server, as far as it tells; else ""."""
+        told = [*self.learnt.told_versions.values()]
+        return next((version for _, version in told if version), "")
 
     @property
     def version(self) -> str:

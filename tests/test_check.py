@@ -1,6 +1,10 @@
 """`python main.py --check`, against servers that are right and servers that are not."""
 
+import contextlib
 import re
+import socketserver
+import threading
+import time
 
 import pytest
 
@@ -247,3 +251,79 @@ def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, set
     assert code == 1
     assert "GET vsstatus: refused" in said
     assert "server 1: API not found" in said
+
+
+def test_clock_and_zone_of_the_bots_computer_are_named(check, anna, new_server, settings_for):
+    _, said = check(settings_for({"office": new_server().settings()}, users=[ANNA]))
+    zone = says(said, "check_own_clock").group("zone")
+    assert zone == time.strftime("%Z (UTC%z)")
+
+
+def test_http_before_a_port_that_speaks_https_is_told(check, anna, new_server, settings_for):
+    server = new_server()
+    with listening(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as apache:
+        for address in (server.address, apache):
+            settings = server.settings(ip=f"http://{address}", server_status={"port": 0})
+            code, said = check(settings_for({"office": settings}, users=[ANNA]))
+            assert code == 1
+            assert marked("[!!]", said, "check_web_silent_plain", url=f"http://{address}")
+            assert not says(said, "check_web_plain")
+
+
+def test_version_is_named_and_that_it_is_attacked(check, anna, new_server, settings_for):
+    old, new, hiding = new_server(), new_server(), new_server()
+    old.version, new.version, hiding.hides_version = "5.5.4.10021", "5.5.6.10021", True
+    no_port = {"server_status": {"port": 0}}
+    servers = {
+        "old": old.settings(),
+        "old web": old.settings(**no_port),
+        "new": new.settings(),
+        "hiding": hiding.settings(**no_port),
+    }
+    code, said = check(settings_for(servers, users=[ANNA]))
+    assert code == 0
+    assert "safe" not in said
+    parts = {part.partition(" (")[0]: part for part in said.split("\n\n")}
+    for name in ("old", "old web"):
+        assert marked("[??]", parts[name], "version_attacked", version="5.5.4.10021", first="5.5.5")
+    assert marked("[OK]", parts["new"], "version_known", version="5.5.6.10021")
+    assert not says(parts["hiding"], "version_known")
+
+
+def test_heartbeat_is_tried_and_only_its_host_is_shown(check, anna, new_server, settings_for):
+    server = new_server().settings()
+    for answer, mark, key, code_wanted in [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "[OK]", "check_heartbeat", 0),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "[!!]", "check_heartbeat_failed", 1),
+    ]:
+        with listening(answer) as host:
+            more = {"heartbeat-url": f"http://{host}/push/8d0e6a6e"}
+            code, said = check(settings_for({"office": server}, users=[ANNA], **more))
+        assert code == code_wanted
+        assert marked(mark, said, key, host="127.0.0.1")
+        assert "8d0e6a6e" not in said
+
+
+def test_website_without_an_api_is_called_so(check, anna, new_server, settings_for):
+    server = new_server()
+    with listening(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") as website:
+        settings = server.settings(ip=f"http://{website}", server_status={"port": 0})
+        code, said = check(settings_for({"office": settings}, users=[ANNA]))
+    assert code == 1
+    assert marked("[!!]", said, "error_no_api")
+
+
+@contextlib.contextmanager
+def listening(answer: bytes):
+    """Something that gives each request this answer; its address."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while self.rfile.readline(1000).strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

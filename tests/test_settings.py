@@ -1,10 +1,8 @@
 """The settings: what is understood, and the sentence for each thing that is wrong."""
 
-import ast
 import copy
 import json
 import re
-import ssl
 import time
 from pathlib import Path
 
@@ -16,9 +14,11 @@ from hypothesis import strategies as st
 import command_line
 import texts
 from lib import settings
+from lib.logs import mask
+from lib.schedule import Digest, Window
 from lib.settings import SettingsError
 from lib.trueconf_model import Server
-from tests.conftest import ROOT, TOKEN, says
+from tests.conftest import ROOT, TOKEN
 from texts import screens
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
@@ -32,15 +32,17 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "language", "quiet-hours", "tg-proxy", "tg-api-url", "log-file",
-    "servers",
+    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "digest",
+    "heartbeat-url", "tg-proxy", "tg-api-url", "log-file", "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
     "server_status", "forgotten_conferences", "told",
 )  # fmt: skip
-STATUS_KEYS = ("state", "timeout", "port", "repeat", "down_since", "paused_until")
+STATUS_KEYS = ("state", "timeout", "port", "repeat", "maintenance", "down_since", "paused_until")
 FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
+STATUS = "servers/office/server_status"
+FORGOTTEN = "servers/office/forgotten_conferences"
 ORIGINAL_GUIDE = """{
     "tg-api-token": "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE",
     "tg-users-id": [123456789,123456789,123456789],
@@ -129,6 +131,20 @@ def read(folder: Path, name: str = "settings.json") -> dict:
     return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
+def certificate() -> bytes:
+    """A real certificate: one of those that requests brings along."""
+    import certifi
+
+    first = Path(certifi.where()).read_text(encoding="ascii").partition("-----BEGIN")[2]
+    end = "-----END CERTIFICATE-----\n"
+    return f"-----BEGIN{first.partition(end)[0]}{end}".encode()
+
+
+def is_sentence(said: str) -> bool:
+    words = said.replace("…", "").split()
+    return said[-1] in ".?" and len(words) >= 2 and not set("{}") & set(said)
+
+
 # ---------------------------------------------------------------- reading
 
 
@@ -172,63 +188,8 @@ def test_every_other_key_is_optional(tmp_path):
     assert vars(server).items() >= plain.items()
 
 
-def test_file_that_holds_no_settings_is_called_what_it_is(tmp_path):
-    empty = dict.fromkeys([b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf \n"], "empty")
-    not_object = dict.fromkeys(["[]", "5", "null", '"text"', "[" * 100_000], "not_object")
-    russian = dumped(put(BASE, "servers/Сервер", BASE["servers"]["office"]))
-    encodings = {russian.encode(name): "encoding" for name in ("cp1251", "cp866")}
-    for name in ("utf-16", "utf-16-le", "utf-16-be"):  # with its mark and without
-        encodings[russian.encode(name)] = encodings[dumped(BASE).encode(name)] = "utf_16"
-    for content, code in {**empty, **not_object, **encodings}.items():
-        assert codes_of(tmp_path, content) == [code], content[:20]
-
-
 def test_byte_order_mark_of_notepad_is_no_matter(tmp_path):
     assert load(tmp_path, dumped(BASE).encode("utf-8-sig")).token == TOKEN
-
-
-# A broken file -> the code of its sentence, and what that says besides: the line and column where
-# it is broken, the line where a comma may be missing, the name of a character.
-BROKEN_JSON = {
-    '{\n    "language": "en"\n    "tg-users-id": [1]\n}': ("json_comma", 3, 5, 2),
-    '{\n    "servers": {\n        "a": {}\n    }\n\n    "b": 1\n}': ("json_comma", 6, 5, 4),
-    '{"tg-users-id": [\n1\n2]}': ("json_comma", 3, 1, 2),
-    '{"a": 1 "b": 2}': ("json", 1, 9),
-    '{"a": ': ("json", 1, 7),
-    '{"a": Офис}': ("json", 1, 7),
-    '{\n\u00a0\u00a0"a": 1\n}': ("json_character", 2, 1, "U+00A0 NO-BREAK SPACE"),
-    '{"a":\u200b1}': ("json_character", 1, 6, "U+200B ZERO WIDTH SPACE"),
-    '{"a": 1,\u2003"b": 2}': ("json_character", 1, 9, "U+2003 EM SPACE"),
-    '{"a": 1}\u2060': ("json_character", 1, 9, "U+2060 WORD JOINER"),
-    '\u200b{"a": 1}': ("json_character", 1, 1, "U+200B ZERO WIDTH SPACE"),
-    '{"a"：1}': ("json_character", 1, 5, "U+FF1A FULLWIDTH COLON"),
-    "{“a”: 1}": ("json_quotes", 1, 2, '"'),
-    '{"a": „b“}': ("json_quotes", 1, 7, '"'),
-    '{"a": «b»}': ("json_quotes", 1, 7, '"'),
-    "{'a': 1}": ("json_quotes", 1, 2, '"'),
-    '{\n "a": "b”,\n "c": 2\n}': ("json_quotes", 2, 11, '"'),
-    '{\r\n "a”: 1,\r\n "c": 2\r\n}': ("json_quotes", 2, 9, '"'),
-    r'{"log-file": "C:\logs\bot.log"}': ("json_escape", 1, 17, r"\\"),
-}
-
-
-def test_broken_json_is_told_with_its_place_and_what_may_be_wrong_there(tmp_path):
-    for text, (code, line, column, *more) in BROKEN_JSON.items():
-        error = error_of(tmp_path, text)
-        assert [problem.code for problem in error.problems] == [code], text
-        said = command_line.settings_error(error)
-        place = {"key": "settings.json", "line": line, "column": column}
-        found = says(said, f"problem_{code}", **place)
-        assert found, said
-        assert all(str(part) in found[0] for part in more), said
-
-
-def test_trailing_comma_has_its_line_and_column(tmp_path):
-    text = '{\n    "language": "en",\n    "tg-users-id": [1],\n}\n'
-    error = error_of(tmp_path, text)
-    found = says(command_line.settings_error(error), "problem_json", key="settings.json")
-    # Python 3.13 points at the comma, older ones at what follows it.
-    assert found.group("line", "column") in [("3", "23"), ("4", "1")]
 
 
 @pytest.mark.parametrize("system", ["de", "en"])
@@ -301,6 +262,73 @@ def test_quiet_hours_may_go_over_midnight(tmp_path):
         assert [one for one in loud if loaded.is_quiet_at(at_clock(*one))] == [], written
 
 
+def test_viewers_are_people_and_have_no_more_rights_by_being_listed_twice(tmp_path):
+    content = put(BASE, "tg-users-id", [111, -1005])
+    loaded = load(tmp_path, put(content, "tg-viewers-id", ["222", 333, 222, 111]))
+    assert (loaded.viewers, loaded.users) == ([222, 333], [111, -1005])
+    [warning] = loaded.warnings
+    assert (warning.code, warning.key) == ("viewer_too", "tg-viewers-id[3]")
+    assert "111" in screens.problem(warning)
+    assert loaded.telegram_keys()["tg-viewers-id"] == [222, 333]
+    for none in ([], GONE):
+        with_none = put(put(BASE, "tg-viewers-id", [1]), "tg-viewers-id", none)
+        assert load(tmp_path, with_none).viewers == []
+
+
+def test_digest_and_windows_are_read(tmp_path):
+    assert load(tmp_path).digest is None
+    assert load(tmp_path, put(BASE, "digest", "")).digest is None
+    assert load(tmp_path, put(BASE, "digest", " mon 09:00")).digest == Digest(540, 0)
+    assert load(tmp_path).servers["office"].maintenance == ()
+    loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", "sun 23:00-02:00"]))
+    windows = (Window(180, 210), Window(1380, 120, 6))
+    assert (loaded.servers["office"].maintenance, loaded.warnings) == (windows, [])
+
+
+def test_window_of_more_than_half_a_day_is_warned_of(tmp_path):
+    for written, is_long in [
+        ("08:00-20:00", False), ("08:00-20:01", True), ("20:00-08:01", True), ("00:00-24:00", True),
+        ("sat 13:00-12:59", True),
+    ]:  # fmt: skip
+        loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", written]))
+        found = [(warning.code, warning.key) for warning in loaded.warnings]
+        key = "servers.office.server_status.maintenance[1]"
+        assert found == [("long_window", key)] * is_long, written
+        assert all("12" in screens.problem(warning) for warning in loaded.warnings)
+
+
+HEARTBEAT = "https://hc-ping.com/8d0e6a6e-1d2f-4c3b-9a55-00aa11bb22cc"
+
+
+def test_heartbeat_may_come_from_a_variable_and_is_a_secret(tmp_path, monkeypatch):
+    assert load(tmp_path).heartbeat_url == ""
+    loaded = load(tmp_path, put(BASE, "heartbeat-url", f" {HEARTBEAT} "))
+    assert (loaded.heartbeat_url, loaded.warnings) == (HEARTBEAT, [])
+    for said in (
+        HEARTBEAT,
+        HEARTBEAT.replace("https", "HTTPS"),
+        "GET /8d0e6a6e-1d2f-4c3b-9a55-00aa11bb22cc",
+    ):
+        assert "8d0e6a6e" not in mask(said, loaded.secrets())
+    monkeypatch.setenv("HEARTBEAT_URL", "https://kuma.example.org/api/push/x?status=up")
+    assert load(tmp_path).heartbeat_url == "https://kuma.example.org/api/push/x?status=up"
+    monkeypatch.setenv("HEARTBEAT_URL", HEARTBEAT.replace("https", "ftp"))
+    [problem] = error_of(tmp_path, BASE).problems
+    assert (problem.code, problem.key) == ("address", "HEARTBEAT_URL")
+    assert "8d0e6a6e" not in screens.problem(problem)
+
+
+def test_heartbeat_that_travels_readable_to_another_computer_is_warned_of(tmp_path):
+    for url, codes in [
+        ("http://192.168.0.7:3001/api/push/x", ["unencrypted_heartbeat"]),
+        ("http://127.0.0.1:3001/api/push/x", []),
+        ("https://192.168.0.7/x", []),
+    ]:
+        loaded = load(tmp_path, put(BASE, "heartbeat-url", url))
+        assert [warning.code for warning in loaded.warnings] == codes
+        assert all("push/x" not in screens.problem(warning) for warning in loaded.warnings)
+
+
 def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):
     listed = [111, "-1005:17", "-1005:18", " -1006 ", "-1007:1", "-1005:17"]
     loaded = load(tmp_path, put(BASE, "tg-users-id", listed))
@@ -361,6 +389,26 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
         assert not any(server.alert_messages.values())
         assert (server.told_states, server.pause_changes, server.certificate_told) == ([], [], 0)
         assert loaded.warnings == []
+
+
+def test_what_is_changed_in_place_is_saved(tmp_path):
+    """Every list and dictionary that the bot keeps, not only the ones that it replaces today."""
+    loaded = load(tmp_path)
+    server = loaded.servers["office"]
+    values = {name: getattr(server, name) for name in settings.SAVED}
+    lists = [value for value in values.values() if isinstance(value, list)]
+    tables = [value for value in values.values() if isinstance(value, dict)]
+    assert lists + tables
+    for value in lists:
+        value.append("up")
+    for value in tables:
+        value["a"] = {"b": 1}
+    loaded.save()
+    for value in tables:
+        value["a"]["b"] = 2
+    loaded.save()
+    kept = json.dumps(read(tmp_path))
+    assert (kept.count('["up"]'), kept.count('{"b": 2}')) == (len(lists), len(tables))
 
 
 def test_log_file_is_beside_the_settings(tmp_path):
@@ -441,379 +489,6 @@ def test_problem_of_a_server_with_an_odd_name_is_one_line(tmp_path):
     assert len(command_line.settings_error(error).splitlines()) == len(error.problems) + 2
 
 
-# ---------------------------------------------------------------- addresses and certificates
-
-ADDRESSES = {
-    "192.168.0.1": "https://192.168.0.1",
-    "video.example.org": "https://video.example.org",
-    "Video.Example.ORG": "https://video.example.org",
-    "video.example.org:8443": "https://video.example.org:8443",
-    "https://video.example.org": "https://video.example.org",
-    "https://video.example.org/": "https://video.example.org",
-    "HTTPS://video.example.org:443/": "https://video.example.org:443",
-    "http://video.example.org": "http://video.example.org",
-    "http://10.0.0.1:8080/": "http://10.0.0.1:8080",
-    "::1": "https://[::1]",
-    "[::1]": "https://[::1]",
-    "[2001:db8::7]:8443": "https://[2001:db8::7]:8443",
-    "2001:db8::7": "https://[2001:db8::7]",
-    "https://[2001:db8::7]/": "https://[2001:db8::7]",
-    # International names as browsers read them: ß and the final ς are letters of their own.
-    "сервер.рф": "https://xn--b1afb6bcb.xn--p1ai",
-    "https://Видео.РФ:8443/": "https://xn--b1aedk6a.xn--p1ai:8443",
-    "straße.example": "https://xn--strae-oqa.example",
-    "faß.example:443": "https://xn--fa-hia.example:443",
-    "βόλος.example": "https://xn--nxasmm1c.example",
-    "пример。рф": "https://xn--e1afmkfd.xn--p1ai",
-    "xn--strae-oqa.example": "https://xn--strae-oqa.example",
-    "localhost": "https://localhost",
-    "trueconf_server": "https://trueconf_server",
-}
-
-
-def test_every_form_of_an_address_is_understood(tmp_path):
-    for ip, url in ADDRESSES.items():
-        loaded = load(tmp_path, office("ip", ip))
-        assert loaded.servers["office"].url == url
-        codes = [warning.code for warning in loaded.warnings]
-        assert codes == (["unencrypted"] if url.startswith("http:") else [])
-
-
-NO_ADDRESSES = [
-    "my server", "ftp://host", "://host", "https://", "http:/host", "host:99999", "host:0",
-    "host:port", "host:443:443", "host/path", "https://host/c/123?x=1", "host#part",
-    "user:hunter2@host", "https://user:hunter2@host/", "[::1", "[nonsense]", "[1.2.3.4]", "1:2:3",
-    "host..name", "-host", "ж" * 300, "h" * 300, "?", "a,b", "192.168.0.1;192.168.0.2", "-ж.рф",
-    "☃.example", "а\u0338/б.рф",
-]  # fmt: skip
-
-
-def test_nonsense_is_no_address(tmp_path):
-    for ip in NO_ADDRESSES:
-        [problem] = error_of(tmp_path, office("ip", ip)).problems
-        assert (problem.code, problem.key) == ("ip", "servers.office.ip"), ip
-        assert "hunter2" not in screens.problem(problem)
-
-
-def certificate() -> bytes:
-    """A real certificate: one of those that requests brings along."""
-    import certifi
-
-    first = Path(certifi.where()).read_text(encoding="ascii").partition("-----BEGIN")[2]
-    end = "-----END CERTIFICATE-----\n"
-    return f"-----BEGIN{first.partition(end)[0]}{end}".encode()
-
-
-def test_certificate_is_checked_unless_the_settings_say_false(tmp_path):
-    assert load(tmp_path, office("ssl_certificate", True)).servers["office"].verify is True
-    loaded = load(tmp_path, office("ssl_certificate", False))
-    assert loaded.servers["office"].verify is False
-    [warning] = loaded.warnings
-    assert (warning.code, warning.key) == ("unchecked", "servers.office.ssl_certificate")
-
-
-def test_path_of_a_certificate_is_relative_to_the_settings(tmp_path, monkeypatch):
-    monkeypatch.chdir("/")
-    for path in ["ca.crt", "certs/ca.crt", "certs\\ca.crt", ".\\certs\\ca.crt"]:
-        file = tmp_path / path.replace("\\", "/")
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(certificate())
-        verify = load(tmp_path, office("ssl_certificate", path)).servers["office"].verify
-        assert Path(verify).samefile(file)
-
-
-def test_absolute_path_of_a_certificate_and_a_folder_of_certificates_are_taken(tmp_path):
-    file = tmp_path / "a long name with spaces and кириллица-trueconf-server-2026.crt"
-    file.write_bytes(certificate())
-    for path in (file, tmp_path):
-        verify = load(tmp_path, office("ssl_certificate", str(path))).servers["office"].verify
-        assert Path(verify).samefile(path)
-
-
-def test_own_certificate_of_a_server_is_taken_as_well_as_an_authoritys(tmp_path, new_server):
-    address = new_server().address.split(":")
-    pem = ssl.get_server_certificate((address[0], int(address[1])))
-    for text in (pem, f"Bag Attributes\r\n{pem}".replace("\n", "\r\n"), pem + pem):
-        (tmp_path / "own.crt").write_bytes(text.encode())
-        assert codes_of(tmp_path, office("ssl_certificate", "own.crt")) == []
-
-
-def test_file_that_is_missing_or_no_certificate_is_named(tmp_path):
-    key = "servers.office.ssl_certificate"
-    pasted = "-----BEGIN\n" + "x" * 5000
-    for path in ["missing.crt", "C:\\certs\\ca.crt", "a\x00b", "x" * 300, pasted]:
-        [problem] = error_of(tmp_path, office("ssl_certificate", path)).problems
-        assert (problem.code, problem.key) == ("no_certificate", key)
-    for raw in [b"", b"hello", b"\x30\x82\x01\x0a\x02", b"-----BEGIN CERTIFICATE-----\nx\n"]:
-        (tmp_path / "ca.crt").write_bytes(raw)
-        [problem] = error_of(tmp_path, office("ssl_certificate", "ca.crt")).problems
-        assert (problem.code, problem.found) == ("bad_certificate", "ca.crt")
-
-
-# ---------------------------------------------------------------- what is wrong, and the sentences
-
-STATUS = "servers/office/server_status"
-FORGOTTEN = "servers/office/forgotten_conferences"
-# Where, what stands there; the code and the key of the problem, what of the value the sentence
-# shows, and what it says to be right.
-WRONG = [
-    ("tg-api-token", GONE, "missing", "tg-api-token", "", ""),
-    ("tg-api-token", None, "blank", "tg-api-token", "", ""),
-    ("tg-api-token", "", "blank", "tg-api-token", "", ""),
-    ("tg-api-token", "  ", "blank", "tg-api-token", "", ""),
-    ("tg-api-token", "<token>", "placeholder", "tg-api-token", '"<token>"', ""),
-    ("tg-api-token", 5032177032, "not_text", "tg-api-token", "", ""),
-    ("tg-api-token", "AAGahjzZ6zbWSEsVFj13Ki", "token", "tg-api-token", "", "BotFather"),
-    ("tg-api-token", TOKEN.replace(":", ": "), "token", "tg-api-token", "", "BotFather"),
-    ("tg-api-token", TOKEN + "ы", "token", "tg-api-token", "", "BotFather"),
-    ("tg-users-id", GONE, "missing", "tg-users-id", "", ""),
-    ("tg-users-id", [], "blank", "tg-users-id", "", ""),
-    ("tg-users-id", 111, "users", "tg-users-id", "111", "[123456789, 987654321]"),
-    ("tg-users-id", "111,222", "users", "tg-users-id", '"111,222"', "[123456789, 987654321]"),
-    ("tg-users-id", {"a": 1}, "users", "tg-users-id", "…", "[123456789, 987654321]"),
-    ("tg-users-id", [1, "anna"], "user", "tg-users-id[1]", '"anna"', "123456789"),
-    ("tg-users-id", ["@anna"], "user", "tg-users-id[0]", '"@anna"', "123456789"),
-    ("tg-users-id", ["<ID>"], "placeholder", "tg-users-id[0]", '"<ID>"', ""),
-    ("tg-users-id", ["<123456789>"], "brackets", "tg-users-id[0]", "", "< >"),
-    ("tg-api-token", f"<{TOKEN}>", "brackets", "tg-api-token", "", "< >"),
-    ("servers/office/client_secret", f"<{SECRET}>", "brackets", "servers.office.client_secret", "",
-     "< >"),
-    ("servers/office/ip", "<192.168.0.7>", "brackets", "servers.office.ip", "", "< >"),
-    ("tg-users-id", [0], "user", "tg-users-id[0]", "0", "123456789"),
-    ("tg-users-id", [True], "user", "tg-users-id[0]", "true", "123456789"),
-    ("tg-users-id", [1.5], "user", "tg-users-id[0]", "1.5", "123456789"),
-    ("tg-users-id", [None], "user", "tg-users-id[0]", "null", "123456789"),
-    ("tg-users-id", [2**60], "user", "tg-users-id[0]", "1152921504606846976", "123456789"),
-    ("tg-users-id", [-1001234567890], "only_groups", "tg-users-id", "", ""),
-    ("language", "xx", "choice", "language", '"xx"', "ru, en, de, es"),
-    ("language", 5, "choice", "language", "5", "ru, en, de, es"),
-    ("language", ["ru"], "choice", "language", "…", "ru, en, de, es"),
-    ("tg-proxy", "host:3128", "address", "tg-proxy", "", "socks5h"),
-    ("tg-proxy", "ftp://host:21", "address", "tg-proxy", "", "socks5h"),
-    ("tg-proxy", "http://", "address", "tg-proxy", "", "socks5h"),
-    ("tg-proxy", "http://host:99999", "address", "tg-proxy", "", "socks5h"),
-    ("tg-proxy", "http://[::1", "address", "tg-proxy", "", "socks5h"),
-    ("tg-proxy", "http://my host:3128", "address", "tg-proxy", "", "socks5h"),
-    *[
-        ("tg-proxy", link, "proxy_link", "tg-proxy", "", "socks5h")
-        for link in [
-            "tg://proxy?server=a&port=1&secret=x", "https://t.me/proxy?server=a&port=1&secret=x",
-            "t.me/proxy?server=a", "https://telegram.me/socks?server=a", "mtproto://a:1",
-        ]
-    ],
-    *[
-        ("tg-proxy", f"{scheme}://anna:hunter{letter}2@host:3128", "proxy_password", "tg-proxy", "",
-         f"%{ord(letter):02X}")
-        for scheme in ("http", "socks5h") for letter in "#/?[]\\"
-    ],
-    ("tg-api-url", "http://127.0.0.1:8081/bot", "api_url_bot", "tg-api-url", "", "8081"),
-    ("tg-api-url", "http://127.0.0.1/bot{0}/{1}", "api_url_bot", "tg-api-url", "", "8081"),
-    ("tg-api-url", f"https://host/x/bot{TOKEN}/getMe", "api_url_bot", "tg-api-url", "", "8081"),
-    ("tg-proxy", 3128, "not_text", "tg-proxy", "", ""),
-    ("tg-api-url", "api.telegram.org", "address", "tg-api-url", "", "http, https"),
-    ("tg-api-url", "socks5://host:1", "address", "tg-api-url", "", "http, https"),
-    ("log-file", ["bot.log"], "not_text", "log-file", "", ""),
-    ("servers", GONE, "missing", "servers", "", ""),
-    ("servers", {}, "blank", "servers", "", ""),
-    ("servers", [], "section", "servers", "[]", ""),
-    ("servers", [{"ip": SECRET}], "section", "servers", "…", ""),
-    ("servers", "192.168.0.1", "section", "servers", '"192.168.0.1"', ""),
-    ("servers/office", 5, "section", "servers.office", "5", ""),
-    ("servers/office", SECRET, "section", "servers.office", "…", ""),
-    ("servers/office", None, "section", "servers.office", "null", ""),
-    ("servers/", BASE["servers"]["office"], "server_name", "servers", "", ""),
-    ("servers/office/ip", GONE, "missing", "servers.office.ip", "", ""),
-    ("servers/office/ip", "", "blank", "servers.office.ip", "", ""),
-    ("servers/office/ip", "<192.168.0.1>", "placeholder", "servers.office.ip", '"<192.1', ""),
-    ("servers/office/ip", 192, "not_text", "servers.office.ip", "", ""),
-    ("servers/office/ip", "my server", "ip", "servers.office.ip", '"my server"', "192.168.0.1"),
-    ("servers/office/client_id", GONE, "missing", "servers.office.client_id", "", ""),
-    ("servers/office/client_id", 5, "not_text", "servers.office.client_id", "", ""),
-    ("servers/office/client_secret", GONE, "missing", "servers.office.client_secret", "", ""),
-    ("servers/office/client_secret", "", "blank", "servers.office.client_secret", "", ""),
-    ("servers/office/client_secret", [SECRET], "not_text", "servers.office.client_secret", "", ""),
-    ("servers/office/ssl_certificate", 5, "certificate", "servers.office.ssl_certificate", "5",
-     "ca.crt"),
-    ("servers/office/ssl_certificate", "", "certificate", "servers.office.ssl_certificate", '""',
-     "ca.crt"),
-    ("servers/office/ssl_certificate", None, "certificate", "servers.office.ssl_certificate",
-     "null", "ca.crt"),
-    ("servers/office/ssl_certificate", "no.crt", "no_certificate",
-     "servers.office.ssl_certificate", '"no.crt"', ""),
-    ("servers/office/ssl_certificate", "settings.json", "bad_certificate",
-     "servers.office.ssl_certificate", '"settings.json"', "PEM"),
-    ("servers/office/api_version", "3.3", "choice", "servers.office.api_version", '"3.3"', "v3.3"),
-    ("servers/office/api_version", 3.3, "choice", "servers.office.api_version", "3.3", "auto, v3"),
-    ("servers/office/api_version", "v3.0", "choice", "servers.office.api_version", "v3.0", "v4.1"),
-    (f"{STATUS}/repeat", 9e-4, "number", "servers.office.server_status.repeat", "0.0009", "0.001"),
-    (f"{STATUS}/repeat", -1, "number", "servers.office.server_status.repeat", "-1", "720"),
-    ("tg-users-id", [1, 777000], "nobody", "tg-users-id[1]", "777000", "@userinfobot"),
-    ("tg-users-id", ["136817688"], "nobody", "tg-users-id[0]", "136817688", "@userinfobot"),
-    ("tg-users-id", [1087968824], "nobody", "tg-users-id[0]", "1087968824", "@userinfobot"),
-    ("tg-users-id", ["123:17"], "user", "tg-users-id[0]", '"123:17"', '"-1001234567890:17"'),
-    ("tg-users-id", ["-1001234567890:x"], "user", "tg-users-id[0]", ':x"', '"-1001234567890:17"'),
-    ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
-    ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
-    ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),
-    (STATUS, [], "section", "servers.office.server_status", "[]", ""),
-    (STATUS, 1, "section", "servers.office.server_status", "1", ""),
-    (STATUS, None, "section", "servers.office.server_status", "null", ""),
-    (FORGOTTEN, True, "section", "servers.office.forgotten_conferences", "true", ""),
-    *[
-        (f"{STATUS}/timeout", value, "number", "servers.office.server_status.timeout", shown,
-         "86400")
-        for value, shown in [
-            ("15s", '"15s"'), (0, "0"), (-1, "-1"), (1e9, "1000000000.0"), (float("nan"), "NaN"),
-            (float("inf"), "Infinity"), (None, "null"), (True, "true"), ([15], "…"), ("", '""'),
-            ("1.5", '"1.5"'), (86401, "86401"), (SECRET, "…"),
-        ]
-    ],
-    (f"{STATUS}/port", 65536, "number", "servers.office.server_status.port", "65536", "65535"),
-    (f"{STATUS}/port", -1, "number", "servers.office.server_status.port", "-1", "65535"),
-    (f"{STATUS}/state", 2, "switch", "servers.office.server_status.state", "2", "1"),
-    (f"{STATUS}/state", "on", "switch", "servers.office.server_status.state", '"on"', "1"),
-    (f"{STATUS}/state", None, "switch", "servers.office.server_status.state", "null", "1"),
-    (f"{STATUS}/state", [1], "switch", "servers.office.server_status.state", "…", "1"),
-    (f"{FORGOTTEN}/state", "yes", "switch", "servers.office.forgotten_conferences.state", '"yes"',
-     "0"),
-    (f"{FORGOTTEN}/hours", 0, "number", "servers.office.forgotten_conferences.hours", "0", "720"),
-    (f"{FORGOTTEN}/hours", 721, "number", "servers.office.forgotten_conferences.hours", "721",
-     "720"),
-    (f"{FORGOTTEN}/timeout", 0.5, "number", "servers.office.forgotten_conferences.timeout", "0.5",
-     "86400"),
-]  # fmt: skip
-
-
-def is_sentence(said: str) -> bool:
-    words = said.replace("…", "").split()
-    return said[-1] in ".?" and len(words) >= 2 and not set("{}") & set(said)
-
-
-def test_each_problem_is_a_sentence_with_key_found_and_expected(tmp_path):
-    for path, value, code, key, shown, expected in WRONG:
-        problems = error_of(tmp_path, put(BASE, path, value)).problems
-        assert [(problem.code, problem.key) for problem in problems] == [(code, key)], (path, value)
-        sentences = set()
-        for language in texts.LANGUAGES:
-            texts.use(language)
-            said = screens.problem(problems[0])
-            sentences.add(said)
-            assert is_sentence(said), said
-            assert [part for part in (key, shown, expected) if part not in said] == [], said
-            hidden = ("&", "hunter", TOKEN, TOKEN.partition(":")[2], SECRET, SECRET[:12])
-            assert [part for part in hidden if part in said] == [], said
-        assert len(sentences) == len(texts.LANGUAGES)
-
-
-FILES = {
-    "empty": b"",
-    "json": b'{"tg-api-token": ',
-    "json_comma": b'{"a": 1\n"b": 2}',
-    "json_quotes": b"{'a': 1}",
-    "json_character": b'{"a":\xc2\xa01}',
-    "json_escape": rb'{"log-file": "C:\logs\bot.log"}',
-    "not_object": b"[]",
-    "encoding": "Сервер".encode("cp1251"),
-    "utf_16": "{}".encode("utf-16"),
-    "twice": b'{"language": "ru", "language": "ru"}',
-    "backslash": rb'{"log-file": "C:\trueconf-bot\bot.log"}',
-}
-OTHER_FILES = ("unreadable", "no_file", "hidden_ending", "dotenv_quotes")
-
-
-@pytest.mark.parametrize("code", [*FILES, *OTHER_FILES])
-def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
-    file = tmp_path / "settings.json"
-    if code in FILES:
-        file.write_bytes(FILES[code])
-    if code == "unreadable":
-        file.mkdir()
-    if code == "hidden_ending":
-        (tmp_path / "settings.json.txt").touch()
-    if code == "dotenv_quotes":
-        (tmp_path / ".env").write_text(f"settings={dumped(BASE)}", encoding="utf-8")
-    with pytest.raises(SettingsError) as caught:
-        settings.load("missing.json" if code == "no_file" else None, tmp_path)
-    problem = next(one for one in caught.value.problems if one.code == code)
-    for language in texts.LANGUAGES:
-        texts.use(language)
-        said = screens.problem(problem)
-        assert is_sentence(said) or code in ("not_object", "dotenv_quotes")
-        assert problem.key in said
-
-
-def test_every_problem_that_the_code_can_find_was_tried_above():
-    files = [ROOT / "lib" / name for name in ("settings.py", "settings_files.py")]
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
-    tried = {code for _, _, code, *_ in WRONG} | set(FILES) | set(OTHER_FILES)
-    warnings = {"unencrypted", "unencrypted_api", "unchecked", "unknown", "unknown_near"}
-    known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
-    assert known == tried | warnings
-    assert known <= constants
-
-
-def test_single_backslashes_in_a_path_are_told(tmp_path):
-    for key in ["log-file", "servers/office/ssl_certificate"]:
-        for path in ["\temp.log", "\new.log", "C:\bot\new.log"]:
-            [problem] = error_of(tmp_path, put(BASE, key, path)).problems
-            assert (problem.code, problem.key) == ("backslash", key.replace("/", "."))
-
-
-def test_all_problems_are_told_at_once(tmp_path):
-    content = put(BASE, "tg-api-token", "")
-    content = put(content, "tg-users-id", [])
-    content = put(content, "servers/office/ip", "my server")
-    content = put(content, f"{STATUS}/timeout", "15s")
-    content = put(content, "servers/second", {"client_id": "", "client_secret": "x"})
-    error = error_of(tmp_path, content)
-    assert [problem.key for problem in error.problems] == [
-        "tg-api-token",
-        "tg-users-id",
-        "servers.office.ip",
-        "servers.office.server_status.timeout",
-        "servers.second.ip",
-        "servers.second.client_id",
-    ]
-    lines = command_line.settings_error(error).splitlines()
-    assert "settings.json" in lines[0]
-    assert sum(line.startswith("- ") for line in lines) == 6
-    assert "README" in lines[-1]
-
-
-def test_message_of_the_error_itself_holds_no_value(tmp_path):
-    error = error_of(tmp_path, put(BASE, "servers/office", SECRET))
-    assert SECRET not in f"{error} {error!r} {error.problems}"
-
-
-MISPLACED = [
-    ("tg-users-id", TOKEN),
-    ("tg-users-id", [TOKEN]),
-    ("tg-users-id", [f" {TOKEN} "]),
-    ("language", TOKEN),
-    ("tg-proxy", f"htp://anna:{SECRET}@host:1"),
-    ("tg-api-url", f"api.telegram.org/bot{TOKEN}"),
-    ("servers", [BASE["servers"]["office"]]),
-    ("servers/office", SECRET),
-    ("servers/office/ip", f"https://anna:{SECRET}@host/"),
-    ("servers/office/ip", f"https://host/?client_secret={SECRET}"),
-    ("servers/office/api_version", SECRET),
-    ("servers/office/ssl_certificate", {"key": SECRET}),
-    (STATUS, SECRET),
-    (f"{STATUS}/state", SECRET),
-    (f"{STATUS}/port", SECRET),
-    (FORGOTTEN, [SECRET]),
-]
-
-
-def test_secret_in_the_wrong_place_is_not_shown(tmp_path):
-    for path, value in MISPLACED:
-        said = command_line.settings_error(error_of(tmp_path, put(BASE, path, value)))
-        secrets = (SECRET, TOKEN, TOKEN.partition(":")[2])
-        assert [secret for secret in secrets if secret[:12] in said] == [], path
-
-
 def test_example_names_every_placeholder_that_was_left(tmp_path):
     text = (ROOT / "settings.json.example").read_text(encoding="utf-8")
 
@@ -836,7 +511,7 @@ def test_example_names_every_placeholder_that_was_left(tmp_path):
 
 def filled_in_example() -> dict:
     content = json.loads((ROOT / "settings.json.example").read_text(encoding="utf-8"))
-    content.update({"tg-api-token": TOKEN, "tg-users-id": [111111111]})
+    content.update({"tg-api-token": TOKEN, "tg-users-id": [111111111], "language": "ru"})
     [server] = content["servers"].values()
     server.update(ip="192.168.0.1", client_id="e2633da5", client_secret=SECRET)
     return content
@@ -923,10 +598,10 @@ def test_unknown_keys_are_warned_of_with_the_nearest_known_one(tmp_path):
     loaded = load(tmp_path, content)
     found = [(one.code, one.key, dict(one.details).get("near")) for one in loaded.warnings]
     assert found == [
-        ("unknown_near", "servers.office.Access_Token", "access_token"),
-        ("unknown_near", "servers.office.server_status.time_out", "timeout"),
         ("unknown_near", "tg-user-id", "tg-users-id"),
         ("unknown", "comment", None),
+        ("unknown_near", "servers.office.Access_Token", "access_token"),
+        ("unknown_near", "servers.office.server_status.time_out", "timeout"),
     ]
     for language in texts.LANGUAGES:
         texts.use(language)

@@ -209,7 +209,7 @@ def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_
         ("comma.json", b'{\n"a": 1\n"b": 2\n}', "de", "json_comma", {"before": 2}),
         ("xx.json", unknown, "de", "choice", {"key": "language", "found": '"xx"'}),
         ("none.json", None, "de", "no_file", {"key": "none.json"}),
-        ("es.json", spanish, "es", "json", {"key": "es.json"}),
+        ("es.json", spanish, "es", "json_open", {"key": "es.json", "missing": "}"}),
     ]:
         if raw is not None:
             (tmp_path / name).write_bytes(raw)

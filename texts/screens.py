@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from lib.server_version import first_safe_version
 from texts import (
     MESSAGE_LIMIT,
     Html,
@@ -292,12 +293,21 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
         state_line(server, status),
         age,
         certificate(status.certificate_end),
+        version(server),
         _taken(server.taken_by),
         plural("unsteady", lost_looks) if lost_looks else None,
         _paused(server) or checking,
         "",
         _read_at(),
     )
+
+
+def version(server: Server) -> Html | None:
+    """The server's version, if it tells it, and that it is attacked, if it is known to be."""
+    known = server.product_version
+    if first := first_safe_version(known):
+        return words("version_attacked", version=known, first=first)
+    return words("version_known", version=known) if known else None
 
 
 def certificate(end: float | None) -> Html | None:
@@ -581,7 +591,8 @@ def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> H
 def error_sentence(error: TrueConfError) -> Html:
     """What went wrong and what to do about it."""
     if error.reason == "api_version":
-        return words("error_api_version", version=error.details.get("version", ""))
+        version = error.details.get("version")
+        return words("error_api_version", version=version) if version else words("error_no_api")
     if has_words(f"error_{error.reason}"):
         return words(
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}

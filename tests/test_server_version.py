@@ -1,0 +1,66 @@
+"""The server's version: tables over pure functions, and what a look learns of it."""
+
+import json
+
+import pytest
+
+import trueconf_api
+from lib.server_version import LONGEST_BODY, first_safe_version, version_in
+from trueconf_api import Server
+
+
+def product(version: object) -> bytes:
+    return json.dumps({"product": {"display_name": "x", "version": version}}).encode()
+
+
+BODIES = {
+    b"TrueConf Server 5.5.3.10021\n": "5.5.3.10021",
+    b"<p>TrueConf Server 5.3.8.1, running</p>": "5.3.8.1",
+    b"TrueConf Server 5.5.3": "5.5.3",
+    product("5.5.6.10021"): "5.5.6.10021",
+    product("5.4.0"): "5.4.0",
+    **dict.fromkeys(
+        [
+            b"", b"TrueConf Server", b"TrueConf Server 5", b"5.5.3.1", b"[]", b"{", b"null",
+            b"\xff\xfe",
+            b'{"product": "5.5.3.1"}', b'{"product": null}', b"[" * 5000,
+            product(None), product(5), product("5"), product("<b>5.5.3</b>"), product("5.5.3.1.2"),
+            b"TrueConf Server 5.5.3.1.2", b" " * LONGEST_BODY + b"TrueConf Server 5.5.3.1",
+        ],
+        "",
+    ),
+}  # fmt: skip
+FIRST_SAFE = {
+    "4.7.2.100": "5.3.9", "5.0.0": "5.3.9", "5.2.12.9": "5.3.9", "5.3.8.99999": "5.3.9",
+    "5.3.9": None, "5.3.9.1": None, "5.3.10.1": None,
+    "5.4.0.1": "5.4.9", "5.4.8.1": "5.4.9", "5.4.9.1": None, "5.4.10.1": None,
+    "5.5.0.1": "5.5.5", "5.5.4.20000": "5.5.5", "5.5.5": None, "5.5.5.1": None, "5.5.6.10021": None,
+    "5.6.0.1": None, "5.10.0": None, "6.0.0.1": None, "10.0.0": None,
+    "": None, "5.5": None, "unknown": None,
+}  # fmt: skip
+
+
+def test_version_that_a_body_tells():
+    assert {body: version_in(body) for body in BODIES} == BODIES
+
+
+def test_first_version_of_a_branch_that_is_not_known_to_be_attacked():
+    assert {version: first_safe_version(version) for version in FIRST_SAFE} == FIRST_SAFE
+
+
+@pytest.mark.parametrize("has_service", [True, False])
+def test_look_learns_the_version_and_forgets_what_is_no_longer_told(new_server, has_service):
+    simulated = new_server()
+    port = simulated.settings()["server_status"]["port"] if has_service else 0
+    server = Server(
+        "office", f"https://{simulated.address}", verify=simulated.ca_file, status_port=port
+    )
+    assert server.product_version == ""
+    for version in ("5.5.3.10021", "5.5.6.10022"):
+        simulated.version = version
+        trueconf_api.get_status(server)
+        assert server.product_version == version
+    if not has_service:
+        simulated.hides_version = True
+        trueconf_api.get_status(server)
+        assert server.product_version == ""
