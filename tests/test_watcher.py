@@ -7,9 +7,10 @@ import time
 import pytest
 
 import trueconf_api
+from lib.clock import Clocks
 from lib.settings import SAVED
 from lib.trueconf_transport import Connections
-from status_watcher import Clocks, Watcher
+from status_watcher import Watcher
 from tests.conftest import wait_until
 
 try:
