@@ -797,10 +797,11 @@ def source_files(*folders: str) -> list[Path]:
 MAY_IMPORT = {
     "trueconf_api.py": {"lib"},
     "keyboards.py": {"telebot.types", "texts"},
-    "status_watcher.py": {"trueconf_api"},
+    "status_watcher.py": {"lib.clock", "trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
     "texts/screens.py": {"lib.server_version", "texts", "trueconf_api"},
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
+    "lib/clock.py": set(),
     "lib/logs.py": set(),
     "lib/own_python.py": set(),
     "lib/settings.py": {"lib"},
