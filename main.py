@@ -48,13 +48,15 @@ servers: dict[str, Server] = {}  # short_id(name) -> server
 watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 
 
-def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) -> None:
-    """Show a screen: in place of the one whose button was pressed, or as a new message."""
-    if isinstance(target, types.CallbackQuery):
-        announcer.forget(*telegram.place_of(target))
-        telegram.edit(bot, target, text, keyboard)
-    else:
+def show(target, text: str, keyboard=None, is_result: bool = False) -> None:
+    """Show a screen: in place of the one whose button was pressed, or as a new message. A message
+    is its newest press's: where another came meanwhile, only a result is shown, as a new one."""
+    if isinstance(target, types.Message):
         telegram.reply(bot, target, text, keyboard)
+        return
+    if bot.presses.owns(target):
+        announcer.forget(*telegram.place_of(target))
+    telegram.edit(bot, target, text, keyboard, is_result)
 
 
 # "start" -> function(message)
@@ -290,7 +292,8 @@ def stop(call, server: Server, press: Press) -> str | None:
     if press.action == "stop_all" and not results:
         return ask_stop_all(call, server, press, has_changed=True)
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
+    back = keyboards.back_to_list(server, press)
+    show(call, screens.stop_result(server, results), back, is_result=bool(results))
     return None
 
 
@@ -337,6 +340,7 @@ def receive_press(call: types.CallbackQuery) -> None:
     if call.from_user.id not in config.users:
         refuse_press(call)
         return
+    bot.presses.begin(call)
     popup: str | None = texts.plain_text("bot_failed")
     try:
         popup = handle_press(call)
