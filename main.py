@@ -364,6 +364,8 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
         return texts.plain_text("out_of_date")
+    if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
+        return texts.plain_text("too_soon")
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:

@@ -424,7 +424,7 @@ def test_wait_that_telegram_asks_for_is_kept(telegram, anna, office, start_bot, 
     message = open_menu(anna, "office")
     telegram.fail("editMessageText", 429, parameters={"retry_after": 1}, times=2)
     press(anna, message, "conferences")
-    wait_until(lambda: "Weekly planning" in message.text)
+    wait_for(lambda: "Weekly planning" in message.text)
     first, second, third = calls_of(telegram, "editMessageText", ANNA, "Weekly planning")
     assert [first.status, second.status, third.status] == [429, 429, 200]
     assert second.at - first.at >= 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import ANNA, BORIS, label, open_menu, press, saying, says, wait_until
+from tests.conftest import ANNA, BORIS, calm, label, open_menu, press, saying, says, wait_until
 
 BACK, YES = label("back"), label("confirm_stop")
 
@@ -118,7 +118,7 @@ def test_result_of_a_stop_comes_as_a_new_message_where_somebody_has_pressed_on(o
     message = press(anna, open_menu(anna, "office"), label("conferences"), "Alpha")
     office.break_path("stop", "slow", times=1, delay_s=2)
     office.clear_requests()
-    stop = anna.press(message, YES)
+    stop = anna.press(calm(message), YES)
     waits_for(office, "/stop")
     press(anna, message, BACK)
     edits = message.edits
@@ -126,3 +126,32 @@ def test_result_of_a_stop_comes_as_a_new_message_where_somebody_has_pressed_on(o
     told = anna.chat.wait_for(saying("result_stopped", title="Alpha", server="office"))
     assert told.id > message.id
     assert shown_since(message, edits) == []
+
+
+# ---------------------------------------------------------------- a heavy thumb
+
+
+@pytest.mark.parametrize("is_for_all", [False, True])
+def test_second_tap_of_a_heavy_thumb_stops_nothing(own_stage, office, is_for_all):
+    for title in ("Alpha", "Beta"):
+        office.add_conference(title, people=(), age_s=7200)
+    anna, wanted = own_stage.anna, label("stop_all", number=2) if is_for_all else "Alpha"
+    message = press(anna, open_menu(anna, "office"), label("forgotten"), wanted)
+    assert message.labels == [BACK, YES]
+    assert says(anna.press(message, YES).wait(), "too_soon")
+    assert message.labels == [BACK, YES]
+    assert office.stops == []
+    press(anna, message, YES)
+    assert len(office.stops) == 1 + is_for_all
+
+
+@pytest.mark.waits(2)
+def test_tap_counts_from_when_the_question_landed_not_from_when_it_was_made(own_stage, office):
+    office.add_conference("Alpha")
+    anna = own_stage.anna
+    message = press(anna, open_menu(anna, "office"), label("conferences"))
+    own_stage.telegram.fail("editMessageText", 429, parameters={"retry_after": 2})
+    press(anna, message, "Alpha")
+    wait_until(lambda: YES in message.labels)
+    assert says(anna.press(message, YES).wait(), "too_soon")
+    assert office.stops == []

@@ -99,6 +99,7 @@ WORDS = {
     "people_unknown": "Wie viele teilnehmen, war nicht zu ermitteln",
     "confirm_limit": "Sie können innerhalb von {limit} bestätigen.",
     "confirm_expired": "Es sind mehr als {limit} vergangen, es wurde nichts beendet. Gehen Sie mit „Zurück“ zur Liste und öffnen Sie die Bestätigung noch einmal.",
+    "too_soon": "Das ging zu schnell, deshalb wurde nichts beendet. Lesen Sie die Frage und drücken Sie noch einmal.",
     "confirm_stop_all": ("<b>{number} Konferenz auf „{server}“ beenden?</b>", "<b>{number} Konferenzen auf „{server}“ beenden?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",

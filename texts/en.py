@@ -99,6 +99,7 @@ WORDS = {
     "people_unknown": "Could not find out how many people are in it",
     "confirm_limit": "You can confirm within {limit}.",
     "confirm_expired": "More than {limit} have passed, so nothing was stopped. Press Back and open the confirmation again.",
+    "too_soon": "That was very quick, so nothing was stopped. Read the question, then press again.",
     "confirm_stop_all": ("<b>Stop {number} conference on “{server}”?</b>", "<b>Stop {number} conferences on “{server}”?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",

@@ -99,6 +99,7 @@ WORDS = {
     "people_unknown": "No se pudo averiguar cuántos participan",
     "confirm_limit": "Puede confirmar durante {limit}.",
     "confirm_expired": "Han pasado más de {limit}; no se ha finalizado nada. Pulse «Atrás» y vuelva a abrir la confirmación.",
+    "too_soon": "Ha sido demasiado rápido, así que no se ha finalizado nada. Lea la pregunta y pulse otra vez.",
     "confirm_stop_all": ("<b>¿Finalizar {number} conferencia en «{server}»?</b>", "<b>¿Finalizar {number} conferencias en «{server}»?</b>"),
     "short_entry": "{number}. {title}",
     "short_entry_people": "{number}. {title} – {people}",
