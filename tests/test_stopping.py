@@ -494,3 +494,63 @@ def test_in_a_group_the_group_sees_the_result_and_the_others_are_told(own_stage)
     boris.chat.wait_for("Lecture")
     assert not any(map(saying("stopped_by"), anna.chat.bot_messages))
     assert [one.text for one in group.bot_messages if "Webinar" in one.text] == [message.text]
+
+
+# ---------------------------------------------------------------- what was shown
+
+
+def test_conference_that_was_shown_empty_is_asked_about_again_when_somebody_has_joined(
+    anna, server
+):
+    conference = server.add_conference("Webinar", people=())
+    screen = confirmation(anna, "Webinar")
+    conference.join("boris")
+    press(anna, screen, YES)
+    assert says(screen, "conference_changed")
+    assert says(screen, "people_now", 1)
+    assert stop_requests(server) == []
+    conference.join("clara")  # it was shown with people in it
+    press(anna, screen, YES)
+    assert says(screen, "result_stopped")
+
+
+def test_list_whose_empty_conference_has_filled_is_asked_about_again(anna, server):
+    for number in (1, 2):
+        server.add_conference(f"Webinar {number}", people=(), age_s=7200)
+    screen = confirmation_for_all(anna)
+    server.conferences[0].join("boris")
+    press(anna, screen, YES)
+    assert says(screen, "list_changed")
+    assert says(screen, "people_inside", 1, number=1)
+    assert stop_requests(server) == []
+    press(anna, screen, YES)
+    assert len(server.stops) == 2
+
+
+# ---------------------------------------------------------------- runs without a name
+
+
+def test_run_without_a_name_can_be_stopped_and_its_next_run_too(anna, server):
+    for number in (1, 2, 3):
+        server.add_conference("Daily", conference_id="daily", logged=False)
+        screen = confirmation(anna, "Daily")
+        press(anna, screen, YES)
+        assert says(screen, "result_stopped")
+        assert len(server.stops) == number
+        server.conferences.clear()
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_run_that_the_log_names_later_is_still_found_and_asked_about(anna, server, is_confirmed):
+    conference = server.add_conference("Daily", conference_id="daily", logged=False)
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    if is_confirmed:
+        press(anna, screen, "Daily")
+    conference.logged = True
+    press(anna, open_menu(anna, "Moscow"), label("conferences"))  # the bot has read the name
+    press(anna, screen, YES if is_confirmed else "Daily")
+    assert says(screen, "confirm_stop")
+    assert stop_requests(server) == []
+    assert (says(screen, "conference_changed") is not None) == is_confirmed
+    press(anna, screen, YES)
+    assert says(screen, "result_stopped")

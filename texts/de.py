@@ -106,6 +106,7 @@ WORDS = {
     "and_more": ("…und {number} weitere Konferenz", "…und {number} weitere Konferenzen"),
     "all_are_older": "Laufzeit: über {age}",
     "list_changed": "⚠️ Die Liste hat sich geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal nach.",
+    "conference_changed": "⚠️ Hier hat sich etwas geändert. Es wurde nichts beendet, bitte sehen Sie noch einmal hin.",
     "not_running": "Diese Konferenz läuft nicht mehr.",
     "result_stopped": "✅ Die Konferenz „{title}“ auf „{server}“ ist beendet.",
     "result_still_running": "⚠️ Der Server hat den Befehl angenommen, aber die Konferenz „{title}“ auf „{server}“ läuft noch. Bitte sehen Sie gleich noch einmal in die Liste.",

@@ -106,6 +106,7 @@ WORDS = {
     "and_more": ("…and {number} more conference", "…and {number} more conferences"),
     "all_are_older": "Running for more than {age}",
     "list_changed": "⚠️ The list has changed. Nothing was stopped, please look again.",
+    "conference_changed": "⚠️ Something has changed here. Nothing was stopped, please look again.",
     "not_running": "This conference is no longer running.",
     "result_stopped": "✅ The conference “{title}” on “{server}” is stopped.",
     "result_still_running": "⚠️ The server accepted the command, but the conference “{title}” on “{server}” is still running. Look at the list again in a moment.",

@@ -106,6 +106,7 @@ WORDS = {
     "and_more": ("…y {number} conferencia más", "…y {number} conferencias más"),
     "all_are_older": "Duración: más de {age}",
     "list_changed": "⚠️ La lista ha cambiado. No se ha finalizado nada; revísela de nuevo.",
+    "conference_changed": "⚠️ Algo ha cambiado aquí. No se ha finalizado nada; vuelva a mirar, por favor.",
     "not_running": "Esta conferencia ya no está en curso.",
     "result_stopped": "✅ La conferencia «{title}» en «{server}» se ha finalizado.",
     "result_still_running": "⚠️ El servidor aceptó la orden, pero la conferencia «{title}» en «{server}» sigue en curso. Vuelva a mirar la lista dentro de un momento.",
