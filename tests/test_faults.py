@@ -423,7 +423,8 @@ def test_wait_that_telegram_asks_for_is_kept(telegram, anna, office, start_bot, 
     start_bot(settings_for({"office": office.settings()}))
     message = open_menu(anna, "office")
     telegram.fail("editMessageText", 429, parameters={"retry_after": 1}, times=2)
-    assert "Weekly planning" in press(anna, message, "conferences")
+    press(anna, message, "conferences")
+    wait_for(lambda: "Weekly planning" in message.text)
     first, second, third = calls_of(telegram, "editMessageText", ANNA, "Weekly planning")
     assert [first.status, second.status, third.status] == [429, 429, 200]
     assert second.at - first.at >= 1
