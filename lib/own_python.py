@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+from lib import ending
+
 OLDEST_PYTHON = (3, 10)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, ".venv")
@@ -60,7 +62,8 @@ def ensure_libraries(requirements):
         version = "{}.{}.{}".format(*sys.version_info)
         _fail(SetupError("too_old", python=sys.executable, version=version))
     try:
-        _ensure_libraries(requirements)
+        with ending.ctrl_c_raising():  # so that an installation is tidied up
+            _ensure_libraries(requirements)
     except KeyboardInterrupt:
         sys.exit(0)
     except SetupError as error:

@@ -20,6 +20,7 @@ import texts
 from demo.telegram.html import as_read
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
+from lib import ending
 from tests import warm_start
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +121,13 @@ def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
             return found
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come true within {limit_s} s")
+
+
+# The tests may run under nohup, or behind a shell's &: what they start must not inherit that.
+for _name in filter(lambda name: hasattr(signal, name), ending.NAMES):
+    if signal.getsignal(getattr(signal, _name)) == signal.SIG_IGN:
+        usual = signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL
+        signal.signal(getattr(signal, _name), usual)
 
 
 class BotProcess:
