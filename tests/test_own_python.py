@@ -63,7 +63,7 @@ class Project:
 
     def make(self) -> "Project":
         (self.folder / "lib").mkdir(parents=True)
-        for name in ("__init__.py", "ending.py", "own_python.py"):
+        for name in ("__init__.py", "ending.py", "own_python.py", "own_words.py"):
             shutil.copy(ROOT / "lib" / name, self.folder / "lib" / name)
         (self.folder / "main.py").write_text(STARTED, encoding="utf-8")
         self.needs("small_library>=1.0,<9")
@@ -401,7 +401,7 @@ def old_pythons() -> list[str]:
 
 
 READ_BY_OLD_PYTHONS = ["main.py", "tests/__main__.py", "tests/__init__.py"]
-READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/ending.py", "lib/own_python.py"]
+READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/ending.py", "lib/own_python.py", "lib/own_words.py"]
 
 
 def test_old_python_can_read_what_says_that_it_is_too_old():
