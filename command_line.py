@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, logs, settings, telegram
+from lib import connections, ending, logs, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
@@ -42,6 +41,7 @@ def main(run: Run) -> None:
     logs.use_any_console()
     _allow_many_connections()
     try:
+        ending.raise_at_ctrl_c()
         code = _start(run)
     except KeyboardInterrupt:  # during --check; the bot itself ends by its own handler
         code = EXIT_OK
@@ -80,31 +80,25 @@ def _start(run: Run) -> int:
         if arguments.report:
             _print_report(list(loaded.servers.values()))
         return EXIT_OK if is_well else EXIT_FAILED
-    return _run(loaded, run, _note_signals())
+    return _run(loaded, run, ending.note())
 
 
-def _note_signals() -> list[int]:
-    """Return the list into which all signals to end are put from now on."""
-    ending: list[int] = []  # no Event: its lock may be held by the thread that a signal interrupts
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
-    return ending
-
-
-def _run(loaded: settings.Settings, run: Run, ending: list[int]) -> int:
-    """Run the bot, with its log, until Ctrl+C or SIGTERM."""
+def _run(loaded: settings.Settings, run: Run, signals: list[int]) -> int:
+    """Run the bot, with its log, until one of the signals to end has been noted."""
     logs.start(loaded.secrets, loaded.log_file)
     log.info("version %s, Python %s, %s", VERSION, platform.python_version(), sys.platform)
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
         log.warning("%s", screens.problem(warning))
     try:
-        run(loaded, lambda: bool(ending))
+        run(loaded, lambda: bool(signals))
     except telegram.TokenRefused:
         log.error("%s", _token_refused(loaded))
     loaded.save()
-    return EXIT_OK if ending else EXIT_FAILED
+    if not signals:
+        return EXIT_FAILED
+    log.info("ended by %s", ending.name_of(signals[0]))
+    return EXIT_OK
 
 
 def _token_refused(loaded: settings.Settings) -> str:
@@ -174,14 +168,14 @@ def _run_demo(path: str | None, run: Run) -> int:
         own = None
     language = own.language if own else texts.system_language()
     texts.use(language)
+    signals = ending.note()  # what is started has to be stopped, however soon the end comes
     played = demo.run.start(language, own.telegram_keys() if own else None)
     try:
-        ending = _note_signals()  # before anybody reads how to stop it
         key = "demo_in_telegram" if own else "demo_running"
         print(texts.plain_text(key, url=played.address), flush=True)
         played.open_page()
         # From its own folder: a .env beside main.py is about the real bot.
-        return _run(settings.load(str(played.settings_file), played.folder), run, ending)
+        return _run(settings.load(str(played.settings_file), played.folder), run, signals)
     finally:
         played.stop()
 

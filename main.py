@@ -12,6 +12,11 @@ To add a button of your own, make four small edits (README.md walks through them
 4. main.py           a handler of a few lines, as below
 """
 
+from lib import ending
+
+if __name__ == "__main__":  # first of all, so that Ctrl+C never prints a traceback
+    ending.end_at_once()
+
 from lib import own_python
 
 if __name__ == "__main__":  # before anything that needs the libraries

@@ -290,20 +290,6 @@ def test_version_is_named_and_that_it_is_attacked(check, anna, new_server, setti
     assert not says(parts["hiding"], "version_known")
 
 
-def test_heartbeat_is_tried_and_only_its_host_is_shown(check, anna, new_server, settings_for):
-    server = new_server().settings()
-    for answer, mark, key, code_wanted in [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "[OK]", "check_heartbeat", 0),
-        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "[!!]", "check_heartbeat_failed", 1),
-    ]:
-        with listening(answer) as host:
-            more = {"heartbeat-url": f"http://{host}/push/8d0e6a6e"}
-            code, said = check(settings_for({"office": server}, users=[ANNA], **more))
-        assert code == code_wanted
-        assert marked(mark, said, key, host="127.0.0.1")
-        assert "8d0e6a6e" not in said
-
-
 def test_website_without_an_api_is_called_so(check, anna, new_server, settings_for):
     server = new_server()
     with listening(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") as website:
