@@ -28,7 +28,7 @@ LONG_POLL_S = 5
 READ_LIMIT_S = 10  # of everything else: a person is waiting
 ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it twice
 RETRY_S = 3
-AGAIN_S = 1  # before the second try, where Telegram itself or a proxy has said no
+AGAIN_S = (1, 3)  # before each new try, where Telegram itself or a proxy has said no
 REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
 LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
 MOST_ASIDE = 1000  # what strangers are told and nobody has sent yet; more than that is dropped
@@ -152,20 +152,23 @@ def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def insist(ask: Callable[[], Result]) -> Result:
-    """Ask, and where no answer came once more, on a new connection. A wait of up to a minute
-    that Telegram asks for is kept. Raises one of FAILURES."""
-    is_second_try = False
+    """Ask, and where no answer came once more, on a new connection, or twice where somebody said
+    no at once: a front that is restarted takes a moment. The waits that Telegram asks for are
+    kept, a minute of them. Raises one of FAILURES."""
+    deadline = time.monotonic() + LONGEST_WAIT_S
+    waits_s = list(AGAIN_S)
     while True:
         try:
             return ask()
         except Unreachable as error:
-            if is_second_try:
+            if not waits_s:
                 raise
-            is_second_try = True
-            wait_s = 0.0 if error.trouble.is_timeout else AGAIN_S
+            wait_s: float = waits_s.pop(0)
+            if error.trouble.is_timeout:
+                wait_s, waits_s = 0, []
         except ApiTelegramException as error:
             wait_s = asked_wait_s(error)
-            if error.error_code != 429 or wait_s > LONGEST_WAIT_S:
+            if error.error_code != 429 or time.monotonic() + wait_s > deadline:
                 raise
             log.warning("Telegram asks to wait %s s", wait_s)
         time.sleep(wait_s)
