@@ -297,6 +297,28 @@ def test_silent_resolver_holds_up_no_press(new_site):
         assert "🔴" not in menu.text, menu.text
 
 
+@pytest.mark.parametrize("silent", [1, 2])
+def test_slow_resolver_is_no_news_of_a_server(new_site, silent):
+    """The first name servers are silent: each lookup takes 5 s, or 8 s, as a browser's does."""
+    site = new_site(names=NAMES, silent_resolvers=silent)
+    site.start_bot((TELEGRAM, OFFICE, FACTORY), **MONITORED)
+    expect_no_news(site)
+    menu = press(site.anna, open_menu(site.anna, "office"), "Status")
+    assert "🟢" in menu.text, menu.text
+
+
+def test_firewall_that_resets_what_it_let_in_is_an_outage(new_site):
+    """It takes the connection and resets it as soon as anything is sent."""
+    site = new_site()
+    site.start_bot(**MONITORED)
+    site.wait_for_looks(1)
+    rule = f"ip daddr {OFFICE} tcp flags & (syn | ack) == ack reject with tcp reset"
+    site.network.nft("insert", "rule", "inet", "lab", "forward", *rule.split())
+    alert = site.anna.chat.wait_for("🔴", 120)
+    assert "office" in alert.text
+    assert not any("factory" in text for text in site.told), site.told
+
+
 def test_router_that_forgets_and_resolves_no_names_is_no_news_of_a_server(new_site, silent_s):
     """B13, B14: after a restart it has no open connections, and for a while no names."""
     site = new_site(names=NAMES)
