@@ -3,6 +3,8 @@
 What the JSON means is settings.py's affair.
 """
 
+import contextlib
+import errno
 import glob
 import io
 import json
@@ -13,7 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dotenv.parser import parse_stream
 
@@ -69,13 +71,36 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
         # Half a character (in a name that came as "\ud83d") becomes the same escape again.
         with open(temporary, "wb", opener=_open_private) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
+            _flush(file)
         _keep_owner(temporary, target)
-        temporary.chmod(target.stat().st_mode)
-        _replace(temporary, target, old)
+        with contextlib.suppress(OSError):  # a disk that knows no modes
+            temporary.chmod(target.stat().st_mode)
+        try:
+            _replace(temporary, target, old)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            _overwrite(target, temporary.read_bytes())
     finally:
         _remove(temporary)
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # not of this disk
+            raise
+
+
+def _overwrite(target: Path, content: bytes) -> None:
+    """Write into the file itself, as the last way: a container that mounts this one file lets
+    nothing be renamed onto it."""
+    with open(target, "r+b") as file:
+        file.write(content)
+        file.truncate()
+        _flush(file)
 
 
 def _keep_owner(temporary: Path, target: Path) -> None:
