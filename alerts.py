@@ -164,7 +164,7 @@ class Mailbox(threading.Thread):
         server = alert.server
         if not (alert.key and server):
             return []
-        with server.lock:
+        with server.shared.lock:
             known = dict(server.alert_messages)
             places = known.pop(alert.key, {})
             shown = {} if alert.is_final or not message_id else {self.recipient: message_id}
@@ -544,7 +544,7 @@ class Announcer:
         """A message that showed an alert shows a screen from now on: leave it to who reads it."""
         here = [(one.recipient, message_id) for one in self.mailboxes if one.chat_id == chat_id]
         for server in [watcher.server for watcher in self._watchers]:
-            with server.lock:
+            with server.shared.lock:
                 server.alert_messages = {
                     key: dict(place for place in places.items() if place not in here)
                     for key, places in server.alert_messages.items()

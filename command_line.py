@@ -17,7 +17,7 @@ import texts
 import trueconf_api
 from lib import connections, ending, heartbeat, logs, settings, telegram
 from lib.server_version import first_safe_version
-from lib.trueconf_client import VERSIONS
+from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -295,8 +295,8 @@ def _check_permissions(report: _Report, server: Server) -> None:
         else:
             report.failed(refusal)
     trueconf_api.or_error(trueconf_api.get_running_conferences, server)
-    if server.unknown_zone:
-        report.doubtful("check_zone", zone=server.unknown_zone)
+    if server.learnt.unknown_zone:
+        report.doubtful("check_zone", zone=server.learnt.unknown_zone)
 
 
 def _resolves(report: _Report, server: Server) -> bool:
@@ -315,8 +315,10 @@ def _resolves(report: _Report, server: Server) -> bool:
 def _check_service(report: _Report, server: Server) -> None:
     if not server.status_port:
         return
-    status = trueconf_api.get_status(server)
-    if status.service_reason:
+    status = trueconf_api.or_error(trueconf_api.get_status, server)
+    if isinstance(status, TrueConfError):
+        report.failed(status)
+    elif status.service_reason:
         reason = screens.reason_words(status.service_reason)
         report.bad("check_service_silent", port=server.status_port, reason=reason)
     else:
@@ -327,18 +329,22 @@ def _check_web(report: _Report, server: Server) -> bool:
     try:
         skew_s = trueconf_api.get_clock_skew(server)
     except TrueConfError as error:
-        is_certificate = error.reason.startswith("certificate_") or error.reason == "ca_file"
-        key = f"check_{error.reason}" if is_certificate else "check_web_silent"
+        is_of_tls = error.reason.startswith(("certificate_", "tls_", "ca_file"))
+        key, of_file = f"check_{error.reason}", f"check_{error.reason}_file"
         if server.url.startswith("http://"):
             key = "check_web_silent_plain"
+        elif isinstance(server.verify, str) and texts.has_words(of_file):
+            key = of_file
+        elif not (is_of_tls and texts.has_words(key)):
+            key = "check_web_silent"
         report.bad(key, url=server.url, reason=screens.reason_of(error))
         return False
     key = "check_web" if server.verify else "check_web_unchecked"
     if server.url.startswith("http://"):
         key = "check_web_plain"
     report.ok(key, url=server.url)
-    if sentence := screens.certificate(server.certificate_end):
-        is_soon = (server.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
+    if sentence := screens.certificate(server.learnt.certificate_end):
+        is_soon = (server.learnt.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
         print("[??]" if is_soon else "[OK]", texts.plain(sentence), flush=True)
     if skew_s is not None and abs(skew_s) > CLOCK_LIMIT_S:
         report.bad("check_clock", difference=texts.duration(abs(skew_s)))
@@ -350,7 +356,7 @@ def _check_web(report: _Report, server: Server) -> bool:
 def _check_login(report: _Report, server: Server) -> bool:
     """The token, and the version of the API that answers."""
     try:
-        version = trueconf_api.find_version(server)  # needs a token, and so says if it got none
+        version = trueconf_api.search_version(server)  # needs a token, and so says if it got none
     except TrueConfError as error:
         report.failed(error)
         return False
@@ -383,7 +389,7 @@ def _print_report(servers: list[Server]) -> None:
     print(plain_text("report_ends"))
 
 
-def _outcome(answer: trueconf_api.Answer | TrueConfError) -> str:
+def _outcome(answer: Answer | TrueConfError) -> str:
     if isinstance(answer, TrueConfError):
         return answer.reason
     body = answer.json()

@@ -155,7 +155,7 @@ class Watcher(threading.Thread):
         if self._looks_at_change:
             return max(0.0, self._look_due_at - time.monotonic())
         server = self.server
-        due_at = [max(self._token_due_at, server.token_renewal_at)]
+        due_at = [max(self._token_due_at, server.learnt.token_renewal_at)]
         if server.is_monitored:
             due_at += [self._look_due_at, self._certificate_due_at]
             due_at += [time.monotonic() + wait_s for wait_s in self._waits_s()]
@@ -195,7 +195,7 @@ class Watcher(threading.Thread):
             self._forgotten_due_at = now + self.server.forgotten_interval_s
             if has_web:
                 self._attempt("the search for forgotten conferences", self.find_newly_forgotten)
-        if now >= max(self._token_due_at, self.server.token_renewal_at):
+        if now >= max(self._token_due_at, self.server.learnt.token_renewal_at):
             self._token_due_at = now + RETRY_TOKEN_S
             if has_web:
                 self._attempt("the renewal of the access token", self._renew_token)
@@ -253,7 +253,7 @@ class Watcher(threading.Thread):
         """Somebody takes care of the outage that began at `outage` (whole seconds). Returns who
         has taken it before, "" if nobody has, None if that outage is over."""
         server = self.server
-        with server.lock:
+        with server.shared.lock:
             if server.down_since is None or int(server.down_since) != outage:
                 return None
             first = server.taken_by
@@ -384,7 +384,7 @@ class Watcher(threading.Thread):
 
     def check_certificate(self) -> None:
         """Look when the certificate ends. That is told once for each of CERTIFICATE_DAYS."""
-        self.server.certificate_end = end = trueconf_api.get_certificate_end(self.server)
+        self.server.learnt.certificate_end = end = trueconf_api.get_certificate_end(self.server)
         self._certificate_due_at = time.monotonic() + CERTIFICATE_EVERY_S
         if end is None or end <= self.clock():
             return  # not checked, or a matter of the web part's state by now
@@ -420,7 +420,7 @@ class Watcher(threading.Thread):
 
     def keep_quiet(self, session_id: str, until: float = 0) -> None:
         """Say nothing of this run until then (time.time()); 0: never again. Is saved."""
-        with self.server.lock:
+        with self.server.shared.lock:
             reported = {**self.server.reported, session_id: until}
             kept = {*list(reported)[-MOST_REPORTED:], *self._forgotten_before}
             self.server.reported = {key: at for key, at in reported.items() if key in kept}

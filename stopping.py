@@ -96,7 +96,7 @@ def _log(server: Server, conference: Conference, result: str | TrueConfError, wh
 def _claim(server: Server, keys: list[str], who: str) -> None:
     """Keep these runs for one person; they stay so when they were stopped, so that whoever presses
     later is told who it was. Raises NotNow if somebody else has one of them."""
-    with server.lock:
+    with server.shared.lock:
         _refuse_claimed(server, keys)
         server.stopped_by.update(dict.fromkeys(keys, who))
         for oldest in list(server.stopped_by)[:-MOST_REMEMBERED]:
@@ -105,7 +105,7 @@ def _claim(server: Server, keys: list[str], who: str) -> None:
 
 def _release(server: Server, keys: list[str]) -> None:
     """So that it may be tried again."""
-    with server.lock:
+    with server.shared.lock:
         for key in keys:
             server.stopped_by.pop(key, None)
 

@@ -16,124 +16,116 @@ lib/trueconf_v3.py and lib/trueconf_v4.py. Documentation: https://developers.tru
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from lib import trueconf_v3, trueconf_v4
-from lib.connections import reason_of
-from lib.trueconf_client import (
+from lib.connections import wait_for_name
+from lib.trueconf_client import PRESS_LIMIT_S, Answer, Client, get_certificate_end
+from lib.trueconf_fields import dict_rows, text_of
+from lib.trueconf_model import (
     DOWN,
-    PRESS_LIMIT_S,
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
-    AccessRefused,
-    Answer,
+    Account,
     BadAnswer,
-    Client,
     Conference,
+    ConferencePage,
+    Forgotten,
+    Match,
     NotFound,
+    Online,
     OutcomeUnknown,
+    Overview,
     Participant,
+    People,
     PermissionMissing,
+    Recording,
+    Search,
     Server,
     ServerUnreachable,
     Status,
     TrueConfError,
-    dict_rows,
-    get_certificate_end,
-    number_of,
     path_part,
-    text_of,
+)
+from lib.trueconf_rules import (
+    account_of,
+    account_rank,
+    conferences_of,
+    has_words,
+    people_of,
+    why_forgotten,
+    with_names,
+    without_ghosts,
 )
 from lib.trueconf_transport import beside, side_by_side
 
+# What screens and a question of your own need. All the errors: lib/trueconf_model.py
 __all__ = [
     "ALREADY_OVER",
     "DOWN",
-    "PRESS_LIMIT_S",
     "SERVICE_DOWN",
     "STILL_RUNNING",
     "STOPPED",
     "UP",
     "WEB_DOWN",
-    "AccessRefused",
-    "Answer",
-    "BadAnswer",
+    "Account",
     "Client",
     "Conference",
-    "NotFound",
+    "ConferencePage",
+    "Forgotten",
+    "Match",
+    "Online",
     "OutcomeUnknown",
+    "Overview",
     "Participant",
-    "PermissionMissing",
+    "People",
+    "Recording",
+    "Search",
     "Server",
-    "ServerUnreachable",
     "Status",
     "TrueConfError",
+    "find_forgotten",
+    "find_people",
+    "find_running",
     "get_certificate_end",
-    "reason_of",
+    "get_conference_page",
+    "get_online",
+    "get_online_people",
+    "get_overviews",
+    "get_people",
+    "get_running_conferences",
+    "get_status",
+    "or_error",
+    "stop_conference",
+    "stop_conferences",
 ]
 
+MOST_MATCHES, MOST_ASKED = 5, 50  # accounts and conferences of one server, see find_people
 PROBE_LIMIT_S = 4  # "is it up?" has to be quicker than a press
 STOPPED, STILL_RUNNING, ALREADY_OVER = "stopped", "still_running", "already_over"
 
-
-@dataclass(frozen=True)
-class Online:
-    """People of a server: `accounts` in all, `online` of them now; of those, `free` ones and
-    those `in_conference` (or in a call)."""
-
-    accounts: int
-    online: int
-    free: int
-    in_conference: int
-
-
-@dataclass(frozen=True)
-class People:
-    """Who is in a conference now: `count` people, `guest_count` of them guests. `names`: of the
-    others. `has_owner` and `has_leader` (an owner or a moderator) are None where unknown."""
-
-    count: int
-    guest_count: int
-    names: tuple[str, ...]
-    has_owner: bool | None
-    has_leader: bool | None
-
-
-@dataclass(frozen=True)
-class Forgotten:
-    """A conference that runs too long. `reason`: empty, owner_alone, leader_alone, no_leader, or,
-    where that could not be found out, age_unknown and not_examined. `people`: None if unknown."""
-
-    conference: Conference
-    reason: str
-    people: People | None = None
-
-    @property
-    def is_certain(self) -> bool:
-        return self.reason not in ("age_unknown", "not_examined")
-
-
-@dataclass(frozen=True)
-class Overview:
-    """A server in short: its status, and how many conferences run and people are online there,
-    or the error that kept us from knowing."""
-
-    server: "Server"
-    status: Status
-    conferences: "int | TrueConfError"
-    online: "int | TrueConfError"
+Result = TypeVar("Result")
 
 
 def _api(client: Client) -> ModuleType:
     """The room that knows what this server's version of the API calls things."""
-    return trueconf_v4 if client.version.startswith("v4") else trueconf_v3
+    return trueconf_v4 if client.find_out_version().startswith("v4") else trueconf_v3
 
 
-Result = TypeVar("Result")
+def _ask(client: Client, question: Callable[[], Result]) -> Result:
+    """Ask a question that changes nothing, and ask it anew if the version of the API that it was
+    asked in has gone meanwhile, as after an update of the server."""
+    version = client.find_out_version()
+    try:
+        return question()
+    except NotFound as error:
+        if error.reason != "api_version" or not client.is_version_gone(version):
+            raise
+    return question()
 
 
 def or_error(ask: Callable[..., Result], *args: object) -> Result | TrueConfError:
@@ -149,44 +141,58 @@ def or_error(ask: Callable[..., Result], *args: object) -> Result | TrueConfErro
 
 
 def get_status(server: Server) -> Status:
-    """Look at both parts of the server at the same time. Never raises TrueConfError.
+    """Look at both parts of the server at the same time. Raises ServerUnreachable with the reason
+    own_lack where the bot itself lacks something, which says nothing of the server.
 
     The service works if `GET http://HOST:4307/vsstatus` answers 200, the web part if
     `GET https://HOST/api/v4/server` gives any answer below 500. Neither needs a token. With
     `status_port` 0 only the web part is asked, and its state is the server's.
     """
     web_url = f"{server.url}/api/v4/server"
+    # A slow resolver delays the first look, and makes no server unreachable.
+    wait_for_name(urlsplit(server.url).hostname or "", PRESS_LIMIT_S - PROBE_LIMIT_S)
+    service, web = ("", False), ("", False)
     if server.status_port:
         service_url = f"http://{server.host}:{server.status_port}/vsstatus"
-        with beside(_why_silent, server, service_url, range(200, 201)) as service:
-            web_reason = _why_silent(server, web_url, range(500))
-        service_reason = service.result()
+        with beside(_look, server, service_url, range(200, 201)) as looking:
+            web = _look(server, web_url, range(500))
+        service = looking.result()
     else:
-        service_reason = web_reason = _why_silent(server, web_url, range(500))
-    if service_reason and web_reason:
+        web = _look(server, web_url, range(500))
+    (service_reason, is_service_doubtful), (web_reason, is_web_doubtful) = service, web
+    if "own_lack" in (service_reason, web_reason):
+        raise ServerUnreachable(server, "own_lack")
+    if web_reason and (service_reason or not server.status_port):
         state = DOWN
     elif service_reason:
         state = SERVICE_DOWN
     else:
         state = WEB_DOWN if web_reason else UP
-    if not server.status_port:
-        service_reason = ""
-    certificate_end = server.certificate_end
-    status = Status(state, service_reason, web_reason, certificate_end=certificate_end)
-    server.last_status = status
+    status = Status(
+        state,
+        service_reason,
+        web_reason,
+        certificate_end=server.learnt.certificate_end,
+        is_doubtful=is_service_doubtful or is_web_doubtful,
+    )
+    server.learnt.last_status = status
     return status
 
 
-def _why_silent(server: Server, url: str, good: range) -> str:
-    """Return why nothing useful answers there, "" if a status in `good` does."""
+def _look(server: Server, url: str, good: range) -> tuple[str, bool]:
+    """Return why nothing useful answers there, "" if a status in `good` does; and whether
+    something on the way could have answered so."""
+    is_checked = url.startswith("https") and bool(server.verify)
     try:
         answer = Client(server, PROBE_LIMIT_S).send("GET", url)
     except ServerUnreachable as error:
-        return error.reason
+        return error.reason, error.reason.startswith(("certificate_", "tls_", "not_https"))
     except BadAnswer:
-        return ""  # too much of an answer is an answer
+        return "", not is_checked  # too much of an answer is an answer
     server.learn_version(url, answer.body)
-    return "" if answer.status in good else f"http_{answer.status}"
+    is_trueconfs = isinstance(answer.json(), dict) or b"TrueConf" in answer.body
+    reason = "" if answer.status in good else f"http_{answer.status}"
+    return reason, not (is_checked or is_trueconfs)
 
 
 def get_clock_skew(server: Server) -> float | None:
@@ -211,13 +217,13 @@ def renew_access_token(server: Server) -> None:
     is not known. `POST oauth2/v1/token`, client credentials. Raises TrueConfError."""
     client = Client(server)
     client.access_token(rejected=server.access_token)
-    _ = client.version
+    client.find_out_version()
 
 
-def find_version(server: Server) -> str:
+def search_version(server: Server) -> str:
     """Return the version of the API that answers: the one of the settings if it does, else the
     first that is there; "" if none is. Raises TrueConfError."""
-    return Client(server).find_version()
+    return Client(server).search_version()
 
 
 def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
@@ -234,7 +240,7 @@ def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
         found[permission] = answer if isinstance(answer, TrueConfError) else None
         if isinstance(answer, NotFound) and answer.reason == "conference":
             found[permission] = None  # it was allowed to look for it
-    permission, scopes = api.STOP_PERMISSION, server.scopes
+    permission, scopes = api.STOP_PERMISSION, server.learnt.scopes
     if scopes and not scopes & api.STOP_SCOPES and not found[permission]:
         found[permission] = PermissionMissing(server, "permission", permission=permission)
     return found
@@ -251,7 +257,7 @@ def get_raw_answers(server: Server) -> dict[str, Answer | TrueConfError]:
     for path in ("api/v4/server", "api/v4/endpoints/connects"):
         found[f"GET {path}"] = or_error(client.send, "GET", f"{server.url}/{path}")
     found["POST token"] = or_error(client.ask_for_token)
-    if isinstance(or_error(lambda: client.version), TrueConfError):
+    if isinstance(or_error(client.find_out_version), TrueConfError):
         return found
     api, example = _api(client), "none"
     for path in filter(None, api.PERMISSIONS.values()):
@@ -278,7 +284,8 @@ def get_running_conferences(server: Server) -> list[Conference]:
     Asks the list of running conferences and, at the same time, the call log (v3) or the sessions
     (v4); see `get_running` of either. Raises TrueConfError.
     """
-    return _running(Client(server))
+    client = Client(server)
+    return _ask(client, lambda: _running(client))
 
 
 def find_running(server: Server, is_wanted: Callable[[Conference], bool]) -> Conference | None:
@@ -287,36 +294,51 @@ def find_running(server: Server, is_wanted: Callable[[Conference], bool]) -> Con
     On API v3 one request is enough where the log has it. Raises TrueConfError.
     """
     client = Client(server)
-    for look in (_api(client).get_logged, _api(client).get_running):
-        for conference in _without_ghosts(look(client)):
-            if is_wanted(conference):
-                return conference
-    return None
+    return _ask(client, lambda: _find(client, is_wanted, _api(client).get_logged))
+
+
+def _find(
+    client: Client,
+    is_wanted: Callable[[Conference], bool],
+    quick_look: Callable[[Client], list[Conference]],
+) -> Conference | None:
+    """The running conference that is wanted, in all that runs if a quicker look lacks it."""
+    # What has no name there is named by the look at everything.
+    named = [found for found in without_ghosts(quick_look(client)) if found.session_id]
+    quickly = next(filter(is_wanted, named), None)
+    return quickly or next(filter(is_wanted, _running(client)), None)
+
+
+def get_conference_page(
+    server: Server, is_wanted: Callable[[Conference], bool]
+) -> ConferencePage | None:
+    """Return the running conference for which `is_wanted` is true with who is in it and whether
+    it is recorded, None if it does not run.
+
+    Two round trips: what runs, and then the rest side by side, of which each part may fail alone.
+    Raises TrueConfError if it could not find out what runs.
+    """
+    client = Client(server)
+    return _ask(client, lambda: _page(client, is_wanted))
+
+
+def _page(client: Client, is_wanted: Callable[[Conference], bool]) -> ConferencePage | None:
+    api = _api(client)
+    conference = _find(client, is_wanted, api.get_at_once)
+    if conference is None:
+        return None
+    with (
+        beside(or_error, api.get_details, client, conference) as details,
+        beside(or_error, api.get_recording, client, conference) as recording,
+    ):
+        people = or_error(_people, client, conference)
+    if isinstance(detailed := details.result(), Conference):
+        conference = detailed
+    return ConferencePage(conference, people, recording.result())
 
 
 def _running(client: Client) -> list[Conference]:
-    return _without_ghosts(_api(client).get_running(client))
-
-
-def _without_ghosts(found: list[Conference]) -> list[Conference]:
-    """A conference runs once at a time, so of several open rows of one ID the newest is it.
-    The others were left open by a crash; they lose the ID, as a stop would hit the live run.
-    Where a start is missing nobody knows which is which, and all of them lose it."""
-    starts: dict[str, list[str]] = {}
-    for conference in found:
-        if conference.id:  # without an ID they are no group
-            starts.setdefault(conference.id, []).append(conference.start)
-    newest = {
-        conference_id: max(runs) if "" not in runs and runs.count(max(runs)) == 1 else None
-        for conference_id, runs in starts.items()
-        if len(runs) > 1
-    }
-    return [
-        conference
-        if newest.get(conference.id, conference.start) == conference.start
-        else replace(conference, id="", is_listed=False)
-        for conference in found
-    ]
+    return with_names(client.server, without_ghosts(_api(client).get_running(client)))
 
 
 def get_people(server: Server, conference: Conference) -> People:
@@ -324,39 +346,12 @@ def get_people(server: Server, conference: Conference) -> People:
 
     See `get_participants` of lib/trueconf_v3.py and lib/trueconf_v4.py.
     """
-    return _people(Client(server), conference)
+    client = Client(server)
+    return _ask(client, lambda: _people(client, conference))
 
 
 def _people(client: Client, conference: Conference) -> People:
-    people: dict[object, list[Participant]] = {}
-    for participant in _api(client).get_participants(client, conference):
-        people.setdefault(_person(participant.id) or object(), []).append(participant)
-    firsts = [devices[0] for devices in people.values()]
-    leads = [device.is_leader for devices in people.values() for device in devices]
-    has_owner = any(_is_same_person(first.id, conference.owner) for first in firsts)
-    return People(
-        count=len(firsts),
-        guest_count=sum(first.is_guest for first in firsts),
-        names=tuple(first.name or _login(first.id) for first in firsts if not first.is_guest),
-        has_owner=has_owner if conference.owner else None,
-        has_leader=None if all(lead is None for lead in leads) else any(leads),
-    )
-
-
-def _login(call_id: str) -> str:
-    return call_id.partition("@")[0]
-
-
-def _person(call_id: str) -> str:
-    """`Anna@video.example.org/0A1B` is `anna@video.example.org` on one of her devices."""
-    return call_id.partition("/")[0].casefold()
-
-
-def _is_same_person(one: str, other: str) -> bool:
-    one, other = _person(one), _person(other)
-    if "@" not in one or "@" not in other:
-        one, other = _login(one), _login(other)
-    return one == other != ""
+    return people_of(_api(client).get_participants(client, conference), conference)
 
 
 def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
@@ -367,6 +362,10 @@ def find_forgotten(server: Server, age_min: float) -> list[Forgotten]:
     no candidate. Raises TrueConfError.
     """
     client = Client(server)
+    return _ask(client, lambda: _forgotten(client, age_min))
+
+
+def _forgotten(client: Client, age_min: float) -> list[Forgotten]:
     candidates = [
         conference
         for conference in _running(client)
@@ -385,19 +384,8 @@ def _examine(client: Client, conference: Conference) -> Forgotten | None:
         people = _people(client, conference)
     except (ServerUnreachable, BadAnswer, NotFound):
         return Forgotten(conference, "not_examined")
-    reason = _why_forgotten(people)
+    reason = why_forgotten(people)
     return Forgotten(conference, reason, people) if reason else None
-
-
-def _why_forgotten(people: People) -> str:
-    """The reason, "" if the conference is not forgotten."""
-    if people.count == 0:
-        return "empty"
-    if people.has_owner or people.has_leader:
-        alone = "owner_alone" if people.has_owner else "leader_alone"
-        return alone if people.count == 1 else ""
-    is_known = people.has_owner is not None or people.has_leader is not None
-    return "no_leader" if is_known else ""
 
 
 def stop_conference(server: Server, conference: Conference) -> str:
@@ -416,13 +404,16 @@ def stop_conference(server: Server, conference: Conference) -> str:
     except (NotFound, BadAnswer, ServerUnreachable) as error:
         refusal = error  # it may be over already, or stopped although the answer was lost
     try:
-        conference_now = client.get(path, api.READ_PERMISSION).get("conference")
+        answer = _ask(client, lambda: client.get(path, _api(client).READ_PERMISSION))
+        conference_now = answer.get("conference")
         state = conference_now.get("state") if isinstance(conference_now, dict) else None
     except TrueConfError as error:
         if error.reason != "conference":
             raise OutcomeUnknown(server, error.reason, **error.details) from error
         state = "stopped"  # a conference that was made ad hoc vanishes when it ends
     if state == "stopped":
+        with server.shared.lock:
+            server.learnt.run_names.pop(conference.id, None)  # the next run is another one
         is_late = refusal is not None and (
             isinstance(refusal, NotFound) or refusal.details.get("status") == 400
         )
@@ -452,20 +443,64 @@ def get_online(server: Server) -> Online:
 
     `status` above 0 is online: 1 free; 2, 3 and 5 in a call or conference. Raises TrueConfError.
     """
-    client = Client(server)
-    people: dict[object, int] = {}
-    for rows in _api(client).get_user_pages(client):
-        for row in rows:
-            if row.get("is_active") not in (0, "0", False):
-                who = text_of(row.get("uid")) or text_of(row.get("id")) or object()
-                people[who] = number_of(row.get("status")) or 0
-    states = [state for state in people.values() if state > 0]
+    accounts = [account for account in _accounts(Client(server)) if account.is_active]
     return Online(
-        accounts=len(people),
-        online=len(states),
-        free=states.count(1),
-        in_conference=sum(state in (2, 3, 5) for state in states),
+        accounts=len(accounts),
+        online=sum(account.is_online for account in accounts),
+        free=sum(account.is_free for account in accounts),
+        in_conference=sum(account.is_in_conference for account in accounts),
     )
+
+
+def get_online_people(server: Server) -> list[Account]:
+    """Return the people who are online: in a call or conference first, then the others, each by
+    name. The same request as `get_online`. Raises TrueConfError."""
+    accounts = _accounts(Client(server))
+    online = [account for account in accounts if account.is_active and account.is_online]
+    return sorted(online, key=account_rank)
+
+
+def find_people(servers: list[Server], words: str) -> list[Search]:
+    """Look for accounts with each of these words in their name or login, on all servers at the
+    same time. Never raises TrueConfError.
+
+    `GET users`; where one of the first MOST_MATCHES of a server is in a call or conference, also
+    what runs there and who is in it, for at most MOST_ASKED conferences.
+    """
+    small = words.casefold().split()
+
+    def search(server: Server) -> Search:
+        found = or_error(_search, server, small)
+        return Search(server, found) if isinstance(found, TrueConfError) else found
+
+    return side_by_side(search, servers, at_a_time=len(servers) or 1)
+
+
+def _search(server: Server, words: list[str]) -> Search:
+    client = Client(server)
+    wanted = [account for account in _accounts(client) if has_words(account, words)]
+    first = sorted(wanted, key=account_rank)[:MOST_MATCHES]
+    is_busy = any(account.is_in_conference for account in first)
+    answers = or_error(_who_is_where, client) if is_busy else []
+    matches = tuple(Match(account, conferences_of(account, answers)) for account in first)
+    return Search(server, matches, len(wanted))
+
+
+def _who_is_where(client: Client) -> list[tuple[Conference, People | TrueConfError]]:
+    """The conferences that run, and who is in them; an error for what is not asked any more."""
+    running = _ask(client, lambda: _running(client))
+    people = side_by_side(lambda run: or_error(_people, client, run), running[:MOST_ASKED])
+    people += [BadAnswer(client.server, "too_large")] * (len(running) - len(people))
+    return list(zip(running, people, strict=True))
+
+
+def _accounts(client: Client) -> list[Account]:
+    """All accounts, each once: rows move to another page while we read."""
+    accounts = _ask(
+        client,
+        lambda: [account_of(row) for rows in _api(client).get_user_pages(client) for row in rows],
+    )
+    return list({account.id or object(): account for account in accounts}.values())
 
 
 # ---------------------------------------------------------------- several servers

@@ -100,8 +100,8 @@ def html_page(title, code=200):
 
 
 class Door:
-    """A port and its connections. It is open, shut (refuses, but keeps its number), bricked up, or
-    released.
+    """A port and its connections. It is open, slammed (takes connections and resets them), shut
+    (refuses, but keeps its number), bricked up, or released.
 
     handle(connection, request): answers. tls: a function that returns an ssl context, or None.
     clock: a function for the `Date` of an answer.
@@ -122,6 +122,7 @@ class Door:
         self.round_trip_s, self.tls, self.clock = round_trip_s, tls, clock
         self.accepted = 0
         self.handshakes = 0
+        self._is_slammed = False
         self.lock = threading.Lock()  # guards the connections and the two counters
         self._connections = set()
         self._was_open = False
@@ -137,6 +138,7 @@ class Door:
 
     def open(self):
         """Accept connections; nothing new if it is open. Raises OSError."""
+        self._is_slammed = False
         if self._thread:
             return
         self._bind()
@@ -144,6 +146,11 @@ class Door:
         self._thread = threading.Thread(target=self._accept, args=(self._socket,), daemon=True)
         self._thread.start()
         self._was_open = True
+
+    def slam(self):
+        """Accept connections and reset each of them at once, before anything is said."""
+        self.open()
+        self._is_slammed = True
 
     def shut(self):
         """Refuse connections. The port stays bound, so that nobody else gets it meanwhile."""
@@ -236,6 +243,10 @@ class Door:
             if self._socket is not listener:
                 sock.close()
                 return
+            if self._is_slammed:
+                reset_when_closed(sock)
+                sock.close()
+                continue
             connection = Connection(self, sock, self.tls())
             with self.lock:
                 self.accepted += 1
@@ -304,8 +315,7 @@ class Connection:
 
     def reset(self):
         """Close with RST instead of FIN."""
-        linger = struct.pack("hh" if IS_WINDOWS else "ii", 1, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        reset_when_closed(self._socket)
         raise HangUp
 
     def _run(self):
@@ -371,6 +381,12 @@ class Connection:
         if not data:
             raise HangUp
         self._received += data
+
+
+def reset_when_closed(sock):
+    """Let close() send RST instead of FIN."""
+    linger = struct.pack("hh" if IS_WINDOWS else "ii", 1, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def _header(line):

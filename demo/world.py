@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 from demo.trueconf.server import (
+    RECORDS_SCOPE_V4,
     V4_SCOPES,
     Certificate,
     Conference,
@@ -44,6 +45,10 @@ class Plan:
     people: tuple[int, ...]
     is_lively: bool = True  # False: nobody comes or goes by themselves
     remind_in_s: int = 0  # it was told of before the demo began, and the next time is due then
+    guests: int = 0
+    visitors: int = 0  # people of another server
+    is_recorded: bool = False
+    planned_min: int = 60
 
 
 # Two are forgotten already. The bot was asked to remind of them, so that the first message comes
@@ -53,15 +58,20 @@ PLAN = {
     "office": (
         Plan(25, 0, (0, 1, 2, 3, 4, 5)),
         Plan(41, 6, (6, 7, 8, 9)),
-        Plan(12, 10, (10, 11, 12)),
+        Plan(12, 10, (10, 11, 12), guests=3),
         Plan(78, 13, (13, 14, 15)),
         Plan(47, 16, (17, 18), is_lively=False),
         Plan(134, 19, (19,), is_lively=False, remind_in_s=40),
         Plan(203, 20, (), is_lively=False, remind_in_s=90),
     ),
     "branch": (Plan(18, 0, (0, 1, 2, 3)), Plan(36, 4, (4,), is_lively=False)),
-    "training": (Plan(33, 0, (0, 1, 2, 3, 4)), Plan(9, 5, (5, 6, 7))),
+    "training": (
+        Plan(33, 0, (0, 1, 2, 3, 4), visitors=55, is_recorded=True, planned_min=90),
+        Plan(9, 5, (5, 6, 7)),
+    ),
 }
+MOST_PEOPLE = 100  # of a conference with visitors
+PARTNER = "partner.example.org"
 DOMAINS = {
     "office": "video.example.org",
     "branch": "branch.example.org",
@@ -119,16 +129,24 @@ class World:
             certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
             server = TrueConfServer(DOMAINS[key], _people(people), certificate=certificate)
             if key in V4_ALONE:
-                server.api_versions, server.scopes = {"v4", "v4.1"}, V4_SCOPES
+                server.api_versions = {"v4", "v4.1"}
+                server.scopes = (*V4_SCOPES, RECORDS_SCOPE_V4)
             self.sites[key] = Site(key, name, server)
-            self._begin(self.sites[key], titles)
+            self._begin(self.sites[key], titles, _names(words["people"][0]))
 
-    def _begin(self, site, titles):
+    def _begin(self, site, titles, names):
         people = site.server.people
         for plan, title in zip(PLAN[site.key], titles, strict=True):
             members = [people[number] for number in plan.people]
+            members += _guests(plan.guests, names, site.server.name)
+            members += _visitors(plan.visitors, names)
             owner = people[plan.owner]
             conference = site.server.add_conference(title, owner, members, plan.age_min * 60)
+            conference.planned_s = plan.planned_min * 60
+            if plan.visitors:
+                conference.max_people = MOST_PEOPLE
+            if plan.is_recorded:
+                conference.record()
             if plan.is_lively:
                 site.lively.append(conference)
             if plan.remind_in_s:
@@ -287,3 +305,26 @@ class World:
 def _people(names):
     """Return the Person objects of "anna.petrova Anna Petrova, boris.ivanov ..."."""
     return [Person(*entry.split(" ", 1)) for entry in names.split(", ")]
+
+
+def _names(people):
+    """Return (first name, last name) of everybody of a server."""
+    return [tuple(person.display_name.split(" ", 1)) for person in _people(people)]
+
+
+def _guests(count, names, domain):
+    """Return people without an account; they gave a first name alone."""
+    return [Person(f"#guest:{number}@{domain}", names[number][0]) for number in range(count)]
+
+
+def _visitors(count, names):
+    """Return people of another server: the first names of some with the last names of others.
+
+    Women and men take turns in the list, and in some languages a last name tells which.
+    """
+    found = []
+    for number in range(count):
+        turn = number // len(names)
+        first, last = names[number % len(names)][0], names[(number + 2 + 2 * turn) % len(names)][1]
+        found.append(Person(f"visitor{number + 1}@{PARTNER}", f"{first} {last}"))
+    return found

@@ -3,15 +3,17 @@
 For the connections to TrueConf Server and to Telegram alike.
 """
 
+import contextlib
+import errno
 import ipaddress
+import math
 import os
+import re
 import socket
 import ssl
 import struct
 import threading
 import time
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 
 import requests
 import urllib3
@@ -27,39 +29,55 @@ class ConnectTimedOut(TimeoutError):
     """None of the addresses answered in time, and none refused."""
 
 
-# Lookups under way, by the host and the second in which they began. The system's own limit (10 to
-# 20 s) cannot be set, so each name is asked for in a thread of its own, once for all who ask in the
-# same second: an older lookup may wait for a packet that was lost, long after the resolver is back.
-_lookups: dict[tuple[str, int], "Future[list[Address]]"] = {}
-_lock = threading.Lock()  # guards _lookups and _worked
-_worked: dict[str, Address] = {}  # host -> the address that answered last: it is tried first
+class _Name:
+    """What is known of a host, and the lookups under way that may bring news of it."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()  # guards what follows
+        self.known: list[Address] = []  # of the newest lookup that found some
+        self.worked: Address | None = None  # the address that answered last: it is tried first
+        self.failure: socket.gaierror | None = None  # the resolver says that there is no such name
+        self.begun = self.answered = 0  # numbers of lookups: of the newest, of that of the above
+        self.begun_at = 0.0
+        self.under_way: set[int] = set()
 
 
-def open_socket(host: str, port: int, limit_s: float) -> socket.socket:
-    """Connect to `host` (a name or an address) within `limit_s`, lookup included.
+_names: dict[str, _Name] = {}
+# What a lookup gets where addresses are known: as a rule it is quicker, and a name that has moved
+# is noticed at once. The known ones serve for as long as it takes otherwise.
+KNOWN_WAIT_S = 0.2
+
+
+def open_socket(
+    host: str, port: int, limit_s: float, connect_limit_s: float = math.inf
+) -> socket.socket:
+    """Connect to `host` (a name or an address) within `limit_s`, lookup included. After the lookup
+    it takes `connect_limit_s` at most.
 
     The limit is shared out among the addresses, so that dead ones before the good one leave it
-    some time. Raises OSError: socket.gaierror, LookupTimedOut, ConnectTimedOut,
-    ConnectionRefusedError and others of the system.
+    some time. Where those that were known lead nowhere, it is tried with what a new lookup finds.
+    Raises OSError: socket.gaierror, LookupTimedOut, ConnectTimedOut, ConnectionRefusedError and
+    others of the system.
     """
     deadline = time.monotonic() + limit_s
-    addresses = look_up(host, limit_s)
-    failure: OSError = ConnectTimedOut()
-    for position, address in enumerate(addresses):
-        share_s = (deadline - time.monotonic()) / (len(addresses) - position)
-        if share_s <= 0:
-            break
-        try:
-            opened = _connect(address, port, share_s)
-        except TimeoutError:
-            continue
-        except OSError as error:
-            failure = error
-            continue
-        with _lock:
-            _worked[host] = address
+
+    def connect(addresses: list[Address]) -> socket.socket:
+        left_s = min(deadline - time.monotonic(), connect_limit_s)
+        opened, address = _connect_first(addresses, port, left_s)
+        if lookup:
+            lookup.name.worked = address
         return opened
-    raise failure
+
+    lookup = None if _literal(host) else _Lookup(host)
+    tried = lookup.wait(limit_s) if lookup else _literal(host)
+    try:
+        return connect(tried)
+    except OSError:
+        found = lookup.wait_for_news(deadline) if lookup else []
+        untried = [address for address in found if address not in tried]
+        if not untried:
+            raise
+    return connect(untried)
 
 
 def look_up(host: str, limit_s: float) -> list[Address]:
@@ -67,35 +85,111 @@ def look_up(host: str, limit_s: float) -> list[Address]:
 
     Raises socket.gaierror, LookupTimedOut.
     """
+    return _literal(host) or _Lookup(host).wait(limit_s)
+
+
+def wait_for_name(host: str, limit_s: float) -> None:
+    """Wait for the first addresses of a host, whatever comes of it; not at all if it has some."""
+    name = _names.get(host)
+    if not (name and name.known):
+        with contextlib.suppress(OSError):
+            look_up(host, limit_s)
+
+
+def _literal(host: str) -> list[Address]:
+    """The address, if the host is one."""
     host = host.strip("[]")
     try:
         version = ipaddress.ip_address(host.partition("%")[0]).version
-        return [(socket.AF_INET if version == 4 else socket.AF_INET6, host)]
     except ValueError:
-        pass
-    key = (host, int(time.monotonic()))
-    with _lock:
-        lookup = _lookups.get(key)
-        if lookup is None:
-            lookup = _lookups[key] = Future()
-            threading.Thread(target=_resolve, args=(key, lookup), daemon=True).start()
-    try:
-        found = lookup.result(limit_s)
-    except FutureTimeout:
-        raise LookupTimedOut(host) from None
-    return sorted(found, key=lambda address: address != _worked.get(host))
+        return []
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, host)]
 
 
-def _resolve(key: tuple[str, int], lookup: "Future[list[Address]]") -> None:
+class _Lookup:
+    """One question for the addresses of a host.
+
+    The system's own limit (10 to 20 s) cannot be set, so each name is asked for in a thread of its
+    own, once for all who ask in the same second: an older lookup may wait for a packet that was
+    lost, long after the resolver is back. Whichever of them brings news brings it for all.
+    """
+
+    def __init__(self, host: str):
+        self.name = name = _names.setdefault(host, _Name())
+        with name.changed:
+            self._answered_before = name.answered
+            is_new = name.begun not in name.under_way or time.monotonic() - name.begun_at > 1
+            if is_new:
+                name.begun += 1
+                name.begun_at = time.monotonic()
+                name.under_way.add(name.begun)
+            self._number = name.begun
+        if is_new:
+            threading.Thread(target=_resolve, args=(host, name, self._number), daemon=True).start()
+
+    def wait(self, limit_s: float) -> list[Address]:
+        """The addresses, those that were known if there is no news soon, and first the one that
+        worked last. Raises socket.gaierror, LookupTimedOut."""
+        name = self.name
+        with name.changed:
+            wait_s = min(limit_s, KNOWN_WAIT_S) if name.known else limit_s
+            name.changed.wait_for(self._has_ended, wait_s)
+            if name.failure and self._has_news():
+                raise socket.gaierror(*name.failure.args)
+            if not name.known:
+                raise LookupTimedOut
+            return sorted(name.known, key=lambda address: address != name.worked)
+
+    def wait_for_news(self, deadline: float) -> list[Address]:
+        """What is known when the lookup has ended, or at the deadline."""
+        with self.name.changed:
+            self.name.changed.wait_for(self._has_ended, max(0, deadline - time.monotonic()))
+            return list(self.name.known)
+
+    def _has_news(self) -> bool:
+        return self.name.answered > self._answered_before
+
+    def _has_ended(self) -> bool:
+        return self._has_news() or self._number not in self.name.under_way
+
+
+def _resolve(host: str, name: _Name, number: int) -> None:
+    found: list[Address] = []
+    failure: socket.gaierror | None = None
     try:
-        answers = socket.getaddrinfo(key[0], None, type=socket.SOCK_STREAM)
-        lookup.set_result([(family, str(address[0])) for family, _, _, _, address in answers])
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = [(family, str(address[0])) for family, _, _, _, address in answers]
     except (OSError, UnicodeError) as error:
-        is_known = isinstance(error, socket.gaierror)
-        lookup.set_exception(error if is_known else socket.gaierror(str(error)))
+        failure = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
     finally:
-        with _lock:
-            del _lookups[key]
+        with name.changed:
+            name.under_way.discard(number)
+            # EAI_AGAIN: the system has waited in vain for an answer.
+            if not (failure and failure.errno == socket.EAI_AGAIN) and number > name.answered:
+                name.answered, name.known, name.failure = number, found, failure
+            name.changed.notify_all()
+
+
+def _connect_first(
+    addresses: list[Address], port: int, limit_s: float
+) -> tuple[socket.socket, Address]:
+    """Connect to the first of them that answers; the limit is shared out among them."""
+    deadline = time.monotonic() + limit_s
+    failure: OSError = ConnectTimedOut()
+    for position, address in enumerate(addresses):
+        share_s = (deadline - time.monotonic()) / (len(addresses) - position)
+        if share_s <= 0:
+            break
+        try:
+            return _connect(address, port, share_s), address
+        except TimeoutError:
+            continue
+        except OSError as error:
+            failure = error
+            if error.errno == errno.EADDRNOTAVAIL and address[0] == socket.AF_INET6:
+                # This computer speaks no IPv6; with IPv4 it means that all ports are in use.
+                failure = OSError(errno.ENETUNREACH, str(error))
+    raise failure
 
 
 def _connect(address: Address, port: int, limit_s: float) -> socket.socket:
@@ -176,7 +270,14 @@ _TLS_DISAGREEMENTS = {
     "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
     "WRONG_SIGNATURE_TYPE",
 }
-_NO_ROUTE = {101, 113, 10051, 10065, 51, 65}  # ENETUNREACH, EHOSTUNREACH: Linux, Windows, macOS
+# Numbers of the system: Linux, Windows, macOS. What the bot's own computer has run out of (files,
+# ports, memory) says nothing of a server.
+_SYSTEM_REASONS = (
+    ({23, 24, 10024, 10055, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, 10049}, "own_lack"),
+    ({101, 113, 10051, 10065, 51, 65}, "no_route"),  # ENETUNREACH, EHOSTUNREACH
+)
+# An alert of TLS: the other side speaks it and says no. OpenSSL names those that it receives so.
+_TLS_ALERT = re.compile(r"\b(SSLV3|TLSV1|TLSV13)_|\btlsv1 alert ")  # Python has no name for some
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -195,13 +296,30 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 def reason_of(error: Exception) -> str:
     """One word for what kept an answer from coming, e.g. refused; `texts` has words for each."""
     causes = _causes(error)
-    if any(isinstance(cause, OSError) and cause.errno in _NO_ROUTE for cause in causes):
-        return "no_route"
+    for numbers, reason in _SYSTEM_REASONS:
+        if any(_number_of_system(cause) in numbers for cause in causes):
+            return reason
     for kind, reason in _REASONS:
         for cause in causes:
             if isinstance(cause, kind):
-                if getattr(cause, "reason", None) in _TLS_DISAGREEMENTS:
-                    return "tls_version"
                 code = getattr(cause, "verify_code", None)
-                return _CERTIFICATE_REASONS.get(code, reason) if code else reason
+                if code:
+                    return _CERTIFICATE_REASONS.get(code, reason)
+                return _tls_reason(cause) or reason
     return "failed"
+
+
+def _number_of_system(error: BaseException) -> int | None:
+    # Those of OpenSSL and of the resolver have numbers of their own.
+    is_other = isinstance(error, (ssl.SSLError, socket.gaierror)) or not isinstance(error, OSError)
+    return None if is_other else error.errno  # type: ignore[attr-defined]
+
+
+def _tls_reason(error: BaseException) -> str:
+    """What an error of OpenSSL means, "" if both sides do not speak TLS."""
+    name = getattr(error, "reason", None)
+    if name in _TLS_DISAGREEMENTS:
+        return "tls_version"
+    if name == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return "tls_wants_certificate"
+    return "tls_refused" if _TLS_ALERT.search(str(error)) else ""

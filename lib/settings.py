@@ -35,7 +35,7 @@ from lib.settings_files import (
 from lib.settings_section import Notes, Section
 from lib.settings_server import read_servers
 from lib.settings_unknown import note_unknown
-from lib.trueconf_client import Server
+from lib.trueconf_model import Server
 
 LANGUAGES = ("ru", "en", "de", "es")
 # Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.

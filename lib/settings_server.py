@@ -14,7 +14,7 @@ import idna
 from lib.schedule import Window, read_window
 from lib.settings_files import Problem
 from lib.settings_section import Section, trimmed
-from lib.trueconf_client import LONGEST_ID, STATES, Server, is_token
+from lib.trueconf_model import LONGEST_ID, STATES, Server, is_token
 
 API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")
 DAY_S = 86400

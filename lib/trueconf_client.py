@@ -17,215 +17,40 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from lib import trueconf_transport as transport
 from lib.connections import reason_of
-from lib.schedule import Window
-from lib.server_version import LONGEST_BODY, version_in
+from lib.trueconf_fields import dict_rows, number_of
+from lib.trueconf_model import (
+    LONGEST_ID,
+    AccessRefused,
+    BadAnswer,
+    NotFound,
+    PermissionMissing,
+    Server,
+    ServerUnreachable,
+    TrueConfError,
+    is_token,
+)
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
 MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
 USUAL_HEADERS = requests.utils.default_headers()
-PAGE_SIZE = 500
-MAX_PAGES = 200
-LEADER_ROLE = 2  # owner or moderator: the sources differ
-SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
-LONGEST_ID = 500  # characters of an ID or a permission that is kept
+PAGE_SIZES = (500, 200, 100, None)  # tried in this order; None: as many as the server likes
+MAX_ROWS = 100_000  # of one list
 
+PORTS = {"http": 80, "https": 443}
 VERSIONS = ("v3.3", "v3.2", "v3.1", "v3.11", "v3.10", "v3.8", "v4")  # tried in this order
 SEARCH_AGAIN_S = 60  # after none of them was there
 
-STATES = UP, SERVICE_DOWN, WEB_DOWN, DOWN = "up", "service_down", "web_down", "down"
-
 log = logging.getLogger("bot.trueconf")
-
-
-class TrueConfError(Exception):
-    """Base of all errors of this module. Its text may be shown to people: it holds no secret.
-
-    `reason`: one word that says what happened; `texts` has a sentence for each.
-    """
-
-    def __init__(self, server: "Server", reason: str, **details: object):
-        self.server, self.reason, self.details = server, reason, details
-        told = " ".join([reason, *(f"{name}={value}" for name, value in details.items())])
-        super().__init__(f"{server.name}: {told}")
-
-
-class ServerUnreachable(TrueConfError):
-    """No answer came. `reason`: refused, timed_out, no_answer, name_not_found, dns_silent,
-    no_route, cut, not_https, tls_version, ca_file, certificate_expired, certificate_name,
-    certificate_no_names, certificate_chain, certificate_untrusted, failed."""
-
-
-class AccessRefused(TrueConfError):
-    """The server does not accept the OAuth2 application. `reason`: wrong_secret (the ID or the
-    secret is wrong) or token_refused (it refuses the token that it has just given out)."""
-
-
-class PermissionMissing(TrueConfError):
-    """The OAuth2 application lacks `details["permission"]`, a name as in the control panel."""
-
-
-class OutcomeUnknown(TrueConfError):
-    """The server was told to stop a conference and could not be asked what came of it. `reason`
-    and `details` are those of the error that kept us from knowing."""
-
-
-class NotFound(TrueConfError):
-    """404. `reason`: api_version (this address has no such API) or conference (it is gone)."""
-
-
-class BadAnswer(TrueConfError):
-    """An answer came that cannot be used. `reason`: status (`details["status"]`: the HTTP
-    status), in_front (the same, from something in front of the server), redirect
-    (`details["location"]`), not_json, shape, too_large or endless."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a look at both parts of a server found.
-
-    `state`: UP, SERVICE_DOWN (the web part works, the service does not), WEB_DOWN (the other way
-    round) or DOWN. `service_reason` and `web_reason` say why a part does not work, "" where it
-    does. `looked_at`: time.time(). `certificate_end`: time.time(), None where unknown or not
-    checked.
-    """
-
-    state: str
-    service_reason: str = ""
-    web_reason: str = ""
-    looked_at: float = field(default_factory=time.time, compare=False)
-    certificate_end: float | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Conference:
-    """One running session of a conference. Texts are "" and numbers None where unknown.
-
-    `session_id` is this run; `id` is the conference itself ("" for a call without one, which
-    cannot be stopped); `age_s` counts seconds. `is_listed`: the server itself calls it running;
-    False for a row of the log that a crash may have left open.
-    """
-
-    session_id: str
-    id: str
-    title: str
-    owner: str
-    participant_count: int | None
-    age_s: int | None
-    server_url: str
-    start: str = ""  # the date as the server writes it: good for comparing, whatever the zone
-    is_listed: bool = True
-    has_realtime_page: bool = True
-
-    # Made when shown: 1200 conferences have 2400 addresses, a screen shows 10 (7 ms).
-    @property
-    def page_url(self) -> str:
-        return f"{self.server_url}/c/{path_part(self.id)}"
-
-    @property
-    def realtime_url(self) -> str:
-        """TrueConf's real-time management of this run; "" where the run has no name for it."""
-        if not (self.session_id and self.has_realtime_page):
-            return ""
-        return f"{self.server_url}/tools/real-time/{path_part(self.session_id)}?a=cookies"
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    """Somebody who is in a conference now. `is_leader` is None where roles are not known."""
-
-    id: str  # "anna@video.example.org/0A1B", "#guest:..." or ""
-    name: str
-    is_guest: bool
-    is_leader: bool | None
-
-
-# ---------------------------------------------------------------- the server
-
-
-@dataclass(eq=False)
-class Server:
-    """A TrueConf Server as the settings name it, and what the bot has learnt of it since.
-
-    A setting's default is the one that stands here. What the bot changes itself is a plain
-    field; `lib.settings` compares and saves.
-    """
-
-    name: str
-    url: str  # "https://192.168.0.1", without a slash at the end
-    client_id: str = ""
-    client_secret: str = ""
-    access_token: str = ""
-    verify: bool | str = True  # True, False or the path of a CA file
-    api_version: str = "auto"
-    status_port: int = 4307  # 0: the server has no vsstatus for us, ask only the web part
-    is_monitored: bool = False
-    look_interval_s: float = 15
-    repeat_h: float = 0  # hours between reminders of an outage; 0: none
-    maintenance: tuple[Window, ...] = ()  # nothing is announced in them
-    has_forgotten_alerts: bool = False
-    forgotten_age_min: int = 60
-    forgotten_interval_s: float = 300
-    down_since: float | None = None  # time.time(), as are the next two; see status_watcher
-    paused_until: float | None = None
-    reported: dict[str, float] = field(default_factory=dict)
-    told_states: list[str] = field(default_factory=list)  # of the outage that people know of
-    taken_by: str = ""  # who takes care of it
-    pause_changes: list[list[Any]] = field(default_factory=list)  # [time.time(), state] each
-    certificate_told: float = 0  # time.time() of the newest of the moments that were told
-    # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
-    alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    # runs of conferences, as `stopping` names them -> who is stopping them, or has
-    stopped_by: dict[str, str] = field(default_factory=dict)
-
-    token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
-    scopes: frozenset[str] = frozenset()  # what the newest token allows
-    last_status: Status | None = None
-    told_versions: dict[str, tuple[int, str]] = field(default_factory=dict)  # see learn_version
-    page_size: int | None = PAGE_SIZE  # None: this server refuses to be asked for a size
-    token_in_query: bool = False  # this server does not understand the header
-    is_log_ascending: bool = False  # the log's open rows come first in ascending order
-    unknown_zone: str = ""  # a time zone in its log that this computer does not know
-    certificate_end: float | None = None  # time.time(), as of the newest connection
-    found_version: str = ""  # "auto": the version that answered
-    search_again_at: float = 0  # time.monotonic()
-    under_way: "dict[str, Future[str]]" = field(default_factory=dict)  # see Client._once
-    lock: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # of this section and the one above
-    connections: transport.Connections = field(default_factory=transport.Connections)
-
-    @property
-    def host(self) -> str:
-        """The name or address, with brackets around an IPv6 address."""
-        return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
-
-    def learn_version(self, url: str, body: bytes | bytearray) -> None:
-        """Note which version of TrueConf Server an answer tells, if any. Read only where the
-        answer is another one than the last of this address."""
-        head = bytes(body[:LONGEST_BODY])
-        known, _ = self.told_versions.get(url, (None, ""))
-        if known != hash(head):
-            self.told_versions[url] = hash(head), version_in(head)
-
-    @property
-    def product_version(self) -> str:
-        """The version of TrueConf Server, as far as it tells; else ""."""
-        return next((version for _, version in [*self.told_versions.values()] if version), "")
-
-    @property
-    def version(self) -> str:
-        """The API version in use; "" while it is to be found out."""
-        return self.found_version if self.api_version == "auto" else self.api_version
 
 
 def get_certificate_end(server: Server) -> float | None:
@@ -237,13 +62,13 @@ def get_certificate_end(server: Server) -> float | None:
     if not server.verify or parts.scheme != "https":
         return None
     try:
-        opened, server.certificate_end = transport.open_tls(
+        opened, server.learnt.certificate_end = transport.open_tls(
             parts.hostname or "", parts.port or 443, server.verify, PRESS_LIMIT_S
         )
     except OSError as error:
         raise ServerUnreachable(server, reason_of(error)) from error
     opened.close()
-    return server.certificate_end
+    return server.learnt.certificate_end
 
 
 # ---------------------------------------------------------------- one question
@@ -291,6 +116,11 @@ class Answer:
         return self.status == 403 and self.reason() == "accessTokenInvalid"
 
     @property
+    def is_from_in_front(self) -> bool:
+        """Whether it is a refusal of something in front of the server: TrueConf gives reasons."""
+        return self.status in (400, 401, 403) and self.reason() is None
+
+    @property
     def is_version_missing(self) -> bool:
         """Whether it says that this version of the API, or this path of it, is not there: a 404
         that is not about a conference, a user or a record."""
@@ -328,7 +158,7 @@ class Client:
 
     def look(self, path: str) -> Answer:
         """Return what `GET path` answers, whatever its status."""
-        return self._answer_to("GET", self.version, path, {})
+        return self._answer_to("GET", self.find_out_version(), path, {})
 
     def get_public(self, path: str) -> dict[str, Any]:
         """Return the decoded JSON object of a whole path that needs no token, e.g.
@@ -342,65 +172,78 @@ class Client:
         rows_key: str,
         permission: str,
         page_names: tuple[str, ...] = ("page_id",),
+        row_keys: tuple[str, ...] = (),
         **params: object,
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows of one page after the other until the server says it was the last.
 
-        `page_names`: the parameters that hold the number of the page. The end is `next_page_id`
-        (-1, null or missing) for `users`, and the total (`cnt`, `results`) or an empty page for
-        the others. Raises BadAnswer where the rows are missing or the pages never end.
+        `page_names`: the parameters that hold the number of the page. `row_keys`: the fields that
+        tell one row from another. The end is `next_page_id` (-1, null or missing) for `users`, and
+        the total (`cnt`, `results`) or an empty page for the others. Raises BadAnswer where the
+        rows are missing or the pages never end.
         """
-        page, row_count = 1, 0
-        seen: set[int] = set()
-        while True:
+        page, row_count, size = 1, 0, self.server.learnt.page_size
+        asked: set[int] = set()
+        seen: set[tuple[str, ...]] = set()
+        while page:
             numbers = dict.fromkeys(page_names, page)
-            answer = self._page(path, permission, {**params, **numbers})
+            sizes = PAGE_SIZES[PAGE_SIZES.index(size) :] if page == 1 else (size,)
+            answer, size = self._page(path, permission, {**params, **numbers}, sizes)
             if isinstance(answer, list) and len(dict_rows(answer)) == len(answer):
                 answer = {rows_key: answer, "cnt": row_count + len(answer)}  # only the rows
             rows = answer.get(rows_key) if isinstance(answer, dict) else None
             if not isinstance(rows, list):
                 raise BadAnswer(self.server, "shape")
+            named = _names_of(rows, row_keys)
+            if named and named <= seen:
+                raise BadAnswer(self.server, "endless")
             yield dict_rows(rows)
 
+            seen |= named
+            asked.add(page)
             row_count += len(rows)
-            total = number_of(answer.get("cnt", answer.get("results")))
-            if "next_page_id" in answer or (rows_key == "users" and total is None):
-                next_page = number_of(answer.get("next_page_id")) or 0
-            else:
-                is_whole = total is not None and row_count >= total
-                # `results` may count the rows of this page; a full one is then not the last.
-                is_full = len(rows) >= (self.server.page_size or 1)
-                is_doubtful = "cnt" not in answer and total == len(rows) and is_full
-                next_page = 0 if not rows or (is_whole and not is_doubtful) else page + 1
-            if next_page == 0:
-                return
-            seen.add(page)
-            if next_page in seen or len(seen) >= MAX_PAGES:
+            page = _next_page(answer, rows_key, page, row_count, size)
+            if page in asked or (page and row_count >= MAX_ROWS):
                 raise BadAnswer(self.server, "endless")
-            page = next_page
 
-    def _page(self, path: str, permission: str, params: dict[str, object]) -> Any:
-        """One page, as large as the server allows. What is too large for it is not documented."""
-        size = self.server.page_size
-        if size is not None:
+    def _page(
+        self,
+        path: str,
+        permission: str,
+        params: dict[str, object],
+        sizes: tuple[int | None, ...],
+    ) -> tuple[Any, int | None]:
+        """One page, as large as the server allows, and the size of `sizes` that it allowed. What
+        is too large for it is not documented."""
+        for size in sizes:
+            sized = params if size is None else {**params, "page_size": size}
             try:
-                return self._call("GET", path, permission, {**params, "page_size": size})
+                answer = self._call("GET", path, permission, sized)
             except BadAnswer as error:
-                if error.details.get("status") != 400:
+                if error.details.get("status") != 400 or size == sizes[-1]:
                     raise
-        answer = self._call("GET", path, permission, params)
-        self.server.page_size = None
-        return answer
+            else:
+                break
+        self.server.learnt.page_size = size
+        return answer, size
 
     # ------------------------------------------------------------ the version of the API
 
-    @property
-    def version(self) -> str:
-        """The version of the API that this server speaks: as the settings say, or found out once
-        for all questions. Raises NotFound if it is none of VERSIONS."""
-        return self.server.version or self._once("version", self._search_version)
+    def find_out_version(self) -> str:
+        """Return the version of the API that this server speaks: as the settings say, or looked
+        for once for all questions. Raises NotFound if it is none of VERSIONS."""
+        return self.server.version or self._once("version", self._look_for_version)
 
-    def find_version(self) -> str:
+    def is_version_gone(self, version: str) -> bool:
+        """Look for the version of the API anew. Returns whether it is another one now, as after
+        an update of the server; never where the settings name one. Raises NotFound."""
+        server = self.server
+        with server.shared.lock:
+            if server.learnt.version == version:  # else another thread has noticed before
+                server.learnt.version = ""
+        return self.find_out_version() != version
+
+    def search_version(self) -> str:
         """Return the first version that this server has, that of the settings before VERSIONS;
         "" if it has none of them.
 
@@ -416,35 +259,39 @@ class Client:
                 raise _error_for(self.server, answer)
         return ""
 
-    def _search_version(self) -> str:
-        server = self.server
-        if not server.found_version and time.monotonic() >= server.search_again_at:
-            server.found_version = self.find_version()
-            server.search_again_at = time.monotonic() + SEARCH_AGAIN_S
-            if server.found_version:
-                log.info("%s: API %s", server.name, server.found_version)
-        if not server.found_version:
+    def _look_for_version(self) -> str:
+        server, learnt = self.server, self.server.learnt
+        if not learnt.version and time.monotonic() >= learnt.search_again_at:
+            learnt.version = self.search_version()
+            if learnt.version:
+                log.info("%s: API %s", server.name, learnt.version)
+            else:
+                learnt.search_again_at = time.monotonic() + SEARCH_AGAIN_S
+        if not learnt.version:
             raise NotFound(server, "api_version", version=", ".join(VERSIONS))
-        return server.found_version
+        return learnt.version
 
     def _once(self, job: str, do: Callable[[], str]) -> str:
         """Do something for all threads that want it at the same time: one does it, the others
         wait for what comes of it."""
-        server = self.server
-        with server.lock:
-            result = server.under_way.get(job)
+        shared = self.server.shared
+        with shared.lock:
+            result = shared.under_way.get(job)
             is_mine = result is None
             if result is None:
-                result = server.under_way[job] = Future()
+                result = shared.under_way[job] = Future()
         if is_mine:
             try:
                 result.set_result(do())
             except BaseException as error:
                 result.set_exception(error)
             finally:
-                with server.lock:
-                    del server.under_way[job]
-        return result.result()
+                with shared.lock:
+                    del shared.under_way[job]
+        try:
+            return result.result(None if is_mine else max(0, self.limits.left_s()))
+        except FutureTimeout:
+            raise ServerUnreachable(self.server, "no_answer") from None
 
     # ------------------------------------------------------------ the access token
 
@@ -473,7 +320,7 @@ class Client:
         return answer
 
     def _fetch_token(self) -> str:
-        server, answer = self.server, self.ask_for_token()
+        server, learnt, answer = self.server, self.server.learnt, self.ask_for_token()
         if answer.status in (400, 401, 403) and answer.reason() is not None:
             raise AccessRefused(server, "wrong_secret")
         body = answer.json()
@@ -482,19 +329,17 @@ class Client:
             raise _error_for(server, answer)
         lifetime_s = number_of(body.get("expires_in")) or 3600
         scopes = str(body.get("scope") or "")[: 100 * LONGEST_ID].split()
-        with server.lock:
+        with server.shared.lock:
             server.access_token = str(token)
-            server.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
-            server.scopes = frozenset(scope for scope in scopes if len(scope) <= LONGEST_ID)
+            learnt.token_renewal_at = time.monotonic() + 0.9 * lifetime_s
+            learnt.scopes = frozenset(scope for scope in scopes if len(scope) <= LONGEST_ID)
         return server.access_token
 
     # ------------------------------------------------------------ one request
 
     def _call(self, method: str, path: str, permission: str, params: dict[str, object]) -> Any:
         """Return the decoded JSON answer."""
-        answer = self._answer_to(method, self.version, path, params)
-        if answer.is_version_missing and path == "conferences":
-            self.server.found_version = ""  # it was found by this path: the server has changed
+        answer = self._answer_to(method, self.find_out_version(), path, params)
         return self._decoded(answer, permission)
 
     def _answer_to(self, method: str, version: str, path: str, params: dict[str, object]) -> Answer:
@@ -503,23 +348,23 @@ class Client:
         The token travels in the header. Every known client of v3.1 to v3.3 puts it into the
         address, so if the header is refused we try that once and remember it.
         """
-        server = self.server
+        learnt = self.server.learnt
         token = self.access_token()
         answer = self._send_with_token(method, version, path, token, params)
         if answer.is_token_rejected:
             token = self.access_token(rejected=token)
             answer = self._send_with_token(method, version, path, token, params)
-        if answer.is_token_rejected and not server.token_in_query and version.startswith("v3"):
-            server.token_in_query = True
+        if answer.is_token_rejected and not learnt.token_in_query and version.startswith("v3"):
+            learnt.token_in_query = True
             answer = self._send_with_token(method, version, path, token, params)
-            server.token_in_query = not answer.is_token_rejected
+            learnt.token_in_query = not answer.is_token_rejected
         return answer
 
     def _send_with_token(
         self, method: str, version: str, path: str, token: str, params: dict[str, object]
     ) -> Answer:
         url = f"{self.server.url}/api/{version}/{path}"
-        if self.server.token_in_query:
+        if self.server.learnt.token_in_query:
             return self.send(method, url, params={**params, "access_token": token})
         return self.send(method, url, {"Authorization": f"Bearer {token}"}, params=params)
 
@@ -545,7 +390,7 @@ class Client:
         A GET is sent once more, on a new connection, if a kept one broke or stayed silent.
         Raises ServerUnreachable if no complete answer came in time, BadAnswer if it is too large.
         """
-        server = self.server
+        server, learnt = self.server, self.server.learnt
         for is_last_try in (False, True):
             attempt = transport.begin(self.limits, server.verify)
             left_s = self.limits.left_s()
@@ -554,10 +399,10 @@ class Client:
             try:
                 all_headers = {**USUAL_HEADERS, **(headers or {})}
                 prepared = requests.Request(method, url, all_headers, **request).prepare()
-                with server.connections.send(
+                with server.shared.connections.send(
                     prepared, stream=True, timeout=left_s, verify=server.verify
                 ) as response:
-                    server.certificate_end = attempt.certificate_end or server.certificate_end
+                    learnt.certificate_end = attempt.certificate_end or learnt.certificate_end
                     body = self._read_body(response)
                     location = response.headers.get("Location", "")
                     date = response.headers.get("Date", "")
@@ -572,7 +417,7 @@ class Client:
                     raise BadAnswer(server, reason) from error
                 was_forgotten = attempt.is_on_kept and reason == "no_answer"
                 if was_forgotten:  # and so, most likely, were all the other kept ones
-                    server.connections = transport.Connections()
+                    server.shared.connections = transport.Connections()
                 may_repeat = method == "GET" and (was_forgotten or reason == "cut")
                 if is_last_try or not may_repeat:
                     raise ServerUnreachable(server, reason) from error
@@ -587,6 +432,27 @@ class Client:
         return body
 
 
+def _names_of(rows: list[Any], keys: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """What tells these rows from others; rows without any of these fields have nothing."""
+    found = {tuple(str(row.get(key) or "") for key in keys) for row in dict_rows(rows)}
+    return {name for name in found if any(name)}
+
+
+def _next_page(
+    answer: dict[str, Any], rows_key: str, page: int, row_count: int, size: int | None
+) -> int:
+    """The number of the page after this one, 0 if there is none; `row_count`: rows so far."""
+    total = number_of(answer.get("cnt", answer.get("results")))
+    if "next_page_id" in answer or (rows_key == "users" and total is None):
+        return number_of(answer.get("next_page_id")) or 0
+    row_count_here = len(answer[rows_key])
+    is_whole = total is not None and row_count >= total
+    # `results` may count the rows of this page; a full one is then not the last.
+    is_full = row_count_here >= (size or 1)
+    is_doubtful = "cnt" not in answer and total == row_count_here and is_full
+    return 0 if not row_count_here or (is_whole and not is_doubtful) else page + 1
+
+
 def _as_object(server: Server, body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadAnswer(server, "shape")
@@ -596,74 +462,53 @@ def _as_object(server: Server, body: Any) -> dict[str, Any]:
 # ---------------------------------------------------------------- what went wrong
 
 
+# What an answer of any status but success stands for: the first row that fits. The order matters:
+# a refused token may come as 403 too, and a proxy in front of the server refuses with the same
+# statuses as the server, but without a reason; only what is left is a missing permission.
+_ERRORS: tuple[tuple[Callable[[Answer], bool], type[TrueConfError], str], ...] = (
+    (lambda answer: answer.is_token_rejected, AccessRefused, "token_refused"),
+    (lambda answer: answer.is_from_in_front, BadAnswer, "in_front"),
+    (lambda answer: answer.status == 403, PermissionMissing, "permission"),
+    (lambda answer: answer.is_thing_missing, NotFound, "conference"),
+    (lambda answer: answer.is_version_missing, NotFound, "api_version"),
+    (lambda answer: 300 <= answer.status < 400, BadAnswer, "redirect"),
+    (lambda answer: answer.status != 200, BadAnswer, "status"),
+    (lambda answer: answer.json() is None, BadAnswer, "not_json"),
+    (lambda answer: True, BadAnswer, "shape"),
+)
+
+
 def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConfError:
-    """The error that an answer of any status but success stands for."""
-    reason = answer.reason()
-    if answer.is_token_rejected:
-        return AccessRefused(server, "token_refused")
-    if answer.status in (400, 401, 403) and reason is None:
-        return BadAnswer(server, "in_front", status=answer.status)
-    if answer.status == 403:
-        return PermissionMissing(server, "permission", permission=permission)
-    if answer.status == 404:
-        if answer.is_thing_missing:
-            return NotFound(server, "conference")
-        return NotFound(server, "api_version", version=server.version)
-    if 300 <= answer.status < 400:
-        found = re.match(r"https?://(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location)
-        return BadAnswer(server, "redirect", location=found[1] if found else server.host)
-    if answer.status == 200:
-        return BadAnswer(server, "not_json" if answer.json() is None else "shape")
-    return BadAnswer(server, "status", status=answer.status)
+    error, reason = next((error, reason) for fits, error, reason in _ERRORS if fits(answer))
+    elsewhere = where_to(server, answer) if reason == "redirect" else ""
+    if reason == "redirect" and not elsewhere:
+        reason = "redirect_here"
+    details: dict[str, dict[str, object]] = {
+        "in_front": {"status": answer.status},
+        "permission": {"permission": permission},
+        "api_version": {"version": server.version or ", ".join(VERSIONS)},
+        "redirect": {"location": elsewhere},
+        "redirect_here": {"status": answer.status},
+        "status": {"status": answer.status},
+    }
+    return error(server, reason, **details.get(reason, {}))
 
 
-# ---------------------------------------------------------------- fields
-
-
-def is_token(value: object) -> bool:
-    """Whether this can be kept and sent as an access token."""
-    longest = LONGEST_TOKEN
-    return (
-        isinstance(value, str)
-        and SHORTEST_TOKEN <= len(value) <= longest
-        and bool(re.fullmatch(r"[!-~]+", value))
+def where_to(server: Server, answer: Answer) -> str:
+    """The host that a redirect leads to, with `https://` before it where only that is different;
+    "" if it stays where it is, or leads to no address."""
+    found = re.match(
+        r"(?:(https?):)?//(?:[^/@]*@)?([^/?#@]{1,253})(?:[/?#]|$)", answer.location, re.IGNORECASE
     )
-
-
-def number_of(value: object) -> int | None:
-    """A whole number from 0 up, also if it was sent as text; None for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15:
-        return int(value)
-    return None
-
-
-def text_of(value: object) -> str:
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def id_of(value: object) -> str:
-    """An ID of the server; one that is longer than any real one is no ID."""
-    text = text_of(value)
-    return text if len(text) <= LONGEST_ID else ""
-
-
-def path_part(text: str) -> str:
-    """One part of a path, whatever it holds: `/`, `#`, half a character (JSON can carry that)."""
-    return quote(text, safe="", errors="surrogatepass")
-
-
-def dict_rows(value: object) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def participant(row: dict[str, Any], role_key: str) -> Participant:
-    """A row of any list of participants; `role_key`: the field that holds the role, if it has."""
-    ids = [text_of(row[key]) for key in ("call_id", "uid", "id") if row.get(key)]
-    return Participant(
-        id=next(iter(ids), ""),
-        name=text_of(row.get("display_name")),
-        is_guest=any(one_id.startswith("#guest") for one_id in ids),
-        is_leader=number_of(row[role_key]) == LEADER_ROLE if role_key in row else None,
-    )
+    if not found:
+        return ""
+    here = urlsplit(server.url)
+    there = urlsplit(f"{found[1] or here.scheme}://{found[2]}")
+    try:
+        is_same_port = (there.port or PORTS[there.scheme]) == (here.port or PORTS[here.scheme])
+    except ValueError:
+        return ""
+    if there.hostname == here.hostname and is_same_port:
+        return ""
+    is_other_scheme = there.hostname == here.hostname and there.scheme != here.scheme
+    return f"{there.scheme}://{found[2]}" if is_other_scheme else found[2]

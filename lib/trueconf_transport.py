@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import certifi
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 from lib.connections import CaFileMissing, CertificateNamesNoHost, TooMuch, open_socket, reason_of
 
-CONNECT_LIMIT_S = 3.05  # lookup and all addresses; longer than one lost packet (3 s)
+CONNECT_LIMIT_S = 3.05  # all addresses; longer than one lost packet (3 s)
 READ_LIMIT_S = 8  # silence on a new connection
 KEPT_LIMIT_S = 4  # silence on a kept connection: a NAT may have forgotten it, so try a new one
 MAX_BYTES = 16 * 1024 * 1024  # of one question, on the wire, and the same again unpacked
@@ -158,12 +158,31 @@ class _TlsSocket(_Timed, ssl.SSLSocket):
 # ---------------------------------------------------------------- TLS
 
 
-@lru_cache
+# (verify, are names checked) -> when the file was changed, and the context that was made of it
+_contexts: dict[tuple[bool | str, bool], tuple[object, ssl.SSLContext]] = {}
+
+
 def _tls_context(verify: bool | str, check_hostname: bool = True) -> ssl.SSLContext:
     """What the certificates are checked with, one context for all connections: each of its own
     would read the list of authorities again (15 ms, and 443 MB instead of 95 for 500 servers).
+    A file that was replaced is read again. Raises CaFileMissing."""
+    stamp: object = None
+    if isinstance(verify, str):
+        try:
+            found = os.stat(verify)
+        except OSError as error:
+            raise CaFileMissing from error
+        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+    key = (verify, check_hostname)
+    made_of, context = _contexts.get(key, (None, None))
+    if context is None or made_of != stamp:
+        context = _new_tls_context(verify, check_hostname)
+        _contexts[key] = (stamp, context)
+    return context
 
-    Nothing is changed in it later: urllib3 would set the ALPN protocols for each new connection
+
+def _new_tls_context(verify: bool | str, check_hostname: bool) -> ssl.SSLContext:
+    """Nothing is changed in it later: urllib3 would set the ALPN protocols for each new connection
     while other threads read them, and now and then garble a handshake. Raises CaFileMissing.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -195,10 +214,12 @@ def open_tls(
     """Connect and check the certificate. Returns the connection and when the certificate ends,
     time.time(), None if it is not checked. Raises OSError."""
 
+    deadline = time.monotonic() + limit_s
+
     def shake_hands(context: ssl.SSLContext) -> ssl.SSLSocket:
-        plain = open_socket(host, port, min(limit_s, CONNECT_LIMIT_S))
+        plain = open_socket(host, port, deadline - time.monotonic(), CONNECT_LIMIT_S)
         try:
-            plain.settimeout(limit_s)
+            plain.settimeout(max(0.001, deadline - time.monotonic()))  # of the whole greeting
             return context.wrap_socket(plain, server_hostname=host.rstrip("."))
         except BaseException:
             plain.close()
@@ -222,9 +243,14 @@ def open_tls(
 
 class _HttpConnection(HTTPConnection):
     def connect(self) -> None:
-        limit_s = min(CONNECT_LIMIT_S, _now.attempt.limits.left_s())
-        opened = open_socket(self.host, self.port or 80, limit_s)
-        self.sock = _PlainSocket(fileno=opened.detach())
+        limit_s = _now.attempt.limits.left_s()
+        try:
+            opened = open_socket(self.host, self.port or 80, limit_s, CONNECT_LIMIT_S)
+            self.sock = _PlainSocket(fileno=opened.detach())
+        except OSError as error:
+            # urllib3 connects while it sends, where it takes some errors of the system for an
+            # answer that came early. Then it reads from the connection that never was.
+            raise NewConnectionError(self, str(error)) from error
 
 
 class _HttpsConnection(HTTPSConnection):

@@ -11,21 +11,18 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lib.trueconf_client import (
-    BadAnswer,
-    Client,
+from lib.trueconf_client import Client
+from lib.trueconf_fields import dict_rows, id_of, number_of, participant, planned_s, text_of
+from lib.trueconf_model import (
     Conference,
     NotFound,
     Participant,
     PermissionMissing,
+    Recording,
     Server,
-    dict_rows,
-    id_of,
-    number_of,
-    participant,
     path_part,
-    text_of,
 )
+from lib.trueconf_rules import recording_of
 from lib.trueconf_transport import beside, side_by_side
 
 # Permission -> the path of a request that needs it; {example} is any session of the log.
@@ -39,7 +36,9 @@ EXAMPLE = ("logs/calls", "list", "conference_id")  # path, rows and field that h
 STOP_PERMISSION = READ_PERMISSION = "conferences"
 STOP_SCOPES = {"conferences", "conferences:write"}  # either allows it
 ROLES_PERMISSION = "conferences.sessions.participants:read"
+RECORDS_PERMISSION = "conferences.records"  # asked only where the token has it
 CALLS_OF_TWO = 1  # `class` up to this
+PERSON_KEYS = ("call_id", "app_id", "join_time")  # of a row of participants
 
 log = logging.getLogger("bot.trueconf")
 
@@ -55,58 +54,84 @@ def get_running(client: Client) -> list[Conference]:
     has and the open rows lack is looked for in the log by other ways, and shown even if it is
     not there. Needs `logs.calls:read` and `conferences`.
     """
-    with beside(_listed, client) as listing:
-        rows = _open_rows(client)
-    listed = listing.result()
+    learnt = client.server.learnt
+    is_ascending = learnt.is_log_ascending
+    listed, rows = _list_and_log(client, is_ascending)
     missing = _missing(listed, rows)
-    if missing and not client.server.is_log_ascending:
+    if missing:
         # Where NULL counts as the smallest value, the open rows come first the other way round.
-        client.server.is_log_ascending = True
-        turned = _open_rows(client)
-        client.server.is_log_ascending = bool(turned)
-        rows += turned
-        missing = _missing(listed, rows)
+        rows += _open_rows(client, not is_ascending)
+        still_missing = _missing(listed, rows)
+        if len(still_missing) < len(missing):
+            learnt.is_log_ascending = not is_ascending
+        missing = still_missing
     if missing:
         for found in side_by_side(lambda named: _open_rows_of(client, named), missing):
             rows += found
         missing = _missing(listed, rows)
-    running = _by_session(client.server, rows, set(listed))
+    running = _by_session(client.server, rows, listed)
     only_listed = [_from_list(client.server, listed[named]) for named in missing]
     return running + only_listed
 
 
+def get_at_once(client: Client) -> list[Conference]:
+    """The same as far as two requests at the same time tell."""
+    listed, rows = _list_and_log(client, client.server.learnt.is_log_ascending)
+    return _by_session(client.server, rows, listed)
+
+
+def get_details(client: Client, conference: Conference) -> Conference:
+    """Return it as it is: the list has told all that a single conference would."""
+    return conference
+
+
+def get_recording(client: Client, conference: Conference) -> Recording | None:
+    """Return whether it is being recorded; None where the token may not ask, or where the server
+    lists what was recorded and not what is.
+
+    `GET conferences/{id}/records`. Needs `conferences.records`.
+    """
+    if RECORDS_PERMISSION not in client.server.learnt.scopes or not conference.id:
+        return None
+    answer = client.get(f"conferences/{path_part(conference.id)}/records", RECORDS_PERMISSION)
+    rows = dict_rows(answer.get("records"))
+    return recording_of(rows, None) if rows else None
+
+
 def get_logged(client: Client) -> list[Conference]:
     """The same as far as the log alone tells."""
-    return _by_session(client.server, _open_rows(client), set())
+    rows = _open_rows(client, client.server.learnt.is_log_ascending)
+    return _by_session(client.server, rows, {})
+
+
+def _list_and_log(
+    client: Client, is_ascending: bool
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    with beside(_listed, client) as listing:
+        rows = _open_rows(client, is_ascending)
+    return listing.result(), rows
 
 
 def _listed(client: Client) -> dict[str, dict[str, Any]]:
     """The conferences that the server itself calls running: ID -> entry."""
     listed: dict[str, dict[str, Any]] = {}
-    pages = client.pages("conferences", "conferences", READ_PERMISSION, state="running")
+    pages = client.pages(
+        "conferences", "conferences", READ_PERMISSION, row_keys=("id",), state="running"
+    )
     for rows in pages:
-        known = len(listed)
         listed.update((id_of(row.get("id")), row) for row in rows)
-        if rows and len(listed) == known:
-            raise BadAnswer(client.server, "endless")
     listed.pop("", None)
     return listed
 
 
-def _open_rows(client: Client) -> list[dict[str, Any]]:
+def _open_rows(client: Client, is_ascending: bool) -> list[dict[str, Any]]:
     """The rows of the log up to the first one that has ended."""
     found: list[dict[str, Any]] = []
-    order = 0 if client.server.is_log_ascending else 1
-    seen: set[str] = set()
-    for rows in _log_pages(client, sort_field="end_time", sort_order=order):
+    for rows in _log_pages(client, sort_field="end_time", sort_order=0 if is_ascending else 1):
         for row in rows:
             if row.get("end_time"):
                 return found
             found.append(row)
-        sessions = {id_of(row.get("conference_id")) for row in rows}
-        if rows and sessions <= seen - {""}:
-            raise BadAnswer(client.server, "endless")
-        seen |= sessions
     return found
 
 
@@ -126,7 +151,9 @@ def _open_rows_of(client: Client, conference_id: str) -> list[dict[str, Any]]:
 
 
 def _log_pages(client: Client, **params: Any) -> Iterator[list[dict[str, Any]]]:
-    return client.pages("logs/calls", "list", "logs.calls:read", **params)
+    return client.pages(
+        "logs/calls", "list", "logs.calls:read", row_keys=("conference_id",), **params
+    )
 
 
 def _missing(listed: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
@@ -135,7 +162,9 @@ def _missing(listed: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> l
     return [conference_id for conference_id in listed if conference_id not in known]
 
 
-def _by_session(server: Server, rows: list[dict[str, Any]], listed: set[str]) -> list[Conference]:
+def _by_session(
+    server: Server, rows: list[dict[str, Any]], listed: dict[str, dict[str, Any]]
+) -> list[Conference]:
     """The rows as conferences, without calls of two, and each session once: rows move to another
     page while we read."""
     found: dict[object, Conference] = {}
@@ -147,8 +176,11 @@ def _by_session(server: Server, rows: list[dict[str, Any]], listed: set[str]) ->
     return list(found.values())
 
 
-def _conference(server: Server, row: dict[str, Any], listed: set[str]) -> Conference:
+def _conference(
+    server: Server, row: dict[str, Any], listed: dict[str, dict[str, Any]]
+) -> Conference:
     start_time, conference_id = row.get("start_time"), id_of(row.get("named_conf_id"))
+    entry = listed.get(conference_id, {})
     return Conference(
         session_id=id_of(row.get("conference_id")),
         id=conference_id,
@@ -159,21 +191,23 @@ def _conference(server: Server, row: dict[str, Any], listed: set[str]) -> Confer
         server_url=server.url,
         start=text_of(start_time.get("date")) if isinstance(start_time, dict) else "",
         is_listed=conference_id in listed,
+        max_people=number_of(entry.get("max_participants")) or None,
+        planned_s=planned_s(entry),
     )
 
 
 def _from_list(server: Server, entry: dict[str, Any]) -> Conference:
     """A conference of which only the list knows. Its run has no name there before v3.8."""
-    conference_id, session_id = id_of(entry.get("id")), id_of(entry.get("session_id"))
     return Conference(
-        session_id=session_id or conference_id,
-        id=conference_id,
+        session_id=id_of(entry.get("session_id")),
+        id=id_of(entry.get("id")),
         title=text_of(entry.get("topic")),
         owner=text_of(entry.get("owner")),
         participant_count=None,
         age_s=None,
         server_url=server.url,
-        has_realtime_page=bool(session_id),
+        max_people=number_of(entry.get("max_participants")) or None,
+        planned_s=planned_s(entry),
     )
 
 
@@ -186,8 +220,8 @@ def _age_s(server: Server, start_time: object) -> int | None:
         started = datetime.fromisoformat(text_of(start_time.get("date")).partition(".")[0])
         age = datetime.now(timezone.utc) - started.replace(tzinfo=_zone(name))
     except KeyError:  # ZoneInfoNotFoundError: Windows has no list of zones without tzdata
-        if server.unknown_zone != name:
-            server.unknown_zone = name
+        if server.learnt.unknown_zone != name:
+            server.learnt.unknown_zone = name
             log.warning(
                 "%s: the time zone %.60r is not known on this computer, so the age of its "
                 "conferences is not either (on Windows: pip install tzdata)",
@@ -218,13 +252,18 @@ def get_participants(client: Client, conference: Conference) -> list[Participant
 
     `GET logs/calls/{session}/participants`, those without a `leave_time`. Needs
     `logs.calls.participants:read`; where the token also allows ROLES_PERMISSION,
-    `GET conference-sessions/{session}/participants` is asked instead, which knows roles.
+    `GET conference-sessions/{session}/participants` is asked instead, which knows roles. Raises
+    NotFound for a run that the server has not named.
     """
+    if not conference.has_session_id:
+        raise NotFound(client.server, "conference")
     session = path_part(conference.session_id)
-    rows = _with_roles(client, session) if ROLES_PERMISSION in client.server.scopes else None
+    has_roles = ROLES_PERMISSION in client.server.learnt.scopes
+    rows = _with_roles(client, session) if has_roles else None
     if rows is None:
         path, permission = f"logs/calls/{session}/participants", "logs.calls.participants:read"
-        rows = [row for page in client.pages(path, "list", permission) for row in page]
+        pages = client.pages(path, "list", permission, row_keys=PERSON_KEYS)
+        rows = [row for page in pages for row in page]
     return [participant(row, "role") for row in rows if not row.get("leave_time")]
 
 
@@ -242,4 +281,4 @@ def _with_roles(client: Client, session: str) -> list[dict[str, Any]] | None:
 
 def get_user_pages(client: Client) -> Iterator[list[dict[str, Any]]]:
     """Yield the accounts, a page at a time: `GET users`. Needs `users:read`."""
-    return client.pages("users", "users", "users:read")
+    return client.pages("users", "users", "users:read", row_keys=("uid", "id"))

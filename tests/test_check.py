@@ -82,7 +82,8 @@ def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settin
             {
                 "closed port": good.settings(server_status={"port": 1}),
                 "no name": good.settings(ip="nowhere.invalid"),
-                "untrusted": new_server(certificate="untrusted").settings(),
+                "untrusted": new_server(certificate="untrusted").settings(ssl_certificate=True),
+                "old file": new_server(certificate="untrusted").settings(),
                 "expired": expired.settings(),
                 "other name": other_name.settings(),
                 "wrong secret": good.settings(client_secret="0" * 40),
@@ -98,6 +99,8 @@ def test_each_trouble_of_a_server_has_its_advice(check, anna, new_server, settin
     assert says(parts["no name"], "check_name_not_found", host="nowhere.invalid")
     untrusted = words("reason_certificate_chain")
     assert "ca.crt" in says(parts["untrusted"], "check_certificate_chain", reason=untrusted)[0]
+    old_file = says(parts["old file"], "check_certificate_chain_file", reason=untrusted)
+    assert "ssl_certificate" in old_file[0]
     for name, kind in (("expired", "certificate_expired"), ("other name", "certificate_name")):
         assert says(parts[name], f"check_{kind}", reason=words(f"reason_{kind}"))
         assert "ca.crt" not in parts[name]

@@ -98,6 +98,25 @@ def test_one_server_speaks_v4_alone_and_shows_all_the_others_do(ask):
     assert (training.version, office.version) == ("v4", "v3.3")
 
 
+def page_of(server, title):
+    return trueconf_api.get_conference_page(server, lambda conference: conference.title == title)
+
+
+def test_one_conference_is_recorded_and_has_sixty_people(ask):
+    page = page_of(ask("training"), "Webinar: first steps")
+    assert page.people.count == 60
+    names = [participant.name for participant in page.people.participants]
+    assert len(set(names)) == 60
+    assert (page.people.has_owner, page.conference.max_people) == (True, 100)
+    assert (page.conference.planned_s, page.recording.is_running) == (90 * 60, True)
+
+
+def test_one_conference_has_guests(ask):
+    page = page_of(ask("office"), "Customer call: Northwind")
+    assert (page.people.count, page.people.guest_count) == (6, 3)
+    assert (page.conference.planned_s, page.recording) == (3600, None)
+
+
 def test_the_links_of_a_conference_open_a_page(ask):
     office = ask("office")
     running = trueconf_api.get_running_conferences(office)

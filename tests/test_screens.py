@@ -85,7 +85,7 @@ def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so(
         server = trueconf_api.Server(
             "Moscow", "https://10.0.0.1", look_interval_s=interval_s, is_monitored=is_on
         )
-        server.last_status = status
+        server.learnt.last_status = status
         [[button]] = keyboards.servers(screens.page_of([server], 0, 16)).keyboard
         assert button.text == ("🟢 Moscow" if is_fresh else "Moscow"), minutes
         said = texts.plain(screens.menu(server).splitlines()[1])

@@ -17,7 +17,7 @@ from lib import settings
 from lib.logs import mask
 from lib.schedule import Digest, Window
 from lib.settings import SettingsError
-from lib.trueconf_client import Server
+from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN
 from texts import screens
 

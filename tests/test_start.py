@@ -817,6 +817,9 @@ MAY_IMPORT = {
     "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3", "lib"},
+    "lib/trueconf_fields.py": {"lib"},
+    "lib/trueconf_model.py": {"lib"},
+    "lib/trueconf_rules.py": {"lib"},
     "lib/trueconf_v3.py": {"lib"},
     "lib/trueconf_v4.py": {"lib"},
 }

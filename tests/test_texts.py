@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import keyboards
 import lib.connections
+import lib.trueconf_client
 import texts
 import trueconf_api
 from demo.telegram import html as telegram_html
@@ -257,6 +258,7 @@ OTHER_REASONS = {
     "status": {"status": 500},
     "in_front": {"status": 403},
     "redirect": {"location": "other.example.org"},
+    "redirect_here": {"status": 302},
     "not_json": {},
     "shape": {},
     "too_large": {},
@@ -285,7 +287,8 @@ def test_the_lists_of_reasons_here_are_complete():
     tables |= set(lib.connections._CERTIFICATE_REASONS.values())
     assert {"refused", "timed_out", "no_route", "ca_file", "failed"} <= set(SILENCES)
     assert tables <= {*SILENCES, "too_large"}
-    assert raised_reasons() <= {*SILENCES, *OTHER_REASONS}
+    reasons = {reason for _, _, reason in lib.trueconf_client._ERRORS}
+    assert reasons | raised_reasons() <= {*SILENCES, *OTHER_REASONS}
 
 
 def test_every_reason_of_a_silence_has_words(language):
@@ -554,8 +557,9 @@ ODD_TEXTS |= {"cyrillic": "Щ" * 300, "plain": "Planning", "none": ""}
 
 def a_server(text: str, number: int = 0, **more) -> Server:
     name = f"{text}{number}" or "x"
-    status = Status(SERVICE_DOWN, "no_answer")
-    return Server(name, "https://" + "h" * 60 + ".example.org:8443", last_status=status, **more)
+    server = Server(name, "https://" + "h" * 60 + ".example.org:8443", **more)
+    server.learnt.last_status = Status(SERVICE_DOWN, "no_answer")
+    return server
 
 
 def a_conference(text: str, number: int = 0) -> Conference:

@@ -13,7 +13,9 @@ import pytest
 import lib.trueconf_client
 import lib.trueconf_transport
 import trueconf_api
+from demo.trueconf.access import error_answer
 from demo.trueconf.server import FOUR_SCOPES, MISSING, Person, TrueConfServer
+from lib.trueconf_model import AccessRefused
 from lib.trueconf_v3 import ROLES_PERMISSION
 from trueconf_api import (
     ALREADY_OVER,
@@ -23,7 +25,6 @@ from trueconf_api import (
     STOPPED,
     UP,
     WEB_DOWN,
-    AccessRefused,
     BadAnswer,
     NotFound,
     OutcomeUnknown,
@@ -145,16 +146,44 @@ def test_all_pages_are_read_up_to_the_first_ended_row(simulator, server):
     assert len(api_requests(simulator)) == 3 + 3  # of the log and of the list
 
 
-def test_server_that_refuses_the_page_size_is_asked_without(simulator, server):
-    simulator.max_page_size = 100
-    for number in range(45):
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [
+        (499, ["500", "200", "200"]),
+        (100, ["500", "200", "100", "100", "100"]),
+        (99, ["500", "200", "100", *[None] * 12]),
+        (0, ["500", "200", "100", *[None] * 12]),
+    ],
+)
+def test_server_that_refuses_large_pages_is_asked_for_smaller_ones(simulator, server, most, sizes):
+    """What it allows is not tried anew; none at all are pages of 20."""
+    simulator.max_page_size = most
+    for number in range(240):
         simulator.add_conference(f"Meeting {number}", people=())
-    assert len(get_running_conferences(server)) == 45
-    sizes = [one.query.get("page_size") for one in simulator.requests if "calls" in one.path]
-    assert sizes[-3:] == [None] * 3  # the size refused, pages of 20
+    if most == 0:  # it refuses the parameter itself
+        simulator.max_page_size = 20
+        answer = simulator.answer
+        refusal = error_answer(400, "invalidParameter", "page_size", "query")
+        simulator.answer = lambda asked: refusal if "page_size" in asked.query else answer(asked)
+    assert len(_sizes_asked(simulator, server)) >= len(sizes)
     simulator.clear_requests()
-    assert len(get_running_conferences(server)) == 45
-    assert len(api_requests(simulator)) == 3 + 3  # what was refused once is not tried again
+    allowed = [size for size in sizes if size == sizes[-1]]
+    assert _sizes_asked(simulator, server) == [*allowed[: 1 + 240 // int(sizes[-1] or 20)]]
+
+
+def _sizes_asked(simulator, server):
+    assert len(get_running_conferences(server)) == 240
+    asked = [one for one in simulator.requests if one.path.endswith("/conferences")]
+    return [one.query.get("page_size") for one in asked]
+
+
+def test_list_of_more_small_pages_than_anybody_counts_is_read_whole(new_server):
+    simulator = new_server(people=online_people(*[1] * 4100))
+    answer = simulator.answer
+    refusal = error_answer(400, "invalidParameter", "page_size", "query")
+    simulator.answer = lambda asked: refusal if "page_size" in asked.query else answer(asked)
+    assert get_online(server_for(simulator)).accounts == 4100
+    assert len(api_requests(simulator)) == 3 + 4100 // 20 + (1 if 4100 % 20 else 0)
 
 
 def test_conference_that_moves_to_the_next_page_is_listed_once(simulator, server):
@@ -194,7 +223,8 @@ def test_odd_rows_cost_a_conference_its_detail_and_never_the_list(simulator, ser
     assert by_title["no owner"].owner == ""
     assert by_title["no ID"].id == ""
     assert by_title["ID is a number"].id == "4821907733"
-    assert by_title["no session"].session_id == ""
+    assert not by_title["no session"].has_session_id
+    assert by_title["no session"].realtime_url == ""
     assert by_title["no start"].age_s is None
     assert by_title["no count"].participant_count is None
     assert by_title["count is text"].participant_count == 3
@@ -432,7 +462,7 @@ def test_address_that_a_server_points_to_is_cut_to_a_host(simulator, server):
         simulator.break_path("users", "redirect", location=location)
         with pytest.raises(BadAnswer) as error:
             get_online(server)
-        assert error.value.details["location"] == "127.0.0.1"
+        assert (error.value.reason, error.value.details) == ("redirect_here", {"status": 302})
 
 
 @pytest.mark.parametrize("listed", [0, 3, 1300])
@@ -650,7 +680,7 @@ def test_several_are_stopped_and_each_has_its_own_result(simulator, server):
 
 def test_both_parts_are_asked_for_the_status(simulator, server):
     assert get_status(server) == ServerStatus(UP)
-    assert server.last_status.state == UP
+    assert server.learnt.last_status.state == UP
     assert {one.path for one in simulator.requests} == {"/vsstatus", "/api/v4/server"}
     assert len(simulator.requests) == 2
 
@@ -758,7 +788,7 @@ def test_token_is_kept_and_used_again(simulator):
     get_online(server)
     assert (bool(token), server.access_token) == (True, token)
     assert token_requests(simulator) == 1
-    assert server.scopes == set(FOUR_SCOPES)
+    assert server.learnt.scopes == set(FOUR_SCOPES)
 
 
 def test_token_of_an_earlier_run_is_used_as_it_is(simulator):
@@ -828,7 +858,7 @@ def test_token_that_is_refused_for_ever_is_an_error_and_asked_for_once(simulator
             get_online(server)
         assert error.value.reason == "token_refused"
         assert token_requests(simulator) <= 2
-        assert not server.token_in_query
+        assert not server.learnt.token_in_query
 
 
 @pytest.mark.parametrize("shape", ["rfc6749", "envelope", "flat"])
@@ -866,7 +896,7 @@ def test_token_request_under_faults(simulator):
 def test_token_as_text_numbers_is_taken(simulator, server):
     simulator.break_path("token", "strings")
     get_online(server)
-    assert server.token_renewal_at > time.monotonic()
+    assert server.learnt.token_renewal_at > time.monotonic()
 
 
 def test_token_that_cannot_be_one_is_not_taken(simulator, server):
@@ -883,7 +913,7 @@ def test_renewal_is_due_before_the_token_expires(new_server):
     server = server_for(simulator)
     before = time.monotonic()
     trueconf_api.renew_access_token(server)
-    assert before + 800 < server.token_renewal_at < time.monotonic() + 1000
+    assert before + 800 < server.learnt.token_renewal_at < time.monotonic() + 1000
     first = server.access_token
     trueconf_api.renew_access_token(server)
     assert server.access_token != first

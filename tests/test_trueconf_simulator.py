@@ -20,6 +20,8 @@ import requests
 from demo.trueconf.server import (
     FOUR_SCOPES,
     MISSING,
+    RECORDS_SCOPE_V3,
+    RECORDS_SCOPE_V4,
     V4_SCOPES,
     Certificate,
     Person,
@@ -404,6 +406,104 @@ def test_v4_tells_who_is_in_a_conference_and_who_owns_it(v4):
         "is_active": True,
         "status": 5,
     }
+
+
+def v4_client(server):
+    client = Client(server)
+    client.get = functools.partial(version_client("v4"), client)
+    return client
+
+
+def test_v4_calls_people_by_a_number_and_guests_as_they_are(v4):
+    server, client = v4
+    stranger = Person("olga@partner.example.org", "Olga")
+    conference = server.add_conference("Talk", people=("anna", "boris", stranger, "#guest:1"))
+    server.v4_names_participants = False
+    rows = client.get(f"conferences/{conference.id}/participants").json()["list"]
+    assert [row["id"].isdigit() for row in rows] == [True, True, True, False]
+    assert len({row["id"] for row in rows}) == 4
+    assert not any("call_id" in row for row in rows)
+
+
+def test_v4_can_list_the_sessions_that_have_ended(v4):
+    server, client = v4
+    for age_s in (7200, 3600):
+        server.add_conference("Daily", conference_id="7", age_s=age_s).end()
+    running = server.add_conference("Daily", conference_id="7", age_s=60)
+
+    def starts(**query):
+        rows = client.get("sessions", **query).json()["conference_sessions"]
+        return [server.now() - row["start_time"] for row in rows]
+
+    assert len(starts()) == 1
+    for server.v4_sessions, is_falling in (("oldest_first", True), ("newest_first", False)):
+        found = starts()
+        assert len(found) == 3
+        assert found == sorted(found, reverse=is_falling)
+        assert len(starts(page=2, page_size=2)) == 1
+    server.v4_sessions_have_ids = server.v4_sessions_total = True
+    answer = client.get("sessions", page=1, page_size=1).json()
+    assert answer["cnt"] == 3
+    assert answer["conference_sessions"][0]["id"] == running.session_id
+    server.v4_names_sessions = False
+    rows = client.get("conferences", state="running").json()["conferences"]
+    assert rows[0]["session_id"] is None
+
+
+def test_v4_lists_recordings_and_says_which_goes_on(new_server):
+    server = new_server(scopes=(*V4_SCOPES, RECORDS_SCOPE_V4))
+    client = v4_client(server)
+    conference = server.add_conference("Talk")
+    path = f"conferences/{conference.id}/recordings"
+    assert client.get(path).json() == {"cnt": 0, "list": []}
+    conference.record()
+    conference.stop_recording()
+    conference.record()
+    answer = client.get(path, page=1, page_size=10).json()
+    assert [row["stopped_at"] is None for row in answer["list"]] == [False, True]
+    assert (answer["cnt"], answer["list"][0]["conference_id"]) == (2, conference.id)
+    server.scopes = V4_SCOPES
+    client = v4_client(server)
+    assert reason(client.get(path)) == "forbidden"
+
+
+def test_v3_lists_what_was_recorded_and_not_what_is(new_server):
+    server = new_server(scopes=(*FOUR_SCOPES, RECORDS_SCOPE_V3))
+    client = Client(server)
+    conference = server.add_conference("Talk")
+    path = f"conferences/{conference.id}/records"
+    conference.record()
+    assert client.get(path).json() == {"records": []}
+    conference.end()
+    [row] = client.get(path).json()["records"]
+    assert set(row) == {"name", "size", "created", "download_url"}
+    assert isinstance(row["size"], str)
+
+
+def test_conference_tells_what_was_planned_and_how_many_it_may_have(new_server):
+    server = new_server(scopes=(*FOUR_SCOPES, *V4_SCOPES))
+    conference = server.add_conference("Talk")
+    conference.planned_s, conference.max_people = 5400, 12
+    server.add_conference("Room").planned_s = None
+    talk, room = Client(server).get("conferences").json()["conferences"]
+    assert (talk["schedule"]["duration"], talk["max_participants"]) == (5400, 12)
+    assert room["schedule"] == {"type": -1}
+    v4 = v4_client(server)
+    talk, room = v4.get("conferences").json()["conferences"]
+    assert (talk["schedule"]["duration"], room["schedule"]["type"]) == (5400, "none")
+    assert "max_participants" not in talk
+    single = v4.get(f"conferences/{conference.id}").json()["conference"]
+    assert single["max_participants"] == 12
+
+
+def test_page_that_is_too_large_is_refused_or_made_smaller(server, client):
+    for number in range(9):
+        server.add_conference(f"Talk {number}")
+    server.max_page_size = 4
+    assert client.get("conferences", page_size=5).status_code == 400
+    server.shrinks_pages = True
+    answer = client.get("conferences", page_size=500).json()
+    assert (answer["cnt"], len(answer["conferences"])) == (9, 4)
 
 
 def test_v4_stops_a_conference_with_200_or_204(v4):

@@ -449,7 +449,7 @@ def thread(looks):
 
 def test_watch_with_a_token_that_is_good_for_years_wakes_all_the_same(looks, thread):
     """Windows cannot wait for more than 49 days, no system for 10^11 seconds."""
-    looks.server.token_renewal_at = time.monotonic() + 1e11
+    looks.server.learnt.token_renewal_at = time.monotonic() + 1e11
     thread.switch_monitoring(False, by="Anna")
     thread.join(0.5)
     assert thread.is_alive()

@@ -174,7 +174,7 @@ def menu(server: Server) -> Html:
 
 def _last_known(server: Server) -> Html | None:
     """The state of the last look; if that is old, when it was so."""
-    status = server.last_status
+    status = server.learnt.last_status
     if status is None:
         return None
     if is_fresh(server):
@@ -187,16 +187,16 @@ def _last_known(server: Server) -> Html | None:
 
 def light(server: Server) -> str:
     """The light of the last look, "" if that is too old to be taken for the light of now."""
-    status = server.last_status
+    status = server.learnt.last_status
     return STATE_SIGNS[status.state] if status and is_fresh(server) else ""
 
 
 def is_fresh(server: Server) -> bool:
     """Whether the last look is as new as one that monitoring makes."""
-    if server.last_status is None:
+    if server.learnt.last_status is None:
         return False
     limit_s = max(FRESH_LEAST_S, FRESH_LOOKS * server.look_interval_s)
-    return abs(time.time() - server.last_status.looked_at) <= limit_s
+    return abs(time.time() - server.learnt.last_status.looked_at) <= limit_s
 
 
 def state_line(server: Server, status: Status) -> Html:
@@ -211,13 +211,14 @@ def state_sentence(server: Server, status: Status) -> Html:
     if status.state == SERVICE_DOWN:
         return _service_is_down(server, status)
     if _is_about_trust(status.web_reason):
-        untrusted = untrusted_sentences(status.web_reason)
+        untrusted = untrusted_sentences(server, status.web_reason)
         if status.state == WEB_DOWN:
             return _sentences(untrusted, words("state_service_works"))
         service = _service_is_silent(server, status) if status.service_reason else None
         return _sentences(service, untrusted)
     if status.state == WEB_DOWN:
-        return words("state_web_down", reason=reason_words(status.web_reason))
+        web_down = words("state_web_down", reason=reason_words(status.web_reason))
+        return _sentences(web_down, _advice(server, status.web_reason))
     return _both_are_down(server, status)
 
 
@@ -242,7 +243,7 @@ def _both_are_down(server: Server, status: Status) -> Html:
     if status.service_reason and status.service_reason != status.web_reason:
         reason = reason_words(status.service_reason)
         return words("state_down_both", web=web, port=server.status_port, reason=reason)
-    return _sentences(words("state_down", reason=web), _advice(status.web_reason))
+    return _sentences(words("state_down", reason=web), _advice(server, status.web_reason))
 
 
 def _is_about_trust(reason: str) -> bool:
@@ -250,13 +251,17 @@ def _is_about_trust(reason: str) -> bool:
     return reason.startswith("certificate_") or reason == "ca_file"
 
 
-def untrusted_sentences(reason: str) -> Html:
+def untrusted_sentences(server: Server, reason: str) -> Html:
     """What is wrong with the certificate and what to do about it."""
-    return _sentences(words("state_web_untrusted", reason=reason_words(reason)), _advice(reason))
+    untrusted = words("state_web_untrusted", reason=reason_words(reason))
+    return _sentences(untrusted, _advice(server, reason))
 
 
-def _advice(reason: str) -> Html | None:
-    return words(f"advice_{reason}") if has_words(f"advice_{reason}") else None
+def _advice(server: Server, reason: str) -> Html | None:
+    key, of_file = f"advice_{reason}", f"advice_{reason}_file"
+    if isinstance(server.verify, str) and has_words(of_file):
+        key = of_file
+    return words(key) if has_words(key) else None
 
 
 def reason_words(reason: str) -> Html:
@@ -363,7 +368,7 @@ def _conference(number: int, conference: Conference, reason: Html | None = None)
             if joined is not None and not reason
             else None,
         ),
-        words("entry_realtime", url=conference.realtime_url) if conference.session_id else None,
+        words("entry_realtime", url=conference.realtime_url) if conference.realtime_url else None,
         "",
     )
 
@@ -593,10 +598,10 @@ def error_sentence(error: TrueConfError) -> Html:
             f"error_{error.reason}", **{key: cut(value, 60) for key, value in error.details.items()}
         )
     if _is_about_trust(error.reason):
-        return Html(f"{untrusted_sentences(error.reason)}.")
+        return Html(f"{untrusted_sentences(error.server, error.reason)}.")
     # Whatever was asked, it was the website: the service may be up all the same.
     silent = words("error_unreachable", reason=reason_words(error.reason))
-    return Html(f"{_sentences(silent, _advice(error.reason))}.")
+    return Html(f"{_sentences(silent, _advice(error.server, error.reason))}.")
 
 
 def reason_of(error: TrueConfError) -> Html:

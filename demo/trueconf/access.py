@@ -153,6 +153,8 @@ def page_of(server, request, rows, default_size, name="page_id"):
     size = whole_number(request, "page_size", default_size)
     if page_id < 1:
         raise Refusal(400, "invalidParameter", name, "query")
+    if server.shrinks_pages:
+        size = min(size, server.max_page_size)
     if not 1 <= size <= server.max_page_size:
         raise Refusal(400, "invalidParameter", "page_size", "query")
     start = (page_id - 1) * size

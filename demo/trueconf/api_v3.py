@@ -244,7 +244,6 @@ def state_of(conference):
 
 
 def _conference_row(server, conference):
-    start_time, age_s = int(conference.started_at), int(conference.age_s)
     session_id = conference.session_id if conference.is_running else None
     return {
         **({"session_id": session_id} if server.names_sessions else {}),
@@ -253,9 +252,9 @@ def _conference_row(server, conference):
         "topic": conference.title,
         "owner": server.full_name(conference.owner) if conference.owner else None,
         "description": "",
-        "max_podiums": 36,
-        "max_participants": 36,
-        "schedule": {"type": 1, "start_time": start_time, "time_offset": 0, "duration": age_s},
+        "max_podiums": conference.max_people,
+        "max_participants": conference.max_people,
+        "schedule": _schedule(conference),
         "url": f"https://{server.name}/c/{conference.id}",
         "webclient_url": f"https://{server.name}/webrtc/{conference.id}",
         "allow_guests": True,
@@ -264,6 +263,33 @@ def _conference_row(server, conference):
         "tags": [],
         "recording": 0,
         "rights": {"guest": {"chat_send": True}, "user": {"chat_send": True}},
+    }
+
+
+def _schedule(conference):
+    """When it was planned for; type -1: a room that is always there, 1: once."""
+    if conference.planned_s is None or conference.is_ad_hoc:
+        return {"type": -1}
+    times = {"start_time": int(conference.started_at), "duration": conference.planned_s}
+    return {"type": 1, "time_offset": 0, **times}
+
+
+def list_records(server, request, conference_id):
+    """GET conferences/{id}/records: those that have been written"""
+    conference = named(server, conference_id)
+    records = [each for each in conference.recordings if each.stopped_at or server.records_tell_end]
+    return {"records": [_record(server, conference, each) for each in records]}
+
+
+def _record(server, conference, recording):
+    times = ("started_at", "stopped_at")
+    moments = {name: php_date(getattr(recording, name), server) for name in times}
+    return {
+        "name": recording.name,
+        "size": "1048576",
+        "created": int(recording.started_at),
+        "download_url": f"https://{server.name}/records/{conference.id}/{recording.name}",
+        **(moments if server.records_tell_end else {}),
     }
 
 
@@ -292,7 +318,7 @@ def list_users(server, request):
 
 
 def user_fields(server, person):
-    first_name, _, last_name = person.display_name.partition(" ")
+    first_name, _, last_name = str(person.display_name or "").partition(" ")
     return {
         "id": person.id,
         "uid": server.full_name(person.id),
@@ -332,6 +358,13 @@ V3_ROUTES = (
         "conferences",
         "conferences.participants:read",
         list_conference_participants,
+    ),
+    Route(
+        "GET",
+        "conferences/*/records",
+        "recordings",
+        "conferences.records",
+        list_records,
     ),
     Route(
         "GET",

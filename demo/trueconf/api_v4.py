@@ -58,6 +58,8 @@ def one_conference(server, request, conference_id):
         "tags": [],
         "waiting_room_enabled": False,
         "auto_termination_enabled": False,
+        "max_participants": conference.max_people,
+        "max_podiums": conference.max_people,
     }
     return {"conference": {**_conference(server, conference), **more}}
 
@@ -73,18 +75,23 @@ def _conference(server, conference):
         "recording_enabled": False,
         "created_at": moment(conference.started_at - PLANNED_BEFORE_S, server),
         "schedule": _schedule(server, conference),
-        "session_id": conference.session_id if conference.is_running else None,
+        "session_id": _session_id(server, conference),
     }
 
 
+def _session_id(server, conference):
+    is_named = conference.is_running and server.v4_names_sessions
+    return conference.session_id if is_named else None
+
+
 def _schedule(server, conference):
-    is_planned = not conference.is_ad_hoc
+    is_planned = conference.planned_s is not None and not conference.is_ad_hoc
     starts_at = conference.started_at if is_planned else None
     return {
         "type": "once" if is_planned else "none",
         "start_time": moment(starts_at, server),
-        "end_time": moment(starts_at + 3600, server) if is_planned else None,
-        "duration": 3600 if is_planned else None,
+        "end_time": None,  # of a conference that is planned once, `duration` says it
+        "duration": conference.planned_s if is_planned else None,
         "days": [],
         "special_time_offset": 0,
     }
@@ -113,8 +120,8 @@ def list_participants(server, request, conference_id):
 def _participant(server, stay):
     until = server.now() if stay.left_at is None else stay.left_at
     return {
-        "id": stay.person.id,
-        "call_id": call_id_of(server, stay),
+        "id": server.number_of(stay.person),
+        **({"call_id": call_id_of(server, stay)} if server.v4_names_participants else {}),
         "display_name": stay.person.display_name,
         "flag": stay.role,
         "duration": int(until - stay.joined_at),
@@ -125,15 +132,50 @@ def _participant(server, stay):
 
 
 def list_sessions(server, request):
-    """GET sessions: what runs now, and since when. Pages only where they are asked for."""
-    running = [each for each in named_conferences(server) if each.is_running]
+    """GET sessions: what runs now, and since when. Pages only where they are asked for.
+
+    Nobody has seen whether those that ended stand there too, nor in which order, nor a total.
+    """
+    sessions = [each for each in named_conferences(server) if each.is_running]
+    if server.v4_sessions != "running":
+        is_newest_first = server.v4_sessions == "newest_first"
+        sessions = [each for each in server.conferences if each.id and each.listed]
+        sessions.sort(key=lambda each: each.started_at, reverse=is_newest_first)
+    page = sessions
     if {"page", "page_size"} & request.query.keys():
-        running = _page(server, request, running)
-    rows = [
-        {"conference_id": each.id, "start_time": moment(each.started_at, server)}
-        for each in running
-    ]
-    return {"conference_sessions": rows}
+        page = _page(server, request, sessions)
+    total = {"cnt": len(sessions)} if server.v4_sessions_total else {}
+    return {**total, "conference_sessions": [_session_row(server, each) for each in page]}
+
+
+def _session_row(server, conference):
+    name = {"id": conference.session_id} if server.v4_sessions_have_ids else {}
+    started_at = moment(conference.started_at, server)
+    return {**name, "conference_id": conference.id, "start_time": started_at}
+
+
+def list_recordings(server, request, conference_id):
+    """GET conferences/{id}/recordings"""
+    conference = named(server, conference_id)
+    page = _page(server, request, conference.recordings)
+    rows = [_recording(server, conference, each) for each in page]
+    return {"cnt": len(conference.recordings), "list": rows}
+
+
+def _recording(server, conference, recording):
+    place = f"https://{server.name}/records/{conference.id}/{recording.name}"
+    return {
+        "id": recording.number,
+        "conference_id": conference.id,
+        "topic": conference.title,
+        "name": recording.name,
+        "owner": server.full_name(conference.owner) if conference.owner else None,
+        "size": 1048576,
+        "download_url": place,
+        "stream_url": place,
+        "started_at": moment(recording.started_at, server),
+        "stopped_at": moment(recording.stopped_at, server),
+    }
 
 
 def list_users(server, request):
@@ -188,6 +230,13 @@ V4_ROUTES = (
         "participants",
         "conferences.participants:read",
         list_participants,
+    ),
+    Route(
+        "GET",
+        "conferences/*/recordings",
+        "recordings",
+        "conferences.records:read",
+        list_recordings,
     ),
     Route("POST", "conferences/*/stop", "stop", "conferences:write", stop_conference),
     Route("POST", "conferences/*/run", "run", "conferences:write", run_conference),

@@ -12,6 +12,7 @@ import random
 import secrets
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field
 
 from demo.trueconf import certificates
@@ -24,6 +25,8 @@ from demo.wire import HOST, Door, Request
 __all__ = [
     "FOUR_SCOPES",
     "MISSING",
+    "RECORDS_SCOPE_V3",
+    "RECORDS_SCOPE_V4",
     "V4_SCOPES",
     "Certificate",
     "Conference",
@@ -48,7 +51,10 @@ UMBRELLAS = {
     "users": {"users:read", "users:write"},
 }
 FAULT_PARTS = {"", "token", "logs/calls", "participants", "users", "conferences", "stop", "run"}
-FAULT_PARTS |= {"conference-sessions", "sessions", "v4/server", "v4/connects", "vsstatus"}
+FAULT_PARTS |= {"conference-sessions", "sessions", "recordings"}
+FAULT_PARTS |= {"v4/server", "v4/connects", "vsstatus"}
+
+RECORDS_SCOPE_V3, RECORDS_SCOPE_V4 = "conferences.records", "conferences.records:read"
 
 ONLINE, OFFLINE = 1, 0
 
@@ -64,6 +70,10 @@ class Person:
 
     def __post_init__(self):
         self.display_name = self.display_name or self.id
+
+    @property
+    def is_guest(self):
+        return self.id.startswith("#guest")
 
 
 def believable_people():
@@ -96,6 +106,16 @@ class Stay:
 
 
 @dataclass
+class Recording:
+    """A recording of a conference; `stopped_at` is None while it goes on."""
+
+    name: str
+    started_at: float
+    number: int
+    stopped_at: float | None = None
+
+
+@dataclass
 class Conference:
     """One session of a conference, made by `TrueConfServer.add_conference`."""
 
@@ -114,6 +134,9 @@ class Conference:
     ended_at: float | None = None
     ends_at: float | None = None  # a stop was accepted and takes effect then
     stays: list = field(default_factory=list)
+    recordings: list = field(default_factory=list)
+    max_people: int | None = 36
+    planned_s: int | None = 3600  # None: nobody has planned it
 
     @property
     def is_open(self):
@@ -175,11 +198,26 @@ class Conference:
                 if stay.person.id == person_id:
                     stay.role = role
 
+    def record(self):
+        """Begin a recording; return it."""
+        with self.server.lock:
+            number, now = self.server.next_number(), self.server.now()
+            self.recordings.append(Recording(f"{number:08d}.mp4", now, number))
+            return self.recordings[-1]
+
+    def stop_recording(self):
+        """End the recordings that go on."""
+        with self.server.lock:
+            for recording in self.recordings:
+                if recording.stopped_at is None:
+                    recording.stopped_at = self.server.now()
+
     def end(self, at=None):
         """End the session, now or at a moment of the simulated time."""
         with self.server.lock:
             if self.ended_at is None:
                 self.ended_at = self.server.now() if at is None else at
+                self.stop_recording()
                 self._close(self.stays, self.ended_at)
 
     def _close(self, stays, at=None):
@@ -253,6 +291,7 @@ class TrueConfServer:
         self.rejected_token_status = 403  # or 401
         self.umbrellas = UMBRELLAS  # permission -> the permissions that it includes
         self.max_page_size = 1000
+        self.shrinks_pages = False  # is a larger page_size answered with a smaller page, not 400
         self.default_page_size = 20
         self.default_users_page_size = 20
         self.page_zero = "error"  # or "first": page_id=0 is the first page
@@ -268,6 +307,12 @@ class TrueConfServer:
         self.missing_paths = set()  # whole paths that answer 404, as "oauth2/v1/token"
         self.rows_order = "nulls_first"  # of the log, descending; or "nulls_last", "unsorted"
         self.v4_times = "unix"  # or "iso"
+        self.v4_names_sessions = True  # does the list of v4 name the running session
+        self.v4_names_participants = True  # do its participants have a call_id, or a number alone
+        self.v4_sessions = "running"  # or "oldest_first", "newest_first": those that ended too
+        self.v4_sessions_have_ids = False  # are the rows of sessions named by `id`
+        self.v4_sessions_total = False  # is their number told
+        self.records_tell_end = False  # do the recordings of v3 have started_at and stopped_at
         self.results_count = "all"  # or "page": `results` of v4 counts the rows of the page
         self.v4_users_paging = "page"  # or "next_page_id"
         self.names_sessions = False  # does the list of conferences of v3 name the running session
@@ -366,6 +411,12 @@ class TrueConfServer:
         if isinstance(person, Person):
             return person
         return next((each for each in self.people if each.id == person), None) or Person(person)
+
+    def number_of(self, person):
+        """Return what v4 calls a participant: an account by a number, a guest as he is."""
+        numbers = {each.id: str(position) for position, each in enumerate(self.people, 1)}
+        of_another_server = str(10_000 + zlib.crc32(person.id.encode("utf-8", "replace")))
+        return person.id if person.is_guest else numbers.get(person.id, of_another_server)
 
     def set_online(self, person_id, status):
         """Set the presence of somebody: -2, -1, 0 offline, 1 free, 2 busy, 5 in a conference."""
@@ -517,6 +568,11 @@ class TrueConfServer:
 
     def web_back(self):
         self._switch(Door.open, "web", freeze=self._is_frozen)
+
+    def slam(self, *port_kinds):
+        """Take connections on these ports ("web", "status"; by default both) and reset each at
+        once, as a firewall in front of a stopped service does. Until come_back()."""
+        self._switch(Door.slam, *(port_kinds or ("web", "status")), hang_up=True)
 
     def blackhole(self):
         """Let packets vanish until come_back(), on Linux only: new connections to both ports time

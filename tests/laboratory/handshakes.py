@@ -12,7 +12,8 @@ import threading
 import time
 from collections import Counter
 
-from lib.trueconf_client import Client, Server, TrueConfError
+from lib.trueconf_client import Client
+from lib.trueconf_model import Server, TrueConfError
 from tests.laboratory import parts
 
 THREADS = 8
