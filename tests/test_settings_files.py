@@ -556,6 +556,100 @@ def test_why_it_cannot_be_saved_is_told_in_words(tmp_path, monkeypatch, caplog):
         set_token(loaded, f"{NEW}-{number}")
 
 
+# What a disk or a mount does not let us do; each is one function of os, and its error.
+ODD_DISKS = {
+    "mounted alone": ("replace", errno.EBUSY),
+    "no renaming": ("replace", errno.ENOTSUP),
+    "no modes": ("chmod", errno.EPERM),
+    "no owners": ("chown", errno.EPERM),
+    "no fsync": ("fsync", errno.EINVAL),
+    "read-only folder": ("open", errno.EROFS),
+    "folder of others": ("open", errno.EACCES),
+}
+
+
+@pytest.mark.parametrize("name", ["settings.json", ".env"])
+@pytest.mark.parametrize("disk", ODD_DISKS)
+def test_odd_disk_costs_what_it_lacks_and_not_the_save(tmp_path, monkeypatch, disk, name):
+    text = dumped(BASE) if name == "settings.json" else f"settings='{quoted(BASE)}'\n"
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    loaded = settings.load(folder=tmp_path)
+    refuse_on_this_disk(monkeypatch, *ODD_DISKS[disk])
+    for token in (NEW * 9, NEW, NEWER * 9):  # the text grows, shrinks and grows
+        set_token(loaded, token)
+        loaded.save()
+        assert loaded.save_problem == ""
+        assert token_of(json.loads(settings.find_source(None, tmp_path, DOTENV[name]).read()))
+        assert settings.load(folder=tmp_path).servers["office"].access_token == token
+        assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+DOTENV = {"settings.json": {}, ".env": {"settings": ""}}
+
+
+def refuse_on_this_disk(monkeypatch, function: str, number: int) -> None:
+    real = getattr(os, function)
+
+    def refuse(path, *arguments, **more):
+        if function != "open" or ".bot-" in str(path):
+            raise OSError(number, os.strerror(number))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, function, refuse)
+    if function == "chmod":  # Path.chmod has its own name for it
+        monkeypatch.setattr(Path, "chmod", refuse)
+
+
+def test_disk_that_is_full_while_the_file_itself_is_written_leaves_the_old_text(
+    tmp_path, monkeypatch
+):
+    loaded = load(tmp_path)
+    refuse_on_this_disk(monkeypatch, "replace", errno.EBUSY)
+    overwrite = settings_files._overwrite
+    before = (tmp_path / "settings.json").read_bytes()
+
+    def overwrite_half(file, content: bytes) -> None:
+        overwrite(file, content[: len(before)])
+        if content != before:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(settings_files, "_overwrite", overwrite_half)
+    set_token(loaded, NEW)
+    loaded.save()
+    assert loaded.save_problem == "disk_full"
+    assert (tmp_path / "settings.json").read_bytes() == before
+
+
+def test_what_cannot_be_saved_is_tried_again_later_and_later(tmp_path, monkeypatch):
+    loaded = load(tmp_path)
+    set_token(loaded, NEW)
+    now, tries = [1000.0], []
+
+    def refuse(_, __):
+        tries.append(now[0])
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(settings.time, "monotonic", lambda: now[0])
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", refuse)
+    for _ in range(1000):
+        loaded.save_when_due()
+        now[0] += 0.5
+    pauses = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, *[60] * len(pauses[7:])]
+    assert len(pauses) > 10
+    loaded.save()  # somebody has pressed a switch, or the bot ends
+    assert tries[-1] == now[0]
+
+    monkeypatch.setattr(os, "replace", replace)
+    now[0] += 60
+    loaded.save_when_due()
+    assert token_of(read(tmp_path)) == NEW
+    set_token(loaded, NEWER)
+    loaded.save_when_due()
+    assert token_of(read(tmp_path)) == NEWER
+
+
 def test_who_presses_a_switch_is_told_when_it_cannot_be_kept(
     telegram, anna, new_server, settings_for, start_bot
 ):
