@@ -187,7 +187,8 @@ class DotenvSource:
         self.path, self.name, self.folder = path, path.name, path.resolve().parent
 
     def read(self) -> bytes:
-        return (read_dotenv(self.path).get("settings") or "").encode()
+        values, _ = _parse_dotenv(self.path)
+        return (values.get("settings") or "").encode()
 
     def write(self, text: str, old: bytes) -> None:
         """As `dotenv.set_key` does, but safe from being killed. Keeps the other lines."""
@@ -233,23 +234,41 @@ def find_source(path: str | None, folder: Path, dotenv: Mapping[str, object]) ->
 def read_dotenv(path: Path) -> dict[str, str | None]:
     """The variables of a `.env` file, {} if there is none. A `$` in a value is a `$`.
     Raises SettingsError."""
+    values, lines = _parse_dotenv(path)
+    if lines:
+        numbers = ", ".join(map(str, lines))
+        log.warning("%s, line %s: not understood, ignored", path.name, numbers)
+    return values
+
+
+def _parse_dotenv(path: Path) -> tuple[dict[str, str | None], list[int]]:
+    """Also the numbers of the lines that are not understood."""
     if not path.is_file():
-        return {}
+        return {}, []
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([_not_read(error, path.name)], path.name, "") from error
-    values = {}
+    values: dict[str, str | None] = {}
+    lines = []
     for line in parse_stream(io.StringIO(text)):
-        is_settings = re.match(r"\s*(export\s+)?'?settings\b", line.original.string)
-        is_cut = (line.value or "").startswith("{") and not (line.value or "").endswith("}")
-        if is_settings and (line.error or is_cut):
+        begin = re.match(r"\s*(export\s+)?'?settings\b'?\s*(=\s*')?", line.original.string)
+        if begin and (line.error or not _is_whole(line.value or "", bool(begin[2]))):
             raise SettingsError([Problem("dotenv_quotes", path.name)], path.name, "")
         if line.error:
-            log.warning("%s, line %s: not understood, ignored", path.name, line.original.line)
+            lines.append(line.original.line)
         elif line.key is not None:
             values[line.key] = line.value
-    return values
+    return values, lines
+
+
+def _is_whole(value: str, is_quoted: bool) -> bool:
+    """Whether this can be all of the JSON. Other quotes than ', and a shell's brackets, do not
+    hold its lines together."""
+    value = value.strip()
+    if value.startswith("{"):
+        return value.endswith("}")
+    return is_quoted or not value
 
 
 def _read_text(source: Source) -> str:

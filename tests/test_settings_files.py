@@ -186,6 +186,11 @@ def test_json_in_dotenv_without_quotes_is_one_sentence_and_no_noise(tmp_path, ca
         f'settings="{one_line}"\n',
         f"settings='{one_line.replace('office', chr(39))}'\n",
         'settings={"tg-api-token": "x",\n',
+        f"settings=`{several_lines}`\n",
+        f"settings=`{one_line}`\n",
+        f"settings=“{several_lines}”\n",
+        f"settings=$'{several_lines}'\n",
+        f"settings=<<END\n{several_lines}\nEND\n",
     ]:
         (tmp_path / ".env").write_text(f"# mine\nA=1\n{line}B=2\n", encoding="utf-8")
         [problem] = error_of(tmp_path, BASE).problems
@@ -195,9 +200,16 @@ def test_json_in_dotenv_without_quotes_is_one_sentence_and_no_noise(tmp_path, ca
 
 
 def test_line_of_dotenv_that_is_not_understood_is_named_and_the_others_count(tmp_path, caplog):
-    (tmp_path / ".env").write_text("what is this\nTG_PROXY=http://host:1\n", encoding="utf-8")
-    assert load(tmp_path).proxy == "http://host:1"
-    assert caplog.messages == [".env, line 1: not understood, ignored"]
+    line = f"settings='{json.dumps(BASE)}'\n"
+    for lines, numbers in [("what is this\n", "1"), ("so it is\n# mine\nand so\n", "1, 3")]:
+        text = f"{lines}TG_PROXY=http://host:1\n{line}"
+        (tmp_path / ".env").write_text(text, encoding="utf-8")
+        caplog.clear()
+        loaded = settings.load(folder=tmp_path)
+        assert loaded.proxy == "http://host:1"
+        set_token(loaded, NEW)
+        loaded.save()
+        assert caplog.messages == [f".env, line {numbers}: not understood, ignored"]
 
 
 def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_else(tmp_path):
