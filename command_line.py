@@ -15,7 +15,7 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, ending, heartbeat, logs, settings, telegram
+from lib import connections, ending, logs, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
@@ -25,6 +25,7 @@ VERSION = "2.0.0"
 CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
+DEEPEST_SHAPE = 20  # no answer of a server is so deep
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -221,8 +222,6 @@ def check(loaded: settings.Settings) -> bool:
     if loaded.log_file and not loaded.log_file.parent.is_dir():
         report.bad("check_log_file", folder=loaded.log_file.parent)
     _check_telegram(report, loaded)
-    if loaded.heartbeat_url:
-        _check_heartbeat(report, loaded.heartbeat_url)
     for server in loaded.servers.values():
         print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
         _check_server(report, server)
@@ -250,14 +249,6 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         report.bad_sentence(screens.telegram_trouble(error.trouble))
     except telegram.FAILURES as error:
         report.bad_sentence(telegram.describe(error))
-
-
-def _check_heartbeat(report: _Report, url: str) -> None:
-    host, trouble = heartbeat.host_of(url), heartbeat.fetch(url)
-    if trouble:
-        report.bad("check_heartbeat_failed", host=host, reason=screens.reason_words(trouble))
-    else:
-        report.ok("check_heartbeat", host=host)
 
 
 def _check_user(report: _Report, bot: telegram.Bot, user: int, name: str) -> None:
@@ -396,12 +387,15 @@ def _outcome(answer: Answer | TrueConfError) -> str:
     return f"{answer.status} {'no JSON' if body is None and answer.body else _shape(body)}"
 
 
-def _shape(value: object) -> str:
+def _shape(value: object, depth: int = 0) -> str:
     """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    if isinstance(value, (dict, list)) and depth == DEEPEST_SHAPE:
+        return "…"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_field(name)}: {_shape(value[name])}' for name in value)}}}"
+        fields = (f"{_field(name)}: {_shape(value[name], depth + 1)}" for name in value)
+        return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{' | '.join(sorted({_shape(entry) for entry in value}))}]"
+        return f"[{' | '.join(sorted({_shape(entry, depth + 1) for entry in value}))}]"
     return "null" if value is None else type(value).__name__
 
 

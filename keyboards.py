@@ -21,6 +21,7 @@ from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 AGES_MIN = (60, 120, 240, 480, 1440)
 PAUSES_MIN = (60, 480)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
+CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
 
 
 @dataclass(frozen=True)
@@ -261,8 +262,8 @@ def confirm(action: str, server, press: Press, item: str) -> InlineKeyboardMarku
     now = int(time.time())
     yes = Press(action, short_id(server.name), item, press.page, press.minutes, now)
     return _keyboard(
+        _back(_list_of(server, press)),  # first: a second tap on ⏹ lands here
         [_button(plain_text("button_confirm_stop"), yes, style="danger")],
-        _back(_list_of(server, press)),
     )
 
 
@@ -300,5 +301,6 @@ def error(server, press: Press) -> InlineKeyboardMarkup:
         "forgotten_alerts_off",
     ):  # that is done, only the list is missing
         press = replace(press, action="forgotten")
-    is_action = press.action in ("stop", "stop_all")
-    return _keyboard(*ways_on) if is_action else _keyboard(_refresh(press), *ways_on)
+    return (
+        _keyboard(*ways_on) if press.action in CONFIRMED else _keyboard(_refresh(press), *ways_on)
+    )

@@ -53,13 +53,15 @@ servers: dict[str, Server] = {}  # short_id(name) -> server
 watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 
 
-def show(target: types.Message | types.CallbackQuery, text: str, keyboard=None) -> None:
-    """Show a screen: in place of the one whose button was pressed, or as a new message."""
-    if isinstance(target, types.CallbackQuery):
-        announcer.forget(*telegram.place_of(target))
-        telegram.edit(bot, target, text, keyboard)
-    else:
+def show(target, text: str, keyboard=None, is_result: bool = False) -> None:
+    """Show a screen: in place of the one whose button was pressed, or as a new message. A message
+    is its newest press's: where another came meanwhile, only a result is shown, as a new one."""
+    if isinstance(target, types.Message):
         telegram.reply(bot, target, text, keyboard)
+        return
+    if bot.presses.owns(target):
+        announcer.forget(*telegram.place_of(target))
+    telegram.edit(bot, target, text, keyboard, is_result)
 
 
 # "start" -> function(message)
@@ -261,15 +263,16 @@ def keep_quiet(call, server: Server, press: Press) -> str:
 
 # ⏹: the question before a stop, with who is in the conference and a red "Yes, stop".
 @on_button("ask_stop")
-def ask_stop(call, server: Server, press: Press) -> None:
+def ask_stop(call, server: Server, press: Press, has_changed: bool = False) -> None:
     """Reads the conference again, as the list may be old."""
     conference = stopping.find_one(server, press)
     if conference is None:
         show(call, screens.not_running(server), keyboards.back_to_list(server, press))
         return
     people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
-    text = screens.confirm_stop(server, conference, people)
-    show(call, text, keyboards.confirm("stop", server, press, press.item))
+    text = screens.confirm_stop(server, conference, people, has_changed)
+    item = stopping.item_of_one(conference, people)
+    show(call, text, keyboards.confirm("stop", server, press, item))
 
 
 # "Stop all": the same question about every forgotten conference, with who is in each.
@@ -280,7 +283,7 @@ def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) 
         show_forgotten(call, server, press)
         return texts.plain_text("list_changed") if has_changed else None
     text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
-    item = stopping.short_id_of_runs([forgotten.conference for forgotten in found])
+    item = stopping.item_of_all(found)
     show(call, text, keyboards.confirm("stop_all", server, press, item))
     return None
 
@@ -291,11 +294,14 @@ def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) 
 def stop(call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
     who = texts.person(call.from_user)
-    results = stopping.stop_once(server, press, who)
-    if press.action == "stop_all" and not results:
-        return ask_stop_all(call, server, press, has_changed=True)
+    try:
+        results = stopping.stop_once(server, press, who)
+    except stopping.NotAsShown:
+        ask_again = ask_stop if press.action == "stop" else ask_stop_all
+        return ask_again(call, server, press, has_changed=True)
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    show(call, screens.stop_result(server, results), keyboards.back_to_list(server, press))
+    back = keyboards.back_to_list(server, press)
+    show(call, screens.stop_result(server, results), back, is_result=bool(results))
     return None
 
 
@@ -342,6 +348,7 @@ def receive_press(call: types.CallbackQuery) -> None:
     if call.from_user.id not in config.users:
         refuse_press(call)
         return
+    bot.presses.begin(call)
     popup: str | None = texts.plain_text("bot_failed")
     try:
         popup = handle_press(call)
@@ -365,6 +372,8 @@ def handle_press(call: types.CallbackQuery) -> str | None:
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
         return texts.plain_text("out_of_date")
+    if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
+        return texts.plain_text("too_soon")
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:

@@ -5,6 +5,7 @@ Decides whether a stop may be carried out; the requests are in `trueconf_api`, t
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterable
 
@@ -12,11 +13,12 @@ import texts
 import trueconf_api
 from keyboards import Press, short_id
 from texts import screens
-from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
+from trueconf_api import STOPPED, Conference, Forgotten, People, Server, TrueConfError
 
 log = logging.getLogger("bot.stopping")
 
 MOST_REMEMBERED = 500
+AGE_ERROR_S = 2  # ages and moments are whole seconds
 
 
 class NotNow(Exception):
@@ -27,13 +29,32 @@ class NotNow(Exception):
         self.key, self.details = key, details
 
 
+class NotAsShown(Exception):
+    """Nothing was stopped: what runs now, or who is in it, is not what the question showed."""
+
+
 def find_one(server: Server, press: Press) -> Conference | None:
     """The conference that a ⏹ button was made for; None if it no longer runs. Raises
     TrueConfError."""
     return trueconf_api.find_running(
         server,
-        lambda conference: bool(conference.id) and short_id_of_runs([conference]) == press.item,
+        lambda found: (
+            bool(found.id)
+            and any(press.item in _items_of(name) for name in _names_of(server, found))
+        ),
     )
+
+
+def _names_of(server: Server, conference: Conference) -> set[str]:
+    """What this run is called, and what the bot called it before the server had named it."""
+    earlier = {conference.start, server.learnt.earlier_names.get(conference.id, "")}
+    earlier.add(server.learnt.run_names.get(conference.id, ""))
+    return {conference.session_id, *(f"{conference.id} {name}" for name in earlier if name)}
+
+
+def _items_of(run: str) -> tuple[str, str]:
+    """What stands for a run on a button, and for one that was shown with nobody in it."""
+    return short_id(run), short_id(f"{run} empty")
 
 
 def find_all(server: Server, press: Press) -> list[Forgotten]:
@@ -46,26 +67,38 @@ def stoppable(found: list[Forgotten]) -> list[Forgotten]:
     return [forgotten for forgotten in found if forgotten.is_certain][: screens.MOST_IN_A_LIST]
 
 
-def short_id_of_runs(conferences: list[Conference]) -> str:
-    """What stands for these runs of conferences on a button, in any order."""
-    return short_id("\n".join(sorted(conference.session_id for conference in conferences)))
+def item_of_one(conference: Conference, people: People | TrueConfError | None) -> str:
+    """What stands on the button that confirms the stop of this run."""
+    return _items_of(conference.session_id)[_is_empty(people)]
+
+
+def item_of_all(found: list[Forgotten]) -> str:
+    """What stands on the button that confirms the stop of these runs, in any order."""
+    return short_id("\n".join(sorted(item_of_one(one.conference, one.people) for one in found)))
+
+
+def _is_empty(people: People | TrueConfError | None) -> bool:
+    return isinstance(people, People) and not people.count
 
 
 def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
     """Stop what the confirmation showed, once, however many people press.
 
-    Returns what `trueconf_api.stop_conferences` returns; {} if what runs now is not what was
-    shown. Raises NotNow if the confirmation is too old or somebody else was quicker, and
-    TrueConfError.
+    Returns what `trueconf_api.stop_conferences` returns; {} if the one that was shown no longer
+    runs. Raises NotNow if the confirmation is too old or somebody else was quicker, NotAsShown,
+    and TrueConfError.
     """
     if not 0 <= int(time.time()) - press.at <= screens.CONFIRM_LIMIT_S:
         raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
-    found = _find(server, press)
-    _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
-    if short_id_of_runs(found) != press.item:
+    _refuse_claimed(server, [press.item], press)
+    try:
+        found = _find_as_shown(server, press)
+    finally:
+        _refuse_claimed(server, [press.item], press)  # who was quicker may be done by now
+    if not found:
         return {}
-    runs = {short_id(conference.session_id): conference for conference in found}
-    _claim(server, [press.item, *runs], who)
+    runs = {item: one for one in found for item in _items_of(one.session_id)}
+    _claim(server, [press.item, *runs], who, press)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
@@ -74,15 +107,30 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
         return results
     finally:
         again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]
-        if again:
-            _release(server, [press.item, *again])
+        _end_claim(server, [press.item, *runs], who, [press.item, *again] if again else [])
 
 
-def _find(server: Server, press: Press) -> list[Conference]:
+def _find_as_shown(server: Server, press: Press) -> list[Conference]:
     if press.action == "stop_all":
-        return [forgotten.conference for forgotten in find_all(server, press)]
+        all_found = find_all(server, press)
+        if item_of_all(all_found) != press.item:
+            raise NotAsShown
+        return [forgotten.conference for forgotten in all_found]
     conference = find_one(server, press)
-    return [conference] if conference else []
+    if conference is None:
+        return []
+    was_empty = press.item == _items_of(conference.session_id)[True]
+    if not (was_empty or press.item == short_id(conference.session_id)):
+        raise NotAsShown  # the server has named it since: it may be the next run
+    has_begun_since = not (conference.has_session_id or conference.start) and (
+        conference.age_s is not None and conference.age_s < time.time() - press.at - AGE_ERROR_S
+    )
+    people = (
+        trueconf_api.or_error(trueconf_api.get_people, server, conference) if was_empty else None
+    )
+    if has_begun_since or (was_empty and not _is_empty(people)):
+        raise NotAsShown
+    return [conference]
 
 
 def _log(server: Server, conference: Conference, result: str | TrueConfError, who: str) -> None:
@@ -93,24 +141,29 @@ def _log(server: Server, conference: Conference, result: str | TrueConfError, wh
         log.info("%s not stopped, asked by %s: %s", what, who, str(result).replace("_", " "))
 
 
-def _claim(server: Server, keys: list[str], who: str) -> None:
-    """Keep these runs for one person; they stay so when they were stopped, so that whoever presses
-    later is told who it was. Raises NotNow if somebody else has one of them."""
+def _claim(server: Server, keys: list[str], who: str, press: Press) -> None:
+    """Keep these runs for one person. Raises NotNow if somebody else has one of them."""
     with server.shared.lock:
-        _refuse_claimed(server, keys)
-        server.stopped_by.update(dict.fromkeys(keys, who))
+        _refuse_claimed(server, keys, press)
+        for key in keys:
+            server.stopped_by.pop(key, None)
+            server.stopped_by[key] = who, math.inf
         for oldest in list(server.stopped_by)[:-MOST_REMEMBERED]:
             del server.stopped_by[oldest]
 
 
-def _release(server: Server, keys: list[str]) -> None:
-    """So that it may be tried again."""
+def _end_claim(server: Server, keys: list[str], who: str, again: list[str]) -> None:
+    """Who presses later on a question that was shown before is told who it was. What was not
+    stopped (`again`) may be tried again."""
     with server.shared.lock:
         for key in keys:
+            server.stopped_by[key] = who, time.time()
+        for key in again:
             server.stopped_by.pop(key, None)
 
 
-def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:
-    who = next((server.stopped_by[key] for key in keys if key in server.stopped_by), None)
-    if who:
-        raise NotNow("already_pressed", who=who)
+def _refuse_claimed(server: Server, keys: Iterable[str], press: Press) -> None:
+    for key in keys:
+        who, done_at = server.stopped_by.get(key, ("", 0))
+        if press.at <= done_at:
+            raise NotNow("already_pressed", who=who)

@@ -27,10 +27,21 @@ ON_WINDOWS = os.name == "nt"
 STAMP = os.path.join(FOLDER, "installed-requirements.txt")
 LOCK = os.path.join(FOLDER, "lock")
 WENT_ON = "TRUECONF_BOT_WENT_ON"  # set for the Python of `.venv`, which must not do so again
+MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
+# What venv and pip make in there, beside the stamp; nothing else is ever removed.
+MADE = (
+    *("bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "pyvenv.cfg"),
+    *(".gitignore", os.path.basename(STAMP)),
+)
+# Settings of pip's that would install elsewhere or nothing at all. Where they stand in a pip.conf,
+# only another value in the environment or in the command puts them out of force.
+PIP_VARIABLES = {"PIP_USER": "0", "PIP_DRY_RUN": "0", "PIP_NO_DEPS": "0"}
+PIP_PLACES = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
 PROBLEM_FILE = os.path.join(ROOT, "setup-problem.txt")  # for pythonw, which has no console
 # Programs that a container starts only to look after its one real process.
 SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
 LOCK_PAUSE_S = 0.2
+SLOW_S = 5
 
 # Of Windows: events of a console, and what a job object may be told.
 CTRL_C_EVENT, CTRL_BREAK_EVENT = 0, 1
@@ -62,6 +73,8 @@ def ensure_libraries(requirements):
     if sys.version_info < OLDEST_PYTHON:
         version = "{}.{}.{}".format(*sys.version_info)
         _fail(SetupError("too_old", python=sys.executable, version=version))
+    if getattr(sys, "frozen", False):  # packed, with all that it needs
+        return
     try:
         with ending.ctrl_c_raising():  # so that an installation is tidied up
             _ensure_libraries(requirements)
@@ -72,6 +85,29 @@ def ensure_libraries(requirements):
     if sys.stderr is None:
         with contextlib.suppress(OSError):
             os.remove(PROBLEM_FILE)
+    if _is_inside() and not _is_kept_by_others():
+        _mend_later(requirements)
+
+
+def _mend_later(requirements):
+    """Let an import that fails, as a virus scanner has taken files away, install all once more."""
+
+    def on_exception(kind, error, traceback):
+        if not issubclass(kind, ImportError) or os.environ.pop(MENDED, None):
+            sys.__excepthook__(kind, error, traceback)
+            return
+        os.environ[MENDED] = "1"
+        try:
+            with ending.ctrl_c_raising():
+                needed = _read_requirements(os.path.join(ROOT, requirements))
+                _install(needed, requirements, again=True)
+            _go_on_inside()
+        except KeyboardInterrupt:
+            sys.exit(0)
+        except SetupError as problem:
+            _fail(problem)
+
+    sys.excepthook = on_exception
 
 
 def _ensure_libraries(requirements):
@@ -145,8 +181,6 @@ def _refuse_without_libraries(needed, requirements):
     command = "{} -m pip install -r {}".format(quoted(sys.executable), quoted(file))
     if _tool() == "uv":
         command = "uv sync"
-    elif "pypoetry" in sys.prefix:
-        command = "poetry install"
     raise SetupError("missing", missing=", ".join(missing), command=command)
 
 
@@ -248,13 +282,18 @@ def _update(needed, requirements):
     return True
 
 
-def _install(needed, requirements):
-    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError."""
+def _install(needed, requirements, again=False):
+    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError.
+
+    again: also what pip thinks is there.
+    """
     lost = [name for name in ("venv", "ensurepip") if not importlib.util.find_spec(name)]
     if lost:
         raise SetupError("no_venv")
+    if not _is_ours():
+        raise SetupError("not_ours")
     with _lock() as lock:
-        if _is_usable() and _is_installed(needed):
+        if not again and _is_usable() and _is_installed(needed):
             return  # the start that had the lock before has done it
         before = _read_stamp()
         is_new = before == "" or not (_is_usable() and _runs("-m", "pip", "--version"))
@@ -263,9 +302,8 @@ def _install(needed, requirements):
             _write_stamp("")
             if is_new:
                 _make(lock)
-            install = ["-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
-            install += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
-            _run([_path_of("python"), *install], lock)
+            _run_pip(requirements, again, lock)
+            _look_for(needed)
         except SetupError:
             if is_new:
                 _empty_folder()
@@ -273,6 +311,37 @@ def _install(needed, requirements):
                 _write_stamp(before)
             raise
         _write_stamp("\n".join([_version_line(), *needed]))
+
+
+def _run_pip(requirements, again, lock):
+    command = ["-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
+    command += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
+    # Each is what holds without it, in the words that pip takes.
+    root = os.path.splitdrive(FOLDER)[0] + os.sep
+    command += ["--target=", "--prefix=" + FOLDER, "--root=" + root]
+    if again:
+        command.append("--force-reinstall")
+    _run([_path_of("python"), *command], lock)
+
+
+def _look_for(needed):
+    """Raise SetupError unless the Python of `.venv` has all this, whatever pip has said."""
+    ask = "import sys; sys.path.insert(0, sys.argv[1]); from lib import own_python; "
+    ask += "sys.exit(bool(own_python._missing(sys.argv[2:])))"
+    if not _runs("-c", ask, ROOT, *needed):
+        raise SetupError("failed", reason=", ".join(needed))
+
+
+def _is_ours():
+    """Whether `.venv` is not there yet, or what this program or `venv` has made."""
+    if os.path.islink(FOLDER):
+        return _is_usable()
+    if not os.path.exists(FOLDER):
+        return True
+    with contextlib.suppress(OSError):
+        names = set(os.listdir(FOLDER)) - {os.path.basename(LOCK)}
+        return not names or not names.isdisjoint(("pyvenv.cfg", os.path.basename(STAMP)))
+    return False
 
 
 def _make(lock):
@@ -342,12 +411,14 @@ def _write_stamp(text):
 
 
 def _empty_folder():
+    if os.path.islink(FOLDER):
+        raise SetupError("not_ours")
     try:
-        for name in os.listdir(FOLDER):
+        for name in set(os.listdir(FOLDER)).intersection(MADE):
             path = os.path.join(FOLDER, name)
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
-            elif path != LOCK:
+            else:
                 os.remove(path)
     except OSError as error:
         raise _writing_failed(error) from None
@@ -355,7 +426,10 @@ def _empty_folder():
 
 def _run(command, lock=None):
     """Run a program without its output. Raises SetupError, which says why it failed."""
-    options = {"env": dict(os.environ, PIP_USER="0"), "cwd": ROOT}
+    environment = dict(os.environ, **PIP_VARIABLES)
+    for name in PIP_PLACES:
+        environment.pop(name, None)
+    options = {"env": environment, "cwd": ROOT}
     if ON_WINDOWS:
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
     elif lock:
@@ -370,12 +444,22 @@ def _run(command, lock=None):
         if ON_WINDOWS:  # the next start could not replace the files that it holds
             _end_with_us(process, JOB_ENDS_WITH_US)
         try:
-            output = process.communicate()[0]
+            output = _output_of(process, is_quick=not lock)
         except BaseException:
             process.kill()
             raise
     if process.returncode:
         raise _why_failed(output.decode(errors="replace"))
+
+
+def _output_of(process, is_quick):
+    """What it prints. One that should be quick and is not gets a word: a network drive is gone."""
+    if is_quick:
+        try:
+            return process.communicate(timeout=SLOW_S)[0]
+        except subprocess.TimeoutExpired:
+            _say("slow")
+    return process.communicate()[0]
 
 
 # What pip and venv say, and the sentence for it. The first that is found counts.

@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 import texts
+from demo.telegram.chats import Button
 from demo.telegram.html import as_read
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
 from lib import ending
+from lib.telegram_presses import FRESH_S
 from tests import warm_start
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +32,7 @@ TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
-    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|heartbeat_url|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
+    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
 )
 READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
 
@@ -313,9 +315,20 @@ def open_menu(person, server_name: str):
 
 def press(person, message, *labels):
     """Press one button after the other; return the message, which shows the last screen."""
+    hasty = {language["too_soon"] for language in texts.LANGUAGES.values()}
     for label in labels:
-        pressed = person.press(message, label).wait()
+        button = label if isinstance(label, Button) else message.button(label)
+        pressed = person.press(message, button).wait()
+        while button.style == "danger" and pressed.text in hasty:
+            time.sleep(0.1)
+            pressed = person.press(message, button).wait()
         assert pressed.text is None, pressed.text
+    return message
+
+
+def calm(message):
+    """The message when it has stood there long enough for its "Yes" to be taken at once."""
+    wait_until(lambda: time.monotonic() > message.history[-1][2] + 2 * FRESH_S)
     return message
 
 

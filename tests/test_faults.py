@@ -423,7 +423,8 @@ def test_wait_that_telegram_asks_for_is_kept(telegram, anna, office, start_bot, 
     start_bot(settings_for({"office": office.settings()}))
     message = open_menu(anna, "office")
     telegram.fail("editMessageText", 429, parameters={"retry_after": 1}, times=2)
-    assert "Weekly planning" in press(anna, message, "conferences")
+    press(anna, message, "conferences")
+    wait_for(lambda: "Weekly planning" in message.text)
     first, second, third = calls_of(telegram, "editMessageText", ANNA, "Weekly planning")
     assert [first.status, second.status, third.status] == [429, 429, 200]
     assert second.at - first.at >= 1
@@ -718,12 +719,12 @@ class Fragile(Watcher):
         super().__init__(server, announcer=None)
         self.errors, self.survived = list(errors), threading.Event()
 
-    def look(self):
+    def check(self):
         if not self.errors:
             self.survived.set()
             self.stop()
         else:
-            self._wake.set()  # the next look at once
+            self.look_now()
             raise self.errors.pop(0)
 
 
@@ -735,6 +736,6 @@ def test_watcher_outlives_a_look_that_raises_anything(caplog):
     assert watcher.survived.wait(PATIENCE_S)
     watcher.join(PATIENCE_S)
     assert not watcher.is_alive()
-    failed = [record for record in caplog.records if "a look failed" in record.getMessage()]
+    failed = [record for record in caplog.records if "the look failed" in record.getMessage()]
     assert len(failed) == len(errors)
     assert all(record.exc_info for record in failed)

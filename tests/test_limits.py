@@ -97,6 +97,25 @@ def test_connection_that_the_way_forgot_is_replaced_within_the_question(new_serv
         assert status.result().state == UP
 
 
+@pytest.mark.waits(5)
+def test_kept_connection_that_was_forgotten_takes_the_others_with_it(new_server, monkeypatch):
+    """What forgot one has forgotten all, most likely: no other question has to find that out."""
+    monkeypatch.setattr(lib.trueconf_transport, "KEPT_LIMIT_S", 0.5)
+    simulator = new_server()
+    server = server_for(simulator)
+    assert get_online(server).accounts
+    assert get_status(server).state == UP
+    kept = server.connections
+    assert get_online(server).accounts
+    assert server.connections is kept
+    simulator.break_path("users", "cut", times=1)  # this one was closed, which says nothing of them
+    assert get_online(server).accounts
+    assert server.connections is kept
+    simulator.lose_connections()
+    assert get_online(server).accounts
+    assert server.connections is not kept
+
+
 def test_stop_is_not_sent_twice(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_transport, "KEPT_LIMIT_S", 0.5)
     simulator = new_server()
@@ -310,7 +329,7 @@ def test_slow_resolver_delays_the_first_look_and_makes_nothing_unreachable(
         wakes.set()
         assert status.result().state == UP
     resolve(None)
-    server.connections = lib.trueconf_transport.Connections()
+    server.shared.connections = lib.trueconf_transport.Connections()
     for _ in range(3):
         assert get_status(server).state == UP
     assert get_online(server).accounts
@@ -600,8 +619,8 @@ def test_token_that_another_thread_asks_for_is_waited_for_within_the_limit(new_s
 def test_lack_of_files_is_told_of_the_bot_and_not_of_the_server(new_server):
     server = server_for(new_server())
     assert get_status(server).state == UP
-    before = server.last_status
-    server.connections = lib.trueconf_transport.Connections()
+    before = server.learnt.last_status
+    server.shared.connections = lib.trueconf_transport.Connections()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as newest:
         resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, hard))
@@ -611,7 +630,7 @@ def test_lack_of_files_is_told_of_the_bot_and_not_of_the_server(new_server):
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert error.value.reason == "own_lack"
-    assert server.last_status is before
+    assert server.learnt.last_status is before
     assert says(screens.error_sentence(error.value), "error_own_lack")
     assert get_status(server).state == UP
 

@@ -1,9 +1,11 @@
 """Where the settings come from, and how they are saved: whole, or not at all."""
 
 import errno
+import itertools
 import json
 import logging
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -347,6 +349,59 @@ def test_owner_that_may_not_be_kept_is_said_once_and_the_file_is_saved(
     assert caplog.messages == ["settings.json: it could not be left to its owner, it is now ours"]
 
 
+IN_A_MOUNT = """
+import pathlib, subprocess, sys
+from lib import settings
+path = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "--bind", path, path], check=True)
+loaded = settings.load(str(path))
+loaded.servers["office"].access_token = sys.argv[2]
+loaded.save()
+sys.exit(loaded.save_problem or 0)
+"""
+MAY_MOUNT = os.name == "posix" and shutil.which("unshare") and not os.geteuid()
+MAY_MOUNT = MAY_MOUNT and not subprocess.run(["unshare", "-m", "true"], check=False).returncode
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="only root may mount")
+@pytest.mark.parametrize("token", ["t" * 20, "t" * 2000])
+def test_file_that_is_mounted_alone_is_written_in_place(tmp_path, token):
+    """As a container does: nothing can be renamed onto it."""
+    path = tmp_path / "settings.json"
+    path.write_text(dumped(BASE), encoding="utf-8")
+    run = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", IN_A_MOUNT, str(path), token],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert token_of(json.loads(path.read_text(encoding="utf-8"))) == token
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("call", "number"), [("chmod", errno.EPERM), ("fsync", errno.EINVAL), ("fsync", errno.ENOTSUP)]
+)
+def test_disk_without_modes_or_fsync_costs_those_and_not_the_save(
+    tmp_path, monkeypatch, caplog, call, number
+):
+    path = tmp_path / "settings.json"
+    path.write_text(dumped(BASE), encoding="utf-8")
+    loaded = settings.load(str(path))
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    set_token(loaded, "t" * 20)
+    loaded.save()
+    assert not loaded.save_problem
+    assert token_of(json.loads(path.read_text(encoding="utf-8"))) == "t" * 20
+    assert "not saved" not in caplog.text
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 def test_temporary_file_can_be_read_by_nobody_else(tmp_path, monkeypatch):
     modes = []
@@ -647,7 +702,7 @@ def test_what_cannot_be_saved_is_tried_again_later_and_later(tmp_path, monkeypat
     for _ in range(1000):
         loaded.save_when_due()
         now[0] += 0.5
-    pauses = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, *[60] * len(pauses[7:])]
     assert len(pauses) > 10
     loaded.save()  # somebody has pressed a switch, or the bot ends
