@@ -815,7 +815,7 @@ MAY_IMPORT = {
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},
-    "lib/telegram.py": {"telebot", "lib.telegram_sender"},
+    "lib/telegram.py": {"telebot", "lib.telegram_sender", "lib.telegram_presses"},
     "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3", "lib"},
