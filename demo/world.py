@@ -22,7 +22,7 @@ from demo.trueconf.server import (
     Person,
     TrueConfServer,
 )
-from demo.words import WORLD
+from demo.words import world_words
 
 HOUR_S = 3600
 FREE, BUSY, OFFLINE = 1, 2, 0
@@ -117,7 +117,7 @@ class World:
 
     def __init__(self, language="en", chance=None):
         """chance: a random.Random."""
-        words = WORLD[language]
+        words = world_words(language)
         self._chance = chance or random.Random()
         self._titles = itertools.cycle(words["more"])
         self._ending = threading.Event()
