@@ -128,6 +128,7 @@ class World:
         ):
             certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
             server = TrueConfServer(DOMAINS[key], _people(people), certificate=certificate)
+            server.counts_everybody = True
             if key in V4_ALONE:
                 server.api_versions = {"v4", "v4.1"}
                 server.scopes = (*V4_SCOPES, RECORDS_SCOPE_V4)

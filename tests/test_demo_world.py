@@ -173,6 +173,21 @@ def test_people_come_and_go_but_nothing_is_forgotten_by_that(world, ask):
     assert reasons(ask("training")) == []
 
 
+def test_how_many_have_joined_never_falls(world, ask):
+    def joined():
+        running = trueconf_api.get_running_conferences(ask("office"))
+        return {one.session_id: one.participant_count for one in running}
+
+    before = joined()
+    for _ in range(200):
+        world.let_something_happen()
+    world.everybody_leaves("office")
+    after = joined()
+    assert after.keys() == before.keys()
+    assert all(after[one] >= before[one] for one in before)
+    assert sum(after.values()) > sum(before.values())
+
+
 def test_stopped_servers_free_their_ports(world):
     port = world.sites["office"].server.web_port
     world.stop()
