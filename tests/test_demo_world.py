@@ -46,8 +46,8 @@ def reasons(server):
     return sorted(one.reason for one in trueconf_api.find_forgotten(server, 60))
 
 
-def test_every_language_has_all_words_of_the_page():
-    assert set(PAGE) == set(WORLD) == set(LANGUAGES)
+def test_every_language_of_the_demo_has_all_words_of_the_page():
+    assert set(PAGE) == set(WORLD)  # a language of the bot that is missing here gets English
     assert all(set(words) == set(PAGE["en"]) for words in PAGE.values())
 
 
