@@ -21,10 +21,11 @@ from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
+DEEPEST_SHAPE = 20  # no answer of a server is so deep
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -386,12 +387,15 @@ def _outcome(answer: Answer | TrueConfError) -> str:
     return f"{answer.status} {'no JSON' if body is None and answer.body else _shape(body)}"
 
 
-def _shape(value: object) -> str:
+def _shape(value: object, depth: int = 0) -> str:
     """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    if isinstance(value, (dict, list)) and depth == DEEPEST_SHAPE:
+        return "…"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_field(name)}: {_shape(value[name])}' for name in value)}}}"
+        fields = (f"{_field(name)}: {_shape(value[name], depth + 1)}" for name in value)
+        return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{' | '.join(sorted({_shape(entry) for entry in value}))}]"
+        return f"[{' | '.join(sorted({_shape(entry, depth + 1) for entry in value}))}]"
     return "null" if value is None else type(value).__name__
 
 

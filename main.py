@@ -406,7 +406,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     polling = telegram.Polling(bot, commands)
     polling.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
-        config.save()
+        config.save_when_due()
         time.sleep(SAVE_EVERY_S)
 
     bot.sender.is_ending = True

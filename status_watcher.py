@@ -30,7 +30,7 @@ RETRY_TOKEN_S = 60
 # A token may be good for years, and Windows cannot wait longer than 49 days.
 LONGEST_WAIT_S = 3600
 SLEEP_GAP_S = 60  # a look that comes so much too late: the computer was asleep
-UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are worth a word
+UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are told
 CERTIFICATE_DAYS = (14, 7, 3, 1)  # before the end of a certificate: when people are told
 CERTIFICATE_EVERY_S = 86400
 RETRY_CERTIFICATE_S = 3600
@@ -101,10 +101,10 @@ class Watcher(threading.Thread):
         self._stopping, self._wake = threading.Event(), threading.Event()
         self._failures: dict[str, str] = {}  # job -> the reason that was logged last
         self._forgotten_before: set[str] = set()  # session IDs of the look before
-        self._forget_looks()
+        self._drop_looks()
         # An outage that was told before the bot was started again goes on.
         self._states = tuple(server.told_states)
-        self._down_at: float | None = None  # steady, as are those in _forget_looks
+        self._down_at: float | None = None  # steady, as are those in _drop_looks
         if server.down_since is not None:
             self._down_at = self.steady() - max(0, self.now() - server.down_since)
         self._reminders = self._reminders_due()
@@ -143,7 +143,7 @@ class Watcher(threading.Thread):
         for job in self._jobs:
             job.next_at = first_at
 
-    def _forget_looks(self) -> None:
+    def _drop_looks(self) -> None:
         self.status: Status | None = None  # the confirmed one
         self._since: float | None = None  # when it came into this state; None: before we looked
         self._looks_at_change, self._change_is_up = 0, False
@@ -166,7 +166,7 @@ class Watcher(threading.Thread):
                 job.next_at = self.steady() + job.every_s()
                 self._attempt(job)
         if not self._is_watched():
-            self._forget_outage_and_looks()
+            self._drop_all()
         due_at = [job.due_at for job in self._jobs if job.is_on()]
         longest_at = self.steady() + LONGEST_WAIT_S
         return max(0.0, min([longest_at, *due_at]) - self.steady())
@@ -213,7 +213,7 @@ class Watcher(threading.Thread):
 
     def lost_looks(self) -> int:
         """How many looks of the last UNSTEADY_S found another state that did not last, if those
-        are enough to be worth a word, else 0."""
+        are enough to be told, else 0."""
         recent = [at for at in list(self._lost_looks) if self.steady() - at <= UNSTEADY_S]
         return len(recent) if len(recent) >= UNSTEADY_LOOKS else 0
 
@@ -342,7 +342,7 @@ class Watcher(threading.Thread):
             if status.state == UP and self._down_at is not None:  # over while the bot was off
                 if self.server.paused_until is not None:
                     self._note_in_pause(status, seen_at)
-                self._forget_outage()
+                self._drop_outage()
             return
         is_up = status.state == UP
         if not self._looks_at_change or is_up != self._change_is_up:
@@ -353,7 +353,7 @@ class Watcher(threading.Thread):
             self._confirm(status)
 
     def _note_lost_looks(self) -> None:
-        """The looks that differed were followed by one that did not."""
+        """Count the looks at a change that did not last."""
         was_unsteady = self.lost_looks() > 0
         self._lost_looks = [*self._lost_looks, *[self.steady()] * self._looks_at_change][-99:]
         if self.lost_looks() and not was_unsteady:
@@ -374,18 +374,18 @@ class Watcher(threading.Thread):
         self._looks_at_change = 0  # last: whoever waits until there is no doubt finds it told
 
     def _note_in_pause(self, status: Status, seen_at: float) -> None:
-        """Keep a change for the end of the pause; one that a bot before this kept is no change."""
+        """Keep a change for the end of the pause, unless an earlier run has kept it already."""
         kept = self.server.pause_changes
         if not kept or kept[-1][1] != status.state:
             change = [self._time_of(seen_at), status.state]
             self.server.pause_changes = [*kept, change][-MOST_PAUSE_CHANGES:]
         if status.state == UP:
-            self._forget_outage()
+            self._drop_outage()
 
     def _tell(self, status: Status, seen_at: float, is_first: bool) -> None:
         before, down_at = self._states, self._down_at
         if status.state == UP:
-            self._forget_outage()
+            self._drop_outage()
         else:
             others = [state for state in before if state != status.state]
             self._states, down_at = (*others, status.state), None
@@ -401,13 +401,13 @@ class Watcher(threading.Thread):
             )
         )
 
-    def _forget_outage_and_looks(self) -> None:
-        self._forget_looks()
-        self._forget_outage()
+    def _drop_all(self) -> None:
+        self._drop_looks()
+        self._drop_outage()
         self.server.told_states = []
         self.server.paused_until, self.server.pause_changes = None, []
 
-    def _forget_outage(self) -> None:
+    def _drop_outage(self) -> None:
         self._states, self._down_at = (), None
         self.server.down_since, self.server.taken_by = None, ""
 

@@ -29,8 +29,10 @@ LOCK = os.path.join(FOLDER, "lock")
 WENT_ON = "TRUECONF_BOT_WENT_ON"  # set for the Python of `.venv`, which must not do so again
 MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
 # What venv and pip make in there, beside the stamp; nothing else is ever removed.
-MADE = ("bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "pyvenv.cfg")
-MADE += (".gitignore", os.path.basename(STAMP))
+MADE = (
+    *("bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "pyvenv.cfg"),
+    *(".gitignore", os.path.basename(STAMP)),
+)
 # Settings of pip's that would install elsewhere or nothing at all. Where they stand in a pip.conf,
 # only another value in the environment or in the command puts them out of force.
 PIP_VARIABLES = {"PIP_USER": "0", "PIP_DRY_RUN": "0", "PIP_NO_DEPS": "0"}

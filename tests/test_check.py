@@ -1,6 +1,7 @@
 """`python main.py --check`, against servers that are right and servers that are not."""
 
 import contextlib
+import json
 import re
 import socketserver
 import threading
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+import command_line
 import texts
 from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, Certificate, Person
 from tests import conftest
@@ -242,6 +244,11 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
         "Branch",
     )
     assert [value for value in values if value in report] == []
+
+
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
+def test_report_ends_whatever_the_depth_of_an_answer(text):
+    assert len(command_line._shape(json.loads(text))) < 200
 
 
 def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, settings_for):
