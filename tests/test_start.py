@@ -33,6 +33,7 @@ from tests.conftest import (
     says,
     wait_until,
 )
+from tests.this_version import sources
 from texts import plain_text
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
@@ -45,7 +46,7 @@ CONSOLES = {
 }
 if os.name == "nt":  # LC_ALL says nothing about the encoding there
     CONSOLES["ascii"] = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
+MODULES = [path.stem for path in sources("*.py")]
 FOLDERS = ("lib", "texts", "demo", "demo/telegram", "demo/trueconf")
 
 
@@ -765,7 +766,7 @@ assert threading.active_count() == 1
 def test_importing_a_module_reads_no_file_contacts_nobody_and_starts_no_thread(project):
     for name in ("settings.json", ".env"):
         (project / name).write_text("broken", encoding="utf-8")
-    paths = [path for folder in FOLDERS for path in (project / folder).glob("[a-z]*.py")]
+    paths = sources(*(f"{folder}/[a-z]*.py" for folder in FOLDERS), project=project)
     names = MODULES + [".".join(path.relative_to(project).with_suffix("").parts) for path in paths]
     command = [sys.executable, "-c", WATCH_IMPORTS, str(project), *names]
     run = subprocess.run(
@@ -792,7 +793,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def source_files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).glob("*.py"))]
+    return sources(*(f"{folder}/*.py" for folder in folders))
 
 
 MAY_IMPORT = {
