@@ -312,8 +312,11 @@ def listening(answer: bytes):
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self):
-            while self.rfile.readline(1000).strip():
-                pass
+            length = 0
+            while line := self.rfile.readline(1000).strip().lower():
+                if line.startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            self.rfile.read(length)  # what is left unread would reset the connection
             self.wfile.write(answer)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
