@@ -21,7 +21,7 @@ from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
