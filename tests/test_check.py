@@ -6,6 +6,7 @@ import re
 import socketserver
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -258,6 +259,15 @@ def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, set
     assert code == 1
     assert "GET vsstatus: refused" in said
     assert "server 1: API not found" in said
+
+
+def test_log_file_that_is_something_else_is_told(check, anna, new_server, settings_for):
+    settings = settings_for({"office": new_server().settings()}, users=[ANNA])
+    code, said = check({**settings, "log-file": "settings.json"})
+    assert code == 1
+    file = says(said, "check_log_file_other").group("file")
+    assert Path(file).name == "settings.json"
+    assert check({**settings, "log-file": "bot.log"})[0] == 0
 
 
 def test_clock_and_zone_of_the_bots_computer_are_named(check, anna, new_server, settings_for):
