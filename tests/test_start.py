@@ -486,6 +486,17 @@ def test_what_is_wrong_with_the_settings_is_left_in_a_file_where_there_is_no_con
     assert bot.output == ""
     file = bot.folder / "settings-problem.txt"
     assert "tg-api-token" in file.read_text(encoding="utf-8")
+    if os.name == "posix":  # it may quote the settings, and stands where others may put a link
+        assert file.stat().st_mode & 0o777 == 0o600
+        precious = bot.folder / "precious"
+        precious.write_text("mine", encoding="utf-8")
+        file.unlink()
+        file.symlink_to(precious)
+        start_without_console(bot, how, "--settings", str(bot.settings_file))
+        assert bot.process.wait(PATIENCE_S) == 2
+        assert precious.read_text(encoding="utf-8") == "mine"
+        assert "tg-api-token" in file.read_text(encoding="utf-8")
+        assert not file.is_symlink()
 
     bot.write_settings(settings_for({"office": new_server().settings()}))
     start_without_console(bot, how, "--settings", str(bot.settings_file))
