@@ -10,7 +10,7 @@ import pytest
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
 from lib import connections
-from tests.conftest import ANNA, TOKEN, BotProcess, open_menu, press, settings_of, wait_until
+from tests.conftest import ANNA, TOKEN, BotProcess, calm, open_menu, press, settings_of, wait_until
 from tests.laboratory.conftest import need_programs
 from tests.laboratory.networks import (
     FACTORY,
@@ -196,6 +196,7 @@ def test_what_was_given_up_is_never_delivered_later(new_site):
     site.start_bot()
     menu = press(site.anna, open_menu(site.anna, "office"), "Running", "Weekly planning")
 
+    calm(menu)
     site.network.lose(f"ip daddr {OFFICE}")
     pressed = site.anna.press(menu, "Yes, stop").wait(60)
     assert pressed.answered

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lib.telegram_presses import FRESH_S
 from tests.conftest import ANNA, STRANGER, TOKEN, BotProcess, wait_until
 from tests.laboratory.witness_front import Front, post
 
@@ -122,6 +123,7 @@ def test_start_press_and_edit_with_a_telegram_of_other_people(package_port, new_
             )
             assert planning.is_running
 
+            time.sleep(2 * FRESH_S)  # a "Yes" that is younger is not taken
             anna.press("Yes, stop")
             anna.wait_for("“Weekly planning” on “office” is stopped")
             assert not planning.is_running
