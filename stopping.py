@@ -38,7 +38,7 @@ def find_one(server: Server, press: Press) -> Conference | None:
 
 def find_all(server: Server, press: Press) -> list[Forgotten]:
     """What "Stop all" would stop now. Raises TrueConfError."""
-    return stoppable(trueconf_api.find_forgotten(server, press.minutes))
+    return stoppable(trueconf_api.find_forgotten(server, press.age_min))
 
 
 def stoppable(found: list[Forgotten]) -> list[Forgotten]:
@@ -58,14 +58,14 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     shown. Raises NotNow if the confirmation is too old or somebody else was quicker, and
     TrueConfError.
     """
-    if not 0 <= int(time.time()) - press.at <= screens.CONFIRM_LIMIT_S:
+    if not 0 <= int(time.time()) - press.shown_at <= screens.CONFIRM_LIMIT_S:
         raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
     found = _find(server, press)
-    _refuse_claimed(server, [press.item])  # whoever was quicker may be done while we looked
-    if short_id_of_runs(found) != press.item:
+    _refuse_claimed(server, [press.as_shown])  # whoever was quicker may be done while we looked
+    if short_id_of_runs(found) != press.as_shown:
         return {}
     runs = {short_id(conference.session_id): conference for conference in found}
-    _claim(server, [press.item, *runs], who)
+    _claim(server, [press.as_shown, *runs], who)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
@@ -75,7 +75,7 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     finally:
         again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]
         if again:
-            _release(server, [press.item, *again])
+            _release(server, [press.as_shown, *again])
 
 
 def _find(server: Server, press: Press) -> list[Conference]:
@@ -86,7 +86,7 @@ def _find(server: Server, press: Press) -> list[Conference]:
 
 
 def _log(server: Server, conference: Conference, result: str | TrueConfError, who: str) -> None:
-    what = f"{server.name}: {screens.title(conference)} (ID {texts.clean(conference.id)})"
+    what = f"{server.name}: {screens.title_of(conference)} (ID {texts.clean(conference.id)})"
     if result == STOPPED:
         log.info("%s stopped by %s", what, who)
     else:

@@ -796,10 +796,16 @@ def source_files(*folders: str) -> list[Path]:
 
 MAY_IMPORT = {
     "trueconf_api.py": {"lib"},
-    "keyboards.py": {"telebot.types", "texts"},
+    "keyboards.py": {"telebot.types", "texts", "trueconf_api"},
     "status_watcher.py": {"trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
-    "texts/screens.py": {"lib.server_version", "texts", "trueconf_api"},
+    "texts/screens.py": {
+        "lib.server_version",
+        "lib.settings_json",
+        "lib.telegram_sender",
+        "texts",
+        "trueconf_api",
+    },
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
     "lib/logs.py": set(),
     "lib/own_python.py": set(),

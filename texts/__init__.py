@@ -9,6 +9,7 @@ import html
 import importlib
 import re
 import time
+from typing import Any
 
 from lib import own_python, settings
 
@@ -32,7 +33,7 @@ def use(language: str) -> None:
 
 def system_language() -> str:
     """The language of this computer, English if the bot does not speak it."""
-    return own_python.system_language(LANGUAGES)
+    return str(own_python.system_language(LANGUAGES))
 
 
 # ---------------------------------------------------------------- filling
@@ -177,6 +178,6 @@ def moment(at: float) -> str:
 # ---------------------------------------------------------------- people
 
 
-def person(user) -> str:
+def person(user: Any) -> str:
     """How the log and the others get to know who did something. `user`: Telegram's User."""
     return f"{cut(user.full_name, 60)} ({user.id})"
