@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lib.schedule import Digest, read_digest
 from lib.settings_files import (
     FOLDER,
     FileChanged,
@@ -40,11 +39,7 @@ from lib.trueconf_model import Server
 LANGUAGES = ("ru", "en", "de", "es")
 # Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.
 NOBODYS_IDS = (1087968824, 136817688, 777000)
-VARIABLES = {
-    "tg-api-token": "TG_API_TOKEN",
-    "tg-proxy": "TG_PROXY",
-    "heartbeat-url": "HEARTBEAT_URL",
-}
+VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
 
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
@@ -87,11 +82,8 @@ class Settings:
     source: Source
     token: str
     recipients: list[Recipient]
-    viewers: list[int]  # people who may look and change nothing; none of them is in `users`
     language: str
     quiet_hours: tuple[int, int] | None  # from, to, in minutes of the day; to < from: over midnight
-    digest: Digest | None
-    heartbeat_url: str
     proxy: str
     api_url: str
     log_file: Path | None
@@ -122,9 +114,7 @@ class Settings:
     def secrets(self) -> list[str]:
         """What no log may show."""
         password = urlsplit(self.proxy).password or ""
-        # Logs name an address, or what follows its host.
-        path = self.heartbeat_url.partition("://")[2].partition("/")[2]
-        found = [self.token, password, unquote(password), self.heartbeat_url, path]
+        found = [self.token, password, unquote(password)]
         for server in self.servers.values():
             found += [server.access_token, server.client_secret]
         return found
@@ -132,7 +122,7 @@ class Settings:
     def telegram_keys(self) -> dict[str, object]:
         """The part that is about Telegram, as it stands in the settings file."""
         listed = [f"{chat}:{topic}" if topic else chat for chat, topic in self.recipients]
-        keys = {"tg-api-token": self.token, "tg-users-id": listed, "tg-viewers-id": self.viewers}
+        keys = {"tg-api-token": self.token, "tg-users-id": listed}
         return {**keys, "tg-api-url": self.api_url, "tg-proxy": self.proxy}
 
     def move_user(self, old_id: int, new_id: int) -> None:
@@ -265,16 +255,12 @@ def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _read(top: Section, source: Source) -> Settings:
-    token, recipients = _token(top), _recipients(top)
     return Settings(
         source=source,
-        token=token,
-        recipients=recipients,
-        viewers=_viewers(top, [chat for chat, _ in recipients]),
+        token=_token(top),
+        recipients=_recipients(top),
         language=top.choice("language", LANGUAGES[0], LANGUAGES),
         quiet_hours=_quiet_hours(top),
-        digest=_digest(top),
-        heartbeat_url=_heartbeat_url(top),
         proxy=_proxy(top),
         api_url=_api_url(top),
         log_file=top.path("log-file"),
@@ -334,43 +320,6 @@ def _recipient(top: Section, key: str, listed: object) -> Recipient | None:
         # Topic 1 is General, where messages go that name no topic; Telegram refuses its number.
         return chat, int(topic) if topic and int(topic) > 1 else None
     return None
-
-
-def _viewers(top: Section, users: list[int]) -> list[int]:
-    """People only: what is shown in a group, all of it can see anyway."""
-    key = "tg-viewers-id"
-    value = top.get(key, [])
-    if not isinstance(value, list):
-        top.complain("users", key, value)
-        return []
-    viewers: list[int] = []
-    for position, listed in enumerate(value):
-        place = f"{key}[{position}]"
-        chat, topic = _recipient(top, place, listed) or (None, None)
-        if chat is not None and (chat < 0 or topic):
-            top.complain("viewer_group", place, listed)
-        elif chat in users:
-            top.warn("viewer_too", place, id=chat)
-        elif chat is not None and chat not in viewers:
-            viewers.append(chat)
-    return viewers
-
-
-def _digest(top: Section) -> Digest | None:
-    value = top.text("digest", needed=False)
-    digest = read_digest(value)
-    if value and digest is None:
-        top.complain("digest", "digest", value)
-    return digest
-
-
-def _heartbeat_url(top: Section) -> str:
-    key = "heartbeat-url"
-    url = top.address(key, top.text(key, needed=False), ("http", "https"))
-    parts = urlsplit(url)
-    if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
-        top.warn("unencrypted_heartbeat", key)
-    return url
 
 
 def _proxy(top: Section) -> str:

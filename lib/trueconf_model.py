@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from lib import trueconf_transport as transport
-from lib.schedule import Window
 from lib.server_version import LONGEST_BODY, version_in
 
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
@@ -190,7 +189,6 @@ class Server:
     is_monitored: bool = False
     look_interval_s: float = 15
     repeat_h: float = 0  # hours between reminders of an outage; 0: none
-    maintenance: tuple[Window, ...] = ()  # nothing is announced in them
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300

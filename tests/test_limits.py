@@ -310,7 +310,7 @@ def test_slow_resolver_delays_the_first_look_and_makes_nothing_unreachable(
         wakes.set()
         assert status.result().state == UP
     resolve(None)
-    server.connections = lib.trueconf_transport.Connections()
+    server.shared.connections = lib.trueconf_transport.Connections()
     for _ in range(3):
         assert get_status(server).state == UP
     assert get_online(server).accounts
@@ -600,8 +600,8 @@ def test_token_that_another_thread_asks_for_is_waited_for_within_the_limit(new_s
 def test_lack_of_files_is_told_of_the_bot_and_not_of_the_server(new_server):
     server = server_for(new_server())
     assert get_status(server).state == UP
-    before = server.last_status
-    server.connections = lib.trueconf_transport.Connections()
+    before = server.learnt.last_status
+    server.shared.connections = lib.trueconf_transport.Connections()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as newest:
         resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, hard))
@@ -611,7 +611,7 @@ def test_lack_of_files_is_told_of_the_bot_and_not_of_the_server(new_server):
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert error.value.reason == "own_lack"
-    assert server.last_status is before
+    assert server.learnt.last_status is before
     assert says(screens.error_sentence(error.value), "error_own_lack")
     assert get_status(server).state == UP
 

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 import command_line
 import texts
 from lib import settings
-from lib.logs import mask
-from lib.schedule import Digest, Window
 from lib.settings import SettingsError
 from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN
@@ -32,14 +30,14 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "digest",
-    "heartbeat-url", "tg-proxy", "tg-api-url", "log-file", "servers",
+    "tg-api-token", "tg-users-id", "language", "quiet-hours", "tg-proxy", "tg-api-url", "log-file",
+    "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
     "server_status", "forgotten_conferences", "told",
 )  # fmt: skip
-STATUS_KEYS = ("state", "timeout", "port", "repeat", "maintenance", "down_since", "paused_until")
+STATUS_KEYS = ("state", "timeout", "port", "repeat", "down_since", "paused_until")
 FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
 STATUS = "servers/office/server_status"
 FORGOTTEN = "servers/office/forgotten_conferences"
@@ -260,73 +258,6 @@ def test_quiet_hours_may_go_over_midnight(tmp_path):
         loaded = load(tmp_path, put(BASE, "quiet-hours", written))
         assert [one for one in quiet if not loaded.is_quiet_at(at_clock(*one))] == [], written
         assert [one for one in loud if loaded.is_quiet_at(at_clock(*one))] == [], written
-
-
-def test_viewers_are_people_and_have_no_more_rights_by_being_listed_twice(tmp_path):
-    content = put(BASE, "tg-users-id", [111, -1005])
-    loaded = load(tmp_path, put(content, "tg-viewers-id", ["222", 333, 222, 111]))
-    assert (loaded.viewers, loaded.users) == ([222, 333], [111, -1005])
-    [warning] = loaded.warnings
-    assert (warning.code, warning.key) == ("viewer_too", "tg-viewers-id[3]")
-    assert "111" in screens.problem(warning)
-    assert loaded.telegram_keys()["tg-viewers-id"] == [222, 333]
-    for none in ([], GONE):
-        with_none = put(put(BASE, "tg-viewers-id", [1]), "tg-viewers-id", none)
-        assert load(tmp_path, with_none).viewers == []
-
-
-def test_digest_and_windows_are_read(tmp_path):
-    assert load(tmp_path).digest is None
-    assert load(tmp_path, put(BASE, "digest", "")).digest is None
-    assert load(tmp_path, put(BASE, "digest", " mon 09:00")).digest == Digest(540, 0)
-    assert load(tmp_path).servers["office"].maintenance == ()
-    loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", "sun 23:00-02:00"]))
-    windows = (Window(180, 210), Window(1380, 120, 6))
-    assert (loaded.servers["office"].maintenance, loaded.warnings) == (windows, [])
-
-
-def test_window_of_more_than_half_a_day_is_warned_of(tmp_path):
-    for written, is_long in [
-        ("08:00-20:00", False), ("08:00-20:01", True), ("20:00-08:01", True), ("00:00-24:00", True),
-        ("sat 13:00-12:59", True),
-    ]:  # fmt: skip
-        loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", written]))
-        found = [(warning.code, warning.key) for warning in loaded.warnings]
-        key = "servers.office.server_status.maintenance[1]"
-        assert found == [("long_window", key)] * is_long, written
-        assert all("12" in screens.problem(warning) for warning in loaded.warnings)
-
-
-HEARTBEAT = "https://hc-ping.com/8d0e6a6e-1d2f-4c3b-9a55-00aa11bb22cc"
-
-
-def test_heartbeat_may_come_from_a_variable_and_is_a_secret(tmp_path, monkeypatch):
-    assert load(tmp_path).heartbeat_url == ""
-    loaded = load(tmp_path, put(BASE, "heartbeat-url", f" {HEARTBEAT} "))
-    assert (loaded.heartbeat_url, loaded.warnings) == (HEARTBEAT, [])
-    for said in (
-        HEARTBEAT,
-        HEARTBEAT.replace("https", "HTTPS"),
-        "GET /8d0e6a6e-1d2f-4c3b-9a55-00aa11bb22cc",
-    ):
-        assert "8d0e6a6e" not in mask(said, loaded.secrets())
-    monkeypatch.setenv("HEARTBEAT_URL", "https://kuma.example.org/api/push/x?status=up")
-    assert load(tmp_path).heartbeat_url == "https://kuma.example.org/api/push/x?status=up"
-    monkeypatch.setenv("HEARTBEAT_URL", HEARTBEAT.replace("https", "ftp"))
-    [problem] = error_of(tmp_path, BASE).problems
-    assert (problem.code, problem.key) == ("address", "HEARTBEAT_URL")
-    assert "8d0e6a6e" not in screens.problem(problem)
-
-
-def test_heartbeat_that_travels_readable_to_another_computer_is_warned_of(tmp_path):
-    for url, codes in [
-        ("http://192.168.0.7:3001/api/push/x", ["unencrypted_heartbeat"]),
-        ("http://127.0.0.1:3001/api/push/x", []),
-        ("https://192.168.0.7/x", []),
-    ]:
-        loaded = load(tmp_path, put(BASE, "heartbeat-url", url))
-        assert [warning.code for warning in loaded.warnings] == codes
-        assert all("push/x" not in screens.problem(warning) for warning in loaded.warnings)
 
 
 def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):

@@ -813,8 +813,6 @@ MAY_IMPORT = {
     "lib/settings_section.py": {"lib"},
     "lib/settings_server.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv", "lib"},
-    "lib/heartbeat.py": {"requests", "urllib3", "lib"},
-    "lib/schedule.py": set(),
     "lib/server_version.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
