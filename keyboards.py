@@ -23,6 +23,7 @@ from trueconf_api import Conference, Forgotten, Server
 AGES_MIN = (60, 120, 240, 480, 1440)
 PAUSES_MIN = (60, 480)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
+CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
 
 
 @dataclass(frozen=True)
@@ -304,8 +305,8 @@ def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
     now = int(time.time())
     yes = replace(press, action=action, shown_at=now, as_shown=as_shown)
     return _keyboard(
+        _back(_list_of(press)),  # first: a second tap on ⏹ lands here
         [_button(plain_text("button_confirm_stop"), yes, style="danger")],
-        _back(_list_of(press)),
     )
 
 
@@ -344,5 +345,6 @@ def error(server: Server, press: Press) -> InlineKeyboardMarkup:
         "forgotten_alerts_off",
     ):  # that is done, only the list is missing
         press = replace(press, action="forgotten")
-    is_action = press.action in ("stop", "stop_all")
-    return _keyboard(*ways_on) if is_action else _keyboard(_refresh(press), *ways_on)
+    return (
+        _keyboard(*ways_on) if press.action in CONFIRMED else _keyboard(_refresh(press), *ways_on)
+    )

@@ -53,14 +53,19 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def show(
-    target: types.Message | Call, text: str, keyboard: types.InlineKeyboardMarkup | None = None
+    target: types.Message | Call,
+    text: str,
+    keyboard: types.InlineKeyboardMarkup | None = None,
+    is_result: bool = False,
 ) -> None:
-    """Show a screen: in place of the one whose button was pressed, or as a new message."""
-    if isinstance(target, Call):
-        announcer.forget(*telegram.place_of(target))
-        telegram.edit(bot, target, text, keyboard)
-    else:
+    """Show a screen: in place of the one whose button was pressed, or as a new message. A message
+    is its newest press's: where another came meanwhile, only a result is shown, as a new one."""
+    if isinstance(target, types.Message):
         telegram.reply(bot, target, text, keyboard)
+        return
+    if bot.presses.owns(target):
+        announcer.forget(*telegram.place_of(target))
+    telegram.edit(bot, target, text, keyboard, is_result)
 
 
 # "start" -> function(message)
@@ -271,15 +276,15 @@ def keep_quiet(call: Call, server: Server, press: Press) -> str:
 
 # ⏹: the question before a stop, with who is in the conference and a red "Yes, stop".
 @on_button("ask_stop")
-def ask_stop(call: Call, server: Server, press: Press) -> None:
+def ask_stop(call: Call, server: Server, press: Press, has_changed: bool = False) -> None:
     """Reads the conference again, as the list may be old."""
     conference = stopping.find_one(server, press)
     if conference is None:
         show(call, screens.not_running(server), keyboards.back_to_list(press))
         return
     people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
-    text = screens.confirm_stop(server, conference, people)
-    as_shown = stopping.short_id_of_runs([conference])
+    text = screens.confirm_stop(server, conference, people, has_changed)
+    as_shown = stopping.key_of_shown([(conference, people)])
     show(call, text, keyboards.confirm("stop", press, as_shown))
 
 
@@ -291,7 +296,7 @@ def ask_stop_all(call: Call, server: Server, press: Press, has_changed: bool = F
         show_forgotten(call, server, press)
         return texts.plain_text("list_changed") if has_changed else None
     text = screens.confirm_stop_all(server, found, press.age_min, has_changed)
-    as_shown = stopping.short_id_of_runs([forgotten.conference for forgotten in found])
+    as_shown = stopping.key_of_shown([(one.conference, one.people) for one in found])
     show(call, text, keyboards.confirm("stop_all", press, as_shown))
     return None
 
@@ -302,11 +307,14 @@ def ask_stop_all(call: Call, server: Server, press: Press, has_changed: bool = F
 def stop(call: Call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
     who = texts.person(call.from_user)
-    results = stopping.stop_once(server, press, who)
-    if press.action == "stop_all" and not results:
-        return ask_stop_all(call, server, press, has_changed=True)
+    try:
+        results = stopping.stop_once(server, press, who)
+    except stopping.NotAsShown:
+        ask_again = ask_stop if press.action == "stop" else ask_stop_all
+        return ask_again(call, server, press, has_changed=True)
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    show(call, screens.stop_result(server, results), keyboards.back_to_list(press))
+    text = screens.stop_result(server, results)
+    show(call, text, keyboards.back_to_list(press), is_result=bool(results))
     return None
 
 
@@ -353,6 +361,7 @@ def receive_press(call: Call) -> None:
     if call.from_user.id not in config.users:
         refuse_press(call)
         return
+    bot.presses.begin(call)
     popup: str | None = texts.plain_text("bot_failed")
     try:
         popup = handle_press(call)
@@ -376,6 +385,8 @@ def handle_press(call: Call) -> str | None:
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
         return texts.plain_text("out_of_date")
+    if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
+        return texts.plain_text("too_soon")
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:

@@ -5,18 +5,20 @@ Decides whether a stop may be carried out; the requests are in `trueconf_api`, t
 """
 
 import logging
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import texts
 import trueconf_api
 from keyboards import Press, short_id
 from texts import screens
-from trueconf_api import STOPPED, Conference, Forgotten, Server, TrueConfError
+from trueconf_api import STOPPED, Conference, Forgotten, People, Server, TrueConfError
 
 log = logging.getLogger("bot.stopping")
 
 MOST_REMEMBERED = 500
+AGE_ERROR_S = 2  # ages and moments are whole seconds
 
 
 class NotNow(Exception):
@@ -27,13 +29,24 @@ class NotNow(Exception):
         self.key, self.details = key, details
 
 
+class NotAsShown(Exception):
+    """Nothing was stopped: what runs now, or who is in it, is not what the question showed."""
+
+
 def find_one(server: Server, press: Press) -> Conference | None:
     """The conference that a ⏹ button was made for; None if it no longer runs. Raises
     TrueConfError."""
     return trueconf_api.find_running(
         server,
-        lambda conference: bool(conference.id) and short_id_of_runs([conference]) == press.item,
+        lambda found: bool(found.id) and press.item in map(short_id, _names_of(server, found)),
     )
+
+
+def _names_of(server: Server, conference: Conference) -> set[str]:
+    """What this run is called, and what the bot called it before the server had named it."""
+    earlier = {conference.start, server.learnt.earlier_names.get(conference.id, "")}
+    earlier.add(server.learnt.run_names.get(conference.id, ""))
+    return {conference.session_id, *(f"{conference.id} {name}" for name in earlier if name)}
 
 
 def find_all(server: Server, press: Press) -> list[Forgotten]:
@@ -46,26 +59,36 @@ def stoppable(found: list[Forgotten]) -> list[Forgotten]:
     return [forgotten for forgotten in found if forgotten.is_certain][: screens.MOST_IN_A_LIST]
 
 
-def short_id_of_runs(conferences: list[Conference]) -> str:
-    """What stands for these runs of conferences on a button, in any order."""
-    return short_id("\n".join(sorted(conference.session_id for conference in conferences)))
+def key_of_shown(shown: Sequence[tuple[Conference, People | TrueConfError | None]]) -> str:
+    """What stands for a question about these runs on its button: which they are, in any order, and
+    whether it showed that nobody is in them."""
+    lines = (f"{conference.session_id} {_is_empty(people)}" for conference, people in shown)
+    return short_id("\n".join(sorted(lines)))
+
+
+def _is_empty(people: People | TrueConfError | None) -> bool:
+    return isinstance(people, People) and not people.count
 
 
 def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
     """Stop what the confirmation showed, once, however many people press.
 
-    Returns what `trueconf_api.stop_conferences` returns; {} if what runs now is not what was
-    shown. Raises NotNow if the confirmation is too old or somebody else was quicker, and
-    TrueConfError.
+    Returns what `trueconf_api.stop_conferences` returns; {} if the one that was shown no longer
+    runs. Raises NotNow if the confirmation is too old or somebody else was quicker, NotAsShown,
+    and TrueConfError.
     """
     if not 0 <= int(time.time()) - press.shown_at <= screens.CONFIRM_LIMIT_S:
         raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
-    found = _find(server, press)
-    _refuse_claimed(server, [press.as_shown])  # whoever was quicker may be done while we looked
-    if short_id_of_runs(found) != press.as_shown:
+    asked = [key for key in (press.item, press.as_shown) if key]
+    _refuse_claimed(server, asked, press)
+    try:
+        found = _find_as_shown(server, press)
+    finally:
+        _refuse_claimed(server, asked, press)  # who was quicker may be done by now
+    if not found:
         return {}
     runs = {short_id(conference.session_id): conference for conference in found}
-    _claim(server, [press.as_shown, *runs], who)
+    _claim(server, [*asked, *runs], who, press)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
@@ -74,15 +97,35 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
         return results
     finally:
         again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]
-        if again:
-            _release(server, [press.as_shown, *again])
+        _end_claim(server, [*asked, *runs], who, [*asked, *again] if again else [])
 
 
-def _find(server: Server, press: Press) -> list[Conference]:
+def _find_as_shown(server: Server, press: Press) -> list[Conference]:
+    """What the question showed; [] if it was one that no longer runs. Raises NotAsShown if it is
+    another run, or if somebody has come into what was shown empty."""
     if press.action == "stop_all":
-        return [forgotten.conference for forgotten in find_all(server, press)]
+        all_found = find_all(server, press)
+        if key_of_shown([(one.conference, one.people) for one in all_found]) != press.as_shown:
+            raise NotAsShown
+        return [forgotten.conference for forgotten in all_found]
     conference = find_one(server, press)
-    return [conference] if conference else []
+    if conference is None:
+        return []
+    people: People | TrueConfError | None = None
+    if key_of_shown([(conference, None)]) != press.as_shown:  # it was shown empty, or is another
+        people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
+        if key_of_shown([(conference, people)]) != press.as_shown:
+            raise NotAsShown
+    if _has_begun_since(conference, press):
+        raise NotAsShown
+    return [conference]
+
+
+def _has_begun_since(conference: Conference, press: Press) -> bool:
+    """Whether a run that nothing but its age tells from others began after the question."""
+    if conference.has_session_id or conference.start or conference.age_s is None:
+        return False
+    return conference.age_s < time.time() - press.shown_at - AGE_ERROR_S
 
 
 def _log(server: Server, conference: Conference, result: str | TrueConfError, who: str) -> None:
@@ -93,24 +136,29 @@ def _log(server: Server, conference: Conference, result: str | TrueConfError, wh
         log.info("%s not stopped, asked by %s: %s", what, who, str(result).replace("_", " "))
 
 
-def _claim(server: Server, keys: list[str], who: str) -> None:
-    """Keep these runs for one person; they stay so when they were stopped, so that whoever presses
-    later is told who it was. Raises NotNow if somebody else has one of them."""
+def _claim(server: Server, keys: list[str], who: str, press: Press) -> None:
+    """Keep these runs for one person. Raises NotNow if somebody else has one of them."""
     with server.shared.lock:
-        _refuse_claimed(server, keys)
-        server.stopped_by.update(dict.fromkeys(keys, who))
+        _refuse_claimed(server, keys, press)
+        for key in keys:
+            server.stopped_by.pop(key, None)
+            server.stopped_by[key] = who, math.inf
         for oldest in list(server.stopped_by)[:-MOST_REMEMBERED]:
             del server.stopped_by[oldest]
 
 
-def _release(server: Server, keys: list[str]) -> None:
-    """So that it may be tried again."""
+def _end_claim(server: Server, keys: list[str], who: str, again: list[str]) -> None:
+    """Who presses later on a question that was shown before is told who it was. What was not
+    stopped (`again`) may be tried again."""
     with server.shared.lock:
         for key in keys:
+            server.stopped_by[key] = who, time.time()
+        for key in again:
             server.stopped_by.pop(key, None)
 
 
-def _refuse_claimed(server: Server, keys: Iterable[str]) -> None:
-    who = next((server.stopped_by[key] for key in keys if key in server.stopped_by), None)
-    if who:
-        raise NotNow("already_pressed", who=who)
+def _refuse_claimed(server: Server, keys: Iterable[str], press: Press) -> None:
+    for key in keys:
+        who, done_at = server.stopped_by.get(key, ("", 0))
+        if press.shown_at <= done_at:
+            raise NotNow("already_pressed", who=who)

@@ -413,7 +413,9 @@ def stop_conference(server: Server, conference: Conference) -> str:
         state = "stopped"  # a conference that was made ad hoc vanishes when it ends
     if state == "stopped":
         with server.shared.lock:
-            server.learnt.run_names.pop(conference.id, None)  # the next run is another one
+            # The next run is another one.
+            server.learnt.run_names.pop(conference.id, None)
+            server.learnt.earlier_names.pop(conference.id, None)
         is_late = refusal is not None and (
             isinstance(refusal, NotFound) or refusal.details.get("status") == 400
         )

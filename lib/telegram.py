@@ -7,6 +7,8 @@ what is said stands in `main.py`.
 
 import contextlib
 import functools
+import heapq
+import itertools
 import logging
 import queue
 import re
@@ -19,6 +21,7 @@ import telebot
 from telebot import apihelper, types
 from telebot.apihelper import ApiTelegramException
 
+from lib.telegram_presses import Presses, note_arrival, place_of
 from lib.telegram_sender import Sender, Trouble, Unreachable
 
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
@@ -30,7 +33,7 @@ ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it
 RETRY_S = 3
 AGAIN_S = 1  # before the second try, where Telegram itself or a proxy has said no
 REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
-LONGEST_WAIT_S = 60  # of a press for Telegram's permission to answer it
+LONGEST_WAIT_S = 60  # for Telegram's permission to say something
 MOST_ASIDE = 1000  # what strangers are told and nobody has sent yet; more than that is dropped
 NO_PREVIEW = types.LinkPreviewOptions(is_disabled=True)
 
@@ -75,6 +78,11 @@ class Bot(telebot.TeleBot):
         super().__init__(token, parse_mode="HTML", num_threads=WORKERS)
         self.sender = Sender(api_url, proxy, WORKERS + 8, say)
         self.refused_polls = 0  # in a row
+        self.presses = Presses()
+        self._delayed: list[tuple[float, int, Callable[[], object]]] = []  # a heap, when first
+        self._delays = itertools.count()  # so that no two of them are equal
+        self._is_delayed = threading.Condition()  # guards the heap
+        threading.Thread(target=self._hand_out_delayed, name="delayed", daemon=True).start()
         self._asides: queue.Queue[Callable[[], object]] = queue.Queue(MOST_ASIDE)
         threading.Thread(target=self._speak_aside, name="asides", daemon=True).start()
         # pyTelegramBotAPI has these settings for the whole process and not for each bot.
@@ -91,7 +99,11 @@ class Bot(telebot.TeleBot):
             try:
                 found = apihelper.get_updates(self.token, offset, limit, None, *args, **options)
                 self.refused_polls = 0
-                return [update for update in map(_read_update, found or ()) if update]
+                updates = [update for update in map(_read_update, found or ()) if update]
+                for update in updates:
+                    if update.callback_query:
+                        note_arrival(update.callback_query)
+                return updates
             except ApiTelegramException as error:
                 time.sleep(self._deal_with_refused_poll(error))
             except (*FAILURES, *UNREADABLE) as error:
@@ -114,6 +126,32 @@ class Bot(telebot.TeleBot):
         else:
             self.sender.log_once_a_minute(self.sender.say(Trouble("second_copy")))
         return RETRY_S
+
+    def say(self, act: Callable[[], object]) -> None:
+        """Do it as `insist` does. A wait of up to a minute that Telegram asks for holds up nobody:
+        it goes on later, and whoever called goes on now. Raises one of FAILURES."""
+        try:
+            insist(act)
+        except ApiTelegramException as error:
+            wait_s = asked_wait_s(error)
+            if error.error_code != 429 or wait_s > LONGEST_WAIT_S:
+                raise
+            log.warning("Telegram asks to wait %s s", wait_s)
+            with self._is_delayed:
+                due_at = time.monotonic() + wait_s
+                heapq.heappush(self._delayed, (due_at, next(self._delays), act))
+                self._is_delayed.notify()
+
+    def _hand_out_delayed(self) -> None:
+        """Give what may be said again to the threads that deal with presses."""
+        again = logged(self.say)
+        with self._is_delayed:
+            while True:
+                wait_s = self._delayed[0][0] - time.monotonic() if self._delayed else None
+                if wait_s is None or wait_s > 0:
+                    self._is_delayed.wait(wait_s)
+                else:
+                    self.worker_pool.put(again, heapq.heappop(self._delayed)[2])
 
     def do_aside(self, act: Callable[[], object]) -> None:
         """Say something to somebody for whom nobody else shall wait: one thing after the other,
@@ -152,8 +190,7 @@ def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def insist(ask: Callable[[], Result]) -> Result:
-    """Ask, and where no answer came once more, on a new connection. A wait of up to a minute
-    that Telegram asks for is kept. Raises one of FAILURES."""
+    """Ask, and where no answer came once more, on a new connection. Raises one of FAILURES."""
     is_second_try = False
     while True:
         try:
@@ -163,11 +200,6 @@ def insist(ask: Callable[[], Result]) -> Result:
                 raise
             is_second_try = True
             wait_s = 0.0 if error.trouble.is_timeout else AGAIN_S
-        except ApiTelegramException as error:
-            wait_s = asked_wait_s(error)
-            if error.error_code != 429 or wait_s > LONGEST_WAIT_S:
-                raise
-            log.warning("Telegram asks to wait %s s", wait_s)
         time.sleep(wait_s)
 
 
@@ -340,16 +372,11 @@ def topic_of(message: Any) -> int | None:
 
 def reply(bot: Bot, message: Any, text: str, keyboard=None) -> None:
     """Send a message where `message` came from, in its topic if the group has topics."""
-    insist(lambda: send(bot, message.chat.id, text, keyboard, topic_of(message)))
+    bot.say(lambda: send(bot, message.chat.id, text, keyboard, topic_of(message)))
 
 
 def chat_of(call: types.CallbackQuery) -> int:
-    return call.message.chat.id if call.message else call.from_user.id
-
-
-def place_of(call: types.CallbackQuery) -> tuple[int, int]:
-    """The chat and the ID of the message whose button was pressed; 0 for one that is gone."""
-    return chat_of(call), call.message.message_id if call.message else 0
+    return place_of(call)[0]
 
 
 def html_of(call: types.CallbackQuery) -> str | None:
@@ -362,35 +389,53 @@ def seen_by(call: types.CallbackQuery) -> tuple[int, int]:
     return call.from_user.id, chat_of(call)
 
 
-def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard) -> None:
-    """Put a new screen where the pressed button is; where that cannot be, send it anew."""
-    message = call.message
-    if message is None:
-        insist(lambda: send(bot, chat_of(call), text, keyboard))
+def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard, is_result=False) -> None:
+    """Put a new screen where the pressed button is; where that cannot be, send it anew. Where
+    somebody has pressed a newer button meanwhile, the message is theirs: nothing of this press
+    is shown, but for a result (`is_result`), which is sent anew."""
+    if call.message is None:
+        bot.say(lambda: send(bot, chat_of(call), text, keyboard))
+    else:
+        bot.say(lambda: _edit_if_newest(bot, call, text, keyboard, is_result))
+
+
+def _edit_if_newest(
+    bot: Bot, call: types.CallbackQuery, text: str, keyboard: Any, is_result: bool
+) -> None:
+    message: Any = call.message
+    if not bot.presses.begin_edit(call):
+        if is_result:
+            send(bot, message.chat.id, text, keyboard, topic_of(message))
         return
     try:
-        insist(
-            lambda: bot.edit_message_text(
-                text,
-                message.chat.id,
-                message.message_id,
-                reply_markup=keyboard,
-                link_preview_options=NO_PREVIEW,
-            )
+        bot.edit_message_text(
+            text,
+            message.chat.id,
+            message.message_id,
+            reply_markup=keyboard,
+            link_preview_options=NO_PREVIEW,
         )
     except ApiTelegramException as error:
         if any(words in error.description.lower() for words in _MESSAGE_GONE):
-            reply(bot, message, text, keyboard)
+            send(bot, message.chat.id, text, keyboard, topic_of(message))
         elif _NOT_MODIFIED not in error.description:
             raise
     except UNREADABLE as error:  # it was done
         log.warning("an answer of Telegram cannot be read: %r", error)
+    finally:
+        bot.presses.end_edit(call)
 
 
 def answer(bot: Bot, call: types.CallbackQuery, popup: str | None) -> None:
-    """End the spinner of the pressed button, with a pop-up window if there is something to say."""
+    """End the press: the spinner of its button, with a pop-up window if there is something to
+    say."""
+    bot.presses.end(call)
+    bot.say(lambda: _answer(bot, call, popup))
+
+
+def _answer(bot: Bot, call: types.CallbackQuery, popup: str | None) -> None:
     try:
-        insist(lambda: bot.answer_callback_query(call.id, popup, show_alert=bool(popup)))
+        bot.answer_callback_query(call.id, popup, show_alert=bool(popup))
     except ApiTelegramException as error:
         if _TOO_OLD not in error.description:
             raise

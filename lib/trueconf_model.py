@@ -156,6 +156,8 @@ class Learnt:
     is_log_ascending: bool = False  # the log's open rows come first in ascending order
     # Conference ID -> what tells its run of now from others, where the server does not.
     run_names: dict[str, str] = field(default_factory=dict)
+    # The same of runs that the server has named since.
+    earlier_names: dict[str, str] = field(default_factory=dict)
     unknown_zone: str = ""  # a time zone in its log that this computer does not know
 
 
@@ -202,8 +204,9 @@ class Server:
     # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
     alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    # runs of conferences, as `stopping` names them -> who is stopping them, or has
-    stopped_by: dict[str, str] = field(default_factory=dict)
+    # runs of conferences, as `stopping` names them -> who is stopping them, or has, and when that
+    # was done: time.time(), inf while it is under way
+    stopped_by: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     learnt: Learnt = field(default_factory=Learnt)
     shared: Shared = field(default_factory=Shared)

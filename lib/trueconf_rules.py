@@ -26,8 +26,14 @@ def with_names(server: Server, running: list[Conference]) -> list[Conference]:
     """All that runs, and a name for each run to which the server gives none: no other run has it.
     What tells the run is its start or, where that is not known either, when it was first seen."""
     unnamed = {found.id: found for found in running if found.id and not found.session_id}
+    named = {found.id for found in running if found.id and found.session_id}
     with server.shared.lock:
-        known = server.learnt.run_names
+        known, earlier = server.learnt.run_names, server.learnt.earlier_names
+        server.learnt.earlier_names = {
+            conference_id: name
+            for conference_id, name in {**earlier, **known}.items()
+            if conference_id in named
+        }
         server.learnt.run_names = names = {
             conference_id: found.start or known.get(conference_id) or str(time.time_ns())
             for conference_id, found in unnamed.items()

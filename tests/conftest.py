@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 import texts
+from demo.telegram.chats import Button
 from demo.telegram.html import as_read
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
+from lib.telegram_presses import FRESH_S
 from tests import warm_start
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -305,9 +307,20 @@ def open_menu(person, server_name: str):
 
 def press(person, message, *labels):
     """Press one button after the other; return the message, which shows the last screen."""
+    hasty = {language["too_soon"] for language in texts.LANGUAGES.values()}
     for label in labels:
-        pressed = person.press(message, label).wait()
+        button = label if isinstance(label, Button) else message.button(label)
+        pressed = person.press(message, button).wait()
+        while button.style == "danger" and pressed.text in hasty:
+            time.sleep(0.1)
+            pressed = person.press(message, button).wait()
         assert pressed.text is None, pressed.text
+    return message
+
+
+def calm(message):
+    """The message when it has stood there long enough for its "Yes" to be taken at once."""
+    wait_until(lambda: time.monotonic() > message.history[-1][2] + 2 * FRESH_S)
     return message
 
 

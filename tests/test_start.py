@@ -28,6 +28,7 @@ from tests.conftest import (
     BotProcess,
     clean_environment,
     label,
+    press,
     saying,
     says,
     wait_until,
@@ -400,7 +401,7 @@ def press_all(person, *buttons: str) -> None:
     person.send("/start")
     for button in buttons:
         message = person.chat.wait_for(lambda one, wanted=button: find_label(one, wanted))
-        person.press(message, find_label(message, button)).wait()
+        press(person, message, find_label(message, button))
 
 
 def find_label(message, wanted: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from keyboards import Press, pack, short_id, unpack
-from tests.conftest import ANNA, BORIS, ask, label, open_menu, press, saying, says
+from tests.conftest import ANNA, BORIS, ask, calm, label, open_menu, press, saying, says
 from texts import age_choice, duration, plain_text, plural, words
 
 BACK, YES = label("back"), label("confirm_stop")
@@ -125,6 +125,7 @@ def test_confirmation_is_good_for_five_minutes(anna, server, age_s):
     server.add_conference("Planning", people=(), age_s=7200)
     server.add_conference("Review", people=(), age_s=7200)
     for screen in (confirmation(anna, "Planning"), confirmation_for_all(anna)):
+        calm(screen)
         shown = unpack(screen.button(YES).data)
         assert abs(shown.shown_at - time.time()) < 60
         for shown_at in (0, int(time.time()) - age_s):
@@ -212,7 +213,7 @@ def test_stop_that_fails_says_so_and_can_be_tried_again(anna, boris, server):
     assert says(screen, "error_status", status=500)
     assert conference.is_running
     server.mend()
-    anna.press_data(screen, data).wait()
+    anna.press_data(calm(screen), data).wait()
     assert says(screen, "result_stopped")
     assert len(server.stops) == 1
 
@@ -324,7 +325,7 @@ def test_stop_all_of_an_empty_list_shows_that_there_are_none(anna, server):
     screen = confirmation_for_all(anna)
     for conference in server.conferences:
         conference.end()
-    pressed = anna.press(screen, YES).wait()
+    pressed = anna.press(calm(screen), YES).wait()
     assert pressed.text == plain_text("list_changed")
     assert says(screen, "forgotten_none")
     assert stop_requests(server) == []
@@ -375,7 +376,8 @@ def test_two_administrators_at_once_stop_once_and_both_hear_the_truth(
         screens = [confirmation(person, "Webinar 1") for person in (anna, boris)]
     server.break_path("stop", "slow", times=1, delay_s=0.3)
     pressed = both(
-        lambda: anna.press(screens[0], YES).wait(), lambda: boris.press(screens[1], YES).wait()
+        lambda: anna.press(calm(screens[0]), YES).wait(),
+        lambda: boris.press(calm(screens[1]), YES).wait(),
     )
     assert len(stop_requests(server)) == len(server.stops) == 1 + is_for_all
     [(winner, won), (loser, lost)] = sorted(
@@ -392,7 +394,7 @@ def test_double_press_stops_once(anna, server):
     server.add_conference("Webinar")
     screen = confirmation(anna, "Webinar")
     server.break_path("stop", "slow", times=1, delay_s=0.3)
-    pressed = [anna.press(screen, YES) for _ in range(3)]
+    pressed = [anna.press(calm(screen), YES) for _ in range(3)]
     answers = [one.wait().text for one in pressed]
     assert answers.count(None) == 1
     assert says(screen, "result_stopped")
@@ -403,7 +405,7 @@ def test_press_on_a_confirmation_that_was_used_already_stops_nothing(anna, boris
     server.add_conference("Webinar")
     mine, yours = confirmation(anna, "Webinar"), confirmation(boris, "Webinar")
     press(anna, mine, YES)
-    late = boris.press(yours, YES).wait()
+    late = boris.press(calm(yours), YES).wait()
     assert says(late, "already_pressed", who=BY_ANNA)
     assert len(stop_requests(server)) == 1
     press(boris, yours, BACK)
@@ -415,7 +417,7 @@ def test_press_on_a_confirmation_for_all_that_was_used_already_says_by_whom(anna
         server.add_conference(f"Webinar {number}", people=(), age_s=7200)
     mine, yours = confirmation_for_all(anna), confirmation_for_all(boris)
     press(anna, mine, YES)
-    late = boris.press(yours, YES).wait()
+    late = boris.press(calm(yours), YES).wait()
     assert says(late, "already_pressed", who=BY_ANNA)
     assert len(stop_requests(server)) == 2
 
@@ -453,7 +455,7 @@ def test_press_after_a_restart_stops_once(own_stage):
 def test_made_up_stops_stop_nothing(anna, server):
     running = server.add_conference("Planning", conference_id="planning", age_s=7200, people=())
     server.add_conference("Review", conference_id="review", age_s=7200, people=())
-    message, now = ask(anna, "/start"), int(time.time())
+    message, now = calm(ask(anna, "/start")), int(time.time())
     moscow, berlin = short_id("Moscow"), short_id("Berlin")
     session = short_id(running.session_id)
     for made_up in (
@@ -490,3 +492,63 @@ def test_in_a_group_the_group_sees_the_result_and_the_others_are_told(own_stage)
     boris.chat.wait_for("Lecture")
     assert not any(map(saying("stopped_by"), anna.chat.bot_messages))
     assert [one.text for one in group.bot_messages if "Webinar" in one.text] == [message.text]
+
+
+# ---------------------------------------------------------------- what was shown
+
+
+def test_conference_that_was_shown_empty_is_asked_about_again_when_somebody_has_joined(
+    anna, server
+):
+    conference = server.add_conference("Webinar", people=())
+    screen = confirmation(anna, "Webinar")
+    conference.join("boris")
+    press(anna, screen, YES)
+    assert says(screen, "conference_changed")
+    assert says(screen, "people_now", 1)
+    assert stop_requests(server) == []
+    conference.join("clara")  # it was shown with people in it
+    press(anna, screen, YES)
+    assert says(screen, "result_stopped")
+
+
+def test_list_whose_empty_conference_has_filled_is_asked_about_again(anna, server):
+    for number in (1, 2):
+        server.add_conference(f"Webinar {number}", people=(), age_s=7200)
+    screen = confirmation_for_all(anna)
+    server.conferences[0].join("boris")
+    press(anna, screen, YES)
+    assert says(screen, "list_changed")
+    assert says(screen, "people_inside", 1, number=1)
+    assert stop_requests(server) == []
+    press(anna, screen, YES)
+    assert len(server.stops) == 2
+
+
+# ---------------------------------------------------------------- runs without a name
+
+
+def test_run_without_a_name_can_be_stopped_and_its_next_run_too(anna, server):
+    for number in (1, 2, 3):
+        server.add_conference("Daily", conference_id="daily", logged=False)
+        screen = confirmation(anna, "Daily")
+        press(anna, screen, YES)
+        assert says(screen, "result_stopped")
+        assert len(server.stops) == number
+        server.conferences.clear()
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_run_that_the_log_names_later_is_still_found_and_asked_about(anna, server, is_confirmed):
+    conference = server.add_conference("Daily", conference_id="daily", logged=False)
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    if is_confirmed:
+        press(anna, screen, "Daily")
+    conference.logged = True
+    press(anna, open_menu(anna, "Moscow"), label("conferences"))  # the bot has read the name
+    press(anna, screen, YES if is_confirmed else "Daily")
+    assert says(screen, "confirm_stop")
+    assert stop_requests(server) == []
+    assert (says(screen, "conference_changed") is not None) == is_confirmed
+    press(anna, screen, YES)
+    assert says(screen, "result_stopped")

@@ -713,6 +713,7 @@ def test_pop_ups_are_not_longer_than_telegram_takes(language):
         "stranger_popup": {"id": 10**12},
         "out_of_date": {},
         "confirm_expired": {"limit": texts.duration(screens.CONFIRM_LIMIT_S)},
+        "too_soon": {},
         "already_pressed": {"who": who},
         "reminder_set": {"pause": texts.duration(screens.REMIND_IN_S)},
         "reminder_off": {},

@@ -451,8 +451,14 @@ def forgotten_reason(one: Forgotten) -> Html:
 # ---------------------------------------------------------------- stopping
 
 
-def confirm_stop(server: Server, conference: Conference, people: People | TrueConfError) -> Html:
+def confirm_stop(
+    server: Server,
+    conference: Conference,
+    people: People | TrueConfError,
+    has_changed: bool = False,
+) -> Html:
     return _lines(
+        words("conference_changed") if has_changed else None,
         words("confirm_stop"),
         "",
         words("bold", text=title_of(conference)),

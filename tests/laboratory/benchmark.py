@@ -32,7 +32,7 @@ import requests
 
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import Person, TrueConfServer
-from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess, wait_until
+from tests.conftest import ANNA, PATIENCE_S, TOKEN, BotProcess, calm, wait_until
 
 PARTS = ("start", "presses", "dead", "hostile", "many")
 MOST_RATIO, MOST_FORGOTTEN_RATIO, MOST_ROUND_TRIPS, MOST_DEAD_RATIO = 1.15, 1.5, 8, 1.5
@@ -461,6 +461,7 @@ class Benchmark:
             asking = [find, [self.people("branch", session)]]
             self.press("ask_stop", "confirmation of a stop", asking)
             path = f"conferences/{conference_id}"
+            calm(self.phone.message)
             stop, look = self.api("branch", f"{path}/stop", "POST"), self.api("branch", path)
             self.press("stop", "stop", [find, [stop], [look]])
             self.world.end_conferences("branch")

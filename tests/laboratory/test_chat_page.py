@@ -4,6 +4,7 @@ import re
 import shutil
 import socket
 import tempfile
+import time
 from contextlib import closing
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 import texts
 from demo.chat_page import VISITOR_ID, ChatPage
 from demo.world import World
+from lib.telegram_presses import FRESH_S
 from tests.conftest import wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
@@ -250,6 +252,7 @@ def test_a_person_stops_a_conference(start_demo, open_page):
     assert "Weekly planning" in confirmation["text"]
     assert page.find(".key.danger").text == word("button_confirm_stop")
     before = page.conferences("office")
+    time.sleep(2 * FRESH_S)  # a press that comes sooner after the question is not taken
     result = page.press(menu, word("button_confirm_stop"))
     assert "Weekly planning" in result["text"]
     wait_until(lambda: page.conferences("office") == before - 1, what="one conference less")
