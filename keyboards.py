@@ -21,6 +21,7 @@ from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 from trueconf_api import Conference, Forgotten, Server
 
 AGES_MIN = (60, 120, 240, 480, 1440)
+AGES_A_ROW = 3  # more of them are cut on a phone
 PAUSES_MIN = (60, 480)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
 CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
@@ -137,9 +138,8 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     rows: list[list[InlineKeyboardButton]] = []
     fits_beside = False  # the button before, which has a row to itself so far
     for server in page.items:
-        label = f"{screens.light(server)} {cut(server.name, LONGEST_LABEL)}".strip()
+        label, is_short = _light_and_name(server)
         button = _button(label, Press("menu", short_id(server.name)))
-        is_short = texts.units(texts.clean(server.name)) <= SHORT_NAME
         if fits_beside and is_short:
             rows[-1].append(button)
         else:
@@ -148,6 +148,20 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     has_several = page.total > 1 or len(page.items) > 1
     all_servers = [_button(plain_text("button_all_servers"), Press("all"))] if has_several else []
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
+
+
+def _light_and_name(server: Server) -> tuple[str, bool]:
+    """The name with its light, and with a word for a light that is not green; and whether there
+    is room for another button beside it."""
+    state = screens.fresh_state(server)
+    key = f"button_server_{state}"
+    if texts.has_words(key):
+        room = max(SHORT_NAME, LONGEST_LABEL - texts.units(plain_text(key, server="")))
+        name, is_short = plain_text(key, server=cut(server.name, room)), False
+    else:
+        name = cut(server.name, LONGEST_LABEL)
+        is_short = texts.units(texts.clean(server.name)) <= SHORT_NAME
+    return f"{screens.STATE_SIGNS[state]} {name}".strip(), is_short
 
 
 def overviews(page: Page[Server]) -> InlineKeyboardMarkup:
@@ -269,7 +283,7 @@ def forgotten(
         label = plain_text("button_forgotten_alerts_off")
         switches.append([_button(label, replace(here, action="forgotten_alerts_off"))])
     return _keyboard(
-        choices,
+        *(choices[first : first + AGES_A_ROW] for first in range(0, len(choices), AGES_A_ROW)),
         *stops,
         stop_all,
         _turn(page, here),

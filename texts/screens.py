@@ -21,6 +21,7 @@ from texts import (
     duration,
     has_words,
     moment,
+    moments,
     plain,
     plain_text,
     plural,
@@ -57,7 +58,7 @@ REMIND_IN_S = 3600
 DAY_S = 86400
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
-WORST_FIRST = (DOWN, WEB_DOWN, SERVICE_DOWN, UP, None)
+WORST_FIRST = (DOWN, SERVICE_DOWN, WEB_DOWN, UP, None)
 
 # What the silence of the service allows to say: nobody listens there, somebody on the way swallows
 # the packets, or the connection is taken and nothing comes of it.
@@ -191,10 +192,10 @@ def _last_known(server: Server) -> Html | None:
     return Html(f"{STATE_SIGNS[status.state]} {was}")
 
 
-def light(server: Server) -> str:
-    """The light of the last look, "" if that is too old to be taken for the light of now."""
+def fresh_state(server: Server) -> str | None:
+    """The state of the last look, None if that is too old to be taken for the state of now."""
     status = server.learnt.last_status
-    return STATE_SIGNS[status.state] if status and is_fresh(server) else ""
+    return status.state if status and is_fresh(server) else None
 
 
 def is_fresh(server: Server) -> bool:
@@ -501,7 +502,7 @@ def confirm_stop_all(
     return _lines(
         words("list_changed") if has_changed else None,
         plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
-        words("people_inside", number=inside) if inside else None,
+        plural("people_inside", inside, total=len(found)) if inside else None,
         words("all_are_older", age=age_choice(age_min)),
         "",
         *_short_list(people_first),
@@ -677,8 +678,8 @@ def recovery_alert(
         length = duration(until - since)
         if is_first:
             length = words("at_most", duration=length)
-        times = {"since": moment(since), "until": moment(until)}
-        span = words(key or "alert_outage", duration=length, **times)
+        began, ended = moments(since, until)
+        span = words(key or "alert_outage", duration=length, since=began, until=ended)
     return _lines(_light_and_name(server, UP), words("alert_up"), span)
 
 
@@ -719,12 +720,14 @@ def certificate_alert(server: Server, end: float) -> Html:
 def own_network_alert(since: float, until: float, server_count: int) -> Html:
     """Neither Telegram nor any server could be reached: that was the bot's own network."""
     key = "alert_own_network_one" if server_count == 1 else "alert_own_network"
-    return words(key, since=moment(since), until=moment(until), duration=duration(until - since))
+    began, ended = moments(since, until)
+    return words(key, since=began, until=ended, duration=duration(until - since))
 
 
 def missed_alerts(states: dict[str, str | None], since: float, until: float) -> Html:
     """What stands above alerts that come late. `states`: see `several_alerts`."""
-    return words("alert_missed", news=_news(states), since=moment(since), until=moment(until))
+    began, ended = moments(since, until)
+    return words("alert_missed", news=_news(states), since=began, until=ended)
 
 
 def several_alerts(states: dict[str, str | None], count: int) -> Html:
