@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -16,16 +15,17 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, logs, settings, telegram
+from lib import connections, ending, logs, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
+DEEPEST_SHAPE = 20  # no answer of a server is so deep
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -42,6 +42,7 @@ def main(run: Run) -> None:
     logs.use_any_console()
     _allow_many_connections()
     try:
+        ending.raise_at_ctrl_c()
         code = _start(run)
     except KeyboardInterrupt:  # during --check; the bot itself ends by its own handler
         code = EXIT_OK
@@ -80,31 +81,25 @@ def _start(run: Run) -> int:
         if arguments.report:
             _print_report(list(loaded.servers.values()))
         return EXIT_OK if is_well else EXIT_FAILED
-    return _run(loaded, run, _note_signals())
+    return _run(loaded, run, ending.note())
 
 
-def _note_signals() -> list[int]:
-    """Return the list into which all signals to end are put from now on."""
-    ending: list[int] = []  # no Event: its lock may be held by the thread that a signal interrupts
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, frame: ending.append(number))
-    return ending
-
-
-def _run(loaded: settings.Settings, run: Run, ending: list[int]) -> int:
-    """Run the bot, with its log, until Ctrl+C or SIGTERM."""
+def _run(loaded: settings.Settings, run: Run, signals: list[int]) -> int:
+    """Run the bot, with its log, until one of the signals to end has been noted."""
     logs.start(loaded.secrets, loaded.log_file)
     log.info("version %s, Python %s, %s", VERSION, platform.python_version(), sys.platform)
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
         log.warning("%s", screens.problem(warning))
     try:
-        run(loaded, lambda: bool(ending))
+        run(loaded, lambda: bool(signals))
     except telegram.TokenRefused:
         log.error("%s", _token_refused(loaded))
     loaded.save()
-    return EXIT_OK if ending else EXIT_FAILED
+    if not signals:
+        return EXIT_FAILED
+    log.info("ended by %s", ending.name_of(signals[0]))
+    return EXIT_OK
 
 
 def _token_refused(loaded: settings.Settings) -> str:
@@ -174,14 +169,14 @@ def _run_demo(path: str | None, run: Run) -> int:
         own = None
     language = own.language if own else texts.system_language()
     texts.use(language)
+    signals = ending.note()  # what is started has to be stopped, however soon the end comes
     played = demo.run.start(language, own.telegram_keys() if own else None)
     try:
-        ending = _note_signals()  # before anybody reads how to stop it
         key = "demo_in_telegram" if own else "demo_running"
         print(texts.plain_text(key, url=played.address), flush=True)
         played.open_page()
         # From its own folder: a .env beside main.py is about the real bot.
-        return _run(settings.load(str(played.settings_file), played.folder), run, ending)
+        return _run(settings.load(str(played.settings_file), played.folder), run, signals)
     finally:
         played.stop()
 
@@ -392,12 +387,15 @@ def _outcome(answer: Answer | TrueConfError) -> str:
     return f"{answer.status} {'no JSON' if body is None and answer.body else _shape(body)}"
 
 
-def _shape(value: object) -> str:
+def _shape(value: object, depth: int = 0) -> str:
     """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    if isinstance(value, (dict, list)) and depth == DEEPEST_SHAPE:
+        return "…"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_field(name)}: {_shape(value[name])}' for name in value)}}}"
+        fields = (f"{_field(name)}: {_shape(value[name], depth + 1)}" for name in value)
+        return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{' | '.join(sorted({_shape(entry) for entry in value}))}]"
+        return f"[{' | '.join(sorted({_shape(entry, depth + 1) for entry in value}))}]"
     return "null" if value is None else type(value).__name__
 
 

@@ -12,6 +12,11 @@ To add a button of your own, make four small edits (README.md walks through them
 4. main.py           a handler of a few lines, as below
 """
 
+from lib import ending
+
+if __name__ == "__main__":  # first of all, so that Ctrl+C never prints a traceback
+    ending.end_at_once()
+
 from lib import own_python
 
 if __name__ == "__main__":  # before anything that needs the libraries
@@ -419,7 +424,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     polling = telegram.Polling(bot, commands)
     polling.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
-        config.save()
+        config.save_when_due()
         time.sleep(SAVE_EVERY_S)
 
     bot.sender.is_ending = True

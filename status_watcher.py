@@ -9,18 +9,28 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import trueconf_api
-from trueconf_api import DOWN, UP, WEB_DOWN, Forgotten, Server, Status, TrueConfError
+from lib.clock import Clocks, steady_clock
+from trueconf_api import (
+    DOWN,
+    UP,
+    WEB_DOWN,
+    Forgotten,
+    Server,
+    Status,
+    TrueConfError,
+)
 
 FIRST_LOOKS_APART_S = 0.02  # so that many servers are not all asked at the same moment
 CHANGE_LOOKS = 3  # looks in a row before a change is announced
-CHANGE_PAUSE_S = 2
+BETWEEN_LOOKS_S = 2  # of those in a row
 RETRY_TOKEN_S = 60
-LONGEST_PAUSE_S = 3600
+# A token may be good for years, and Windows cannot wait longer than 49 days.
+LONGEST_WAIT_S = 3600
 SLEEP_GAP_S = 60  # a look that comes so much too late: the computer was asleep
-UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are worth a word
+UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are told
 CERTIFICATE_DAYS = (14, 7, 3, 1)  # before the end of a certificate: when people are told
 CERTIFICATE_EVERY_S = 86400
 RETRY_CERTIFICATE_S = 3600
@@ -29,15 +39,6 @@ MOST_REPORTED = 200
 MOST_PAUSE_CHANGES = 20
 
 log = logging.getLogger("bot.watcher")
-
-# The clock that nobody sets and that goes on while the computer sleeps, where there is one:
-# Linux, then macOS. That of Windows is time.monotonic().
-_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-
-
-def steady_clock() -> float:
-    """Seconds since some moment, whatever happens to the clock that people see."""
-    return time.monotonic() if _STEADY_CLOCK is None else time.clock_gettime(_STEADY_CLOCK)
 
 
 @dataclass(frozen=True)
@@ -61,65 +62,134 @@ class Announcer(Protocol):
 
     def tell_state(self, change: StateChange) -> None: ...
     def tell_reminder(self, server: Server, status: Status, since: float) -> None: ...
-    def tell_pause_over(self, server: Server, status: Status, changes: list[list]) -> None: ...
+    def tell_pause_over(self, server: Server, status: Status, changes: list[list[Any]]) -> None: ...
     def tell_certificate(self, server: Server, end: float) -> None: ...
     def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None: ...
 
 
-class Watcher(threading.Thread):
-    """Watches one server from the start of the bot to its end.
+@dataclass(eq=False)
+class Job:
+    """One thing that a watcher does again and again.
 
-    `position`: which of the servers it is. `clock` is what people see, `steady` what durations
-    are measured by.
+    `every_s()`: seconds from one time to the next, at least some. `is_on()`: whether it is to be
+    done at all just now; what is not is not waited for either. `not_before()`: a time before which
+    it is not done, if something else decides that. Times are those of the steady clock.
     """
 
+    name: str  # for the log
+    do: Callable[[], None]
+    every_s: Callable[[], float]
+    is_on: Callable[[], bool]
+    not_before: Callable[[], float] = lambda: 0.0
+    next_at: float = 0.0
+
+    @property
+    def due_at(self) -> float:
+        return max(self.next_at, self.not_before())
+
+
+class Watcher(threading.Thread):
+    """Watches one server from the start of the bot to its end. `position`: which of the servers
+    it is."""
+
     def __init__(
-        self,
-        server: Server,
-        announcer: Announcer,
-        position: int = 0,
-        clock: Callable[[], float] = time.time,
-        steady: Callable[[], float] = steady_clock,
+        self, server: Server, announcer: Announcer, position: int = 0, clocks: Clocks | None = None
     ):
         super().__init__(name=f"watcher of {server.name}", daemon=True)
-        self.server, self.clock, self.steady = server, clock, steady
+        self.server, self.clocks = server, clocks or Clocks()
         self._announcer = announcer
         self._stopping, self._wake = threading.Event(), threading.Event()
-        first_look_at = time.monotonic() + position * FIRST_LOOKS_APART_S
-        self._look_due_at = self._forgotten_due_at = self._token_due_at = first_look_at
-        self._certificate_due_at = first_look_at
         self._failures: dict[str, str] = {}  # job -> the reason that was logged last
         self._forgotten_before: set[str] = set()  # session IDs of the look before
-        self._forget_looks()
+        self._drop_looks()
         # An outage that was told before the bot was started again goes on.
         self._states = tuple(server.told_states)
-        self._down_at: float | None = None  # self.steady(), as are those in _forget_looks
+        self._down_at: float | None = None  # steady, as are those in _drop_looks
         if server.down_since is not None:
-            self._down_at = self.steady() - max(0, self.clock() - server.down_since)
+            self._down_at = self.steady() - max(0, self.now() - server.down_since)
         self._reminders = self._reminders_due()
+        self._make_jobs(self.steady() + position * FIRST_LOOKS_APART_S)
 
-    def _forget_looks(self) -> None:
+    def _make_jobs(self, first_at: float) -> None:
+        """In the order in which they are done when several are due."""
+        server = self.server
+        self._look_job = Job("the look", self.check, self._until_next_look_s, self._is_watched)
+        self._forgotten_job = Job(
+            "the search for forgotten conferences",
+            self.find_newly_forgotten,
+            lambda: server.forgotten_interval_s,
+            lambda: server.has_forgotten_alerts and self._may_ask() and not self._is_in_pause(),
+        )
+        self._certificate_job = Job(
+            "the look at the certificate",
+            self.check_certificate,
+            lambda: RETRY_CERTIFICATE_S,
+            lambda: self._is_watched() and self._may_ask() and not self._is_in_pause(),
+        )
+        self._jobs = [
+            self._look_job,
+            Job("the pause", self._end_pause, lambda: 1, self._is_in_pause, self._pause_ends_at),
+            Job("a reminder", self._remind, lambda: 1, self._may_remind, self._next_reminder_at),
+            self._forgotten_job,
+            Job(
+                "the renewal of the access token",
+                self._renew_token,
+                lambda: RETRY_TOKEN_S,
+                self._may_ask,
+                self._token_ends_at,
+            ),
+            self._certificate_job,
+        ]
+        for job in self._jobs:
+            job.next_at = first_at
+
+    def _drop_looks(self) -> None:
         self.status: Status | None = None  # the confirmed one
         self._since: float | None = None  # when it came into this state; None: before we looked
         self._looks_at_change, self._change_is_up = 0, False
         self._change_seen_at, self._change_is_first = 0.0, False
         self._looked_at: float | None = None
         self._lost_looks: list[float] = []
-        self.last_look_began_at = 0.0  # time.monotonic()
+        self.last_look_began_at = 0.0
 
     # ------------------------------------------------------------ the thread
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            pause_s = 0.0
-            try:
-                self.look()
-            except Exception:  # one bad look must not end the watch
-                log.exception("%s: a look failed, the next one comes on time", self.server.name)
-                pause_s = 1.0
-            # A token may be good for years, and Windows cannot wait longer than 49 days.
-            self._wake.wait(min(LONGEST_PAUSE_S, max(pause_s, self._until_next_look_s())))
+            self._wake.wait(self.turn())
             self._wake.clear()
+
+    def turn(self) -> float:
+        """Do what is due. Returns how many seconds it is until something is."""
+        for job in self._jobs:
+            if job.is_on() and job.due_at <= self.steady():
+                job.next_at = self.steady() + job.every_s()
+                self._attempt(job)
+        if not self._is_watched():
+            self._drop_all()
+        due_at = [job.due_at for job in self._jobs if job.is_on()]
+        longest_at = self.steady() + LONGEST_WAIT_S
+        return max(0.0, min([longest_at, *due_at]) - self.steady())
+
+    def _attempt(self, job: Job) -> None:
+        try:
+            job.do()
+        except Exception as error:  # one that goes wrong must not end the watch
+            self._log_once(job.name, error)
+        else:
+            if self._failures.pop(job.name, None):
+                log.info("%s: %s works again", self.server.name, job.name)
+
+    def _log_once(self, what: str, error: Exception) -> None:
+        """Log a failure unless the last one was the same; a defect with its traceback."""
+        reason = error.reason if isinstance(error, TrueConfError) else type(error).__name__
+        if self._failures.get(what) == reason:
+            return
+        self._failures[what] = reason
+        if isinstance(error, TrueConfError):
+            log.warning("%s failed: %s", what, error)
+        else:
+            log.error("%s: %s failed", self.server.name, what, exc_info=error)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -128,11 +198,11 @@ class Watcher(threading.Thread):
     def look_now(self) -> None:
         """Look at once, whatever is due when."""
         if not self._looks_at_change:  # else the next look comes soon, and not too soon
-            self._look_due_at = 0.0
+            self._look_job.next_at = 0.0
         self._wake.set()
 
     def is_settled(self, asked_at: float) -> bool:
-        """Whether a look that began after `asked_at` (time.monotonic()) left no doubt."""
+        """Whether a look that began after `asked_at` (steady) left no doubt."""
         is_sure = self.last_look_began_at >= asked_at and not self._looks_at_change
         return is_sure or not self.server.is_monitored
 
@@ -143,81 +213,55 @@ class Watcher(threading.Thread):
 
     def lost_looks(self) -> int:
         """How many looks of the last UNSTEADY_S found another state that did not last, if those
-        are enough to be worth a word, else 0."""
+        are enough to be told, else 0."""
         recent = [at for at in list(self._lost_looks) if self.steady() - at <= UNSTEADY_S]
         return len(recent) if len(recent) >= UNSTEADY_LOOKS else 0
 
+    def now(self) -> float:
+        return self.clocks.now()
+
+    def steady(self) -> float:
+        return self.clocks.steady()
+
     def _time_of(self, steady_at: float) -> float:
         """What the clock that people see would have shown then, as it is set now."""
-        return self.clock() - (self.steady() - steady_at)
+        return self.now() - (self.steady() - steady_at)
+
+    # ------------------------------------------------------------ when a job is on, and due
+
+    def _is_watched(self) -> bool:
+        return self.server.is_monitored
 
     def _until_next_look_s(self) -> float:
-        if self._looks_at_change:
-            return max(0.0, self._look_due_at - time.monotonic())
-        server = self.server
-        due_at = [max(self._token_due_at, server.learnt.token_renewal_at)]
-        if server.is_monitored:
-            due_at += [self._look_due_at, self._certificate_due_at]
-            due_at += [time.monotonic() + wait_s for wait_s in self._waits_s()]
-        if server.has_forgotten_alerts:
-            due_at.append(self._forgotten_due_at)
-        return max(0.0, min(due_at) - time.monotonic())
+        return BETWEEN_LOOKS_S if self._looks_at_change else self.server.look_interval_s
 
-    def _waits_s(self) -> list[float]:
-        """How long it is to the end of the pause and to the next reminder, as far as they come."""
-        waits_s = []
-        if self.server.paused_until is not None:
-            waits_s.append(self.server.paused_until - self.clock())
-        if self._down_at is not None and self.server.repeat_h:
-            next_at = self._down_at + (self._reminders + 1) * self.server.repeat_h * 3600
-            waits_s.append(next_at - self.steady())
-        return [wait_s for wait_s in waits_s if wait_s > 0]
+    def _may_ask(self) -> bool:
+        """Whether it makes sense to ask the web part, and delays no look at a change."""
+        is_web_down = self.status is not None and self.status.state in (DOWN, WEB_DOWN)
+        return not self._looks_at_change and not is_web_down
 
-    def look(self) -> None:
-        """Do what is due."""
-        now = time.monotonic()
-        if not self.server.is_monitored:
-            self._forget_looks()
-            self._forget_outage()
-            self.server.told_states = []
-            self.server.paused_until, self.server.pause_changes = None, []
-        elif now >= self._look_due_at:
-            self._look_due_at = now + self.server.look_interval_s
-            self.check()
-        if self._looks_at_change:
-            # Nothing else may delay the next look at a change.
-            self._look_due_at = time.monotonic() + CHANGE_PAUSE_S
-            return
-        self.keep_time()
-        has_web = self.status is None or self.status.state not in (DOWN, WEB_DOWN)
-        is_paused = self.server.paused_until is not None
-        if self.server.has_forgotten_alerts and now >= self._forgotten_due_at and not is_paused:
-            self._forgotten_due_at = now + self.server.forgotten_interval_s
-            if has_web:
-                self._attempt("the search for forgotten conferences", self.find_newly_forgotten)
-        if now >= max(self._token_due_at, self.server.learnt.token_renewal_at):
-            self._token_due_at = now + RETRY_TOKEN_S
-            if has_web:
-                self._attempt("the renewal of the access token", self._renew_token)
-        if self.server.is_monitored and now >= self._certificate_due_at and not is_paused:
-            self._certificate_due_at = now + RETRY_CERTIFICATE_S
-            if has_web:
-                self._attempt("the look at the certificate", self.check_certificate)
+    def _is_in_pause(self) -> bool:
+        """Paused by people, be it that its time is over by now."""
+        return self.server.paused_until is not None
+
+    def _pause_ends_at(self) -> float:
+        if self.status is None or self._looks_at_change:
+            return self._look_job.due_at  # at first it has to be clear how the server is
+        return self.steady() + (self.server.paused_until or 0) - self.now()
+
+    def _may_remind(self) -> bool:
+        is_told = bool(self.server.told_states) and not self._is_in_pause()
+        is_known = self.status is not None and not self._looks_at_change
+        return is_told and is_known and self._down_at is not None and self.server.repeat_h > 0
+
+    def _next_reminder_at(self) -> float:
+        return (self._down_at or 0) + (self._reminders + 1) * self.server.repeat_h * 3600
+
+    def _token_ends_at(self) -> float:
+        return self.steady() + self.server.learnt.token_renewal_at - self.clocks.monotonic()
 
     def _renew_token(self) -> None:
         trueconf_api.renew_access_token(self.server)
-
-    def _attempt(self, job: str, do: Callable[[], None]) -> None:
-        """Do it, and log a failure once, not at each attempt."""
-        try:
-            do()
-        except TrueConfError as error:
-            if self._failures.get(job) != error.reason:
-                log.warning("%s failed: %s", job, error)
-            self._failures[job] = error.reason
-        else:
-            if self._failures.pop(job, None):
-                log.info("%s: %s works again", self.server.name, job)
 
     # ------------------------------------------------------------ what people switch
 
@@ -231,14 +275,14 @@ class Watcher(threading.Thread):
         """The same for the search for forgotten conferences."""
         self.server.has_forgotten_alerts = is_on
         log.info("%s: forgotten alerts %s, by %s", self.server.name, "on" if is_on else "off", by)
-        self._forgotten_due_at = 0.0
+        self._forgotten_job.next_at = 0.0
         self._wake.set()
 
     def pause(self, hours: float, by: str) -> None:
         """Announce nothing for so long; with 0 hours, end a pause at once."""
         if not hours and self.server.paused_until is None:
             return  # somebody else has ended it
-        self.server.paused_until = self.clock() + 3600 * hours
+        self.server.paused_until = self.now() + 3600 * hours
         if hours:
             log.info("%s: paused for %g h, by %s", self.server.name, hours, by)
         else:
@@ -247,7 +291,7 @@ class Watcher(threading.Thread):
 
     @property
     def is_paused(self) -> bool:
-        return self.server.paused_until is not None and self.clock() < self.server.paused_until
+        return self.server.paused_until is not None and self.now() < self.server.paused_until
 
     def take(self, outage: int, by: str) -> str | None:
         """Somebody takes care of the outage that began at `outage` (whole seconds). Returns who
@@ -266,8 +310,17 @@ class Watcher(threading.Thread):
 
     def check(self) -> None:
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
-        began_at, seen_at = time.monotonic(), self.steady()
-        status = trueconf_api.get_status(self.server)
+        seen_at = self.steady()
+        try:
+            status = trueconf_api.get_status(self.server)
+        except Exception as error:
+            if isinstance(error, MemoryError) or getattr(error, "reason", "") == "own_lack":
+                raise  # the bot lacked something, which says nothing of the server: no look
+            self._log_once("a look", error)
+            status = Status(DOWN, "failed" if self.server.status_port else "", "failed")
+            self.server.learnt.last_status = status
+        else:
+            self._failures.pop("a look", None)
         if not self.server.is_monitored:
             return  # it was switched off while we looked
         longest_gap_s = self.server.look_interval_s + SLEEP_GAP_S
@@ -276,7 +329,8 @@ class Watcher(threading.Thread):
             self._looks_at_change, self._since = 0, None
         self._looked_at = self.steady()
         self._count_look(status, seen_at, is_first)
-        self.last_look_began_at = began_at
+        self._look_job.next_at = self.steady() + self._until_next_look_s()
+        self.last_look_began_at = seen_at
 
     def _count_look(self, status: Status, seen_at: float, is_first: bool) -> None:
         # Before the first look it is as it was when the bot ended, or up, as it should be.
@@ -288,7 +342,7 @@ class Watcher(threading.Thread):
             if status.state == UP and self._down_at is not None:  # over while the bot was off
                 if self.server.paused_until is not None:
                     self._note_in_pause(status, seen_at)
-                self._forget_outage()
+                self._drop_outage()
             return
         is_up = status.state == UP
         if not self._looks_at_change or is_up != self._change_is_up:
@@ -299,7 +353,7 @@ class Watcher(threading.Thread):
             self._confirm(status)
 
     def _note_lost_looks(self) -> None:
-        """The looks that differed were followed by one that did not."""
+        """Count the looks at a change that did not last."""
         was_unsteady = self.lost_looks() > 0
         self._lost_looks = [*self._lost_looks, *[self.steady()] * self._looks_at_change][-99:]
         if self.lost_looks() and not was_unsteady:
@@ -320,18 +374,18 @@ class Watcher(threading.Thread):
         self._looks_at_change = 0  # last: whoever waits until there is no doubt finds it told
 
     def _note_in_pause(self, status: Status, seen_at: float) -> None:
-        """Keep a change for the end of the pause; one that a bot before this kept is no change."""
+        """Keep a change for the end of the pause, unless an earlier run has kept it already."""
         kept = self.server.pause_changes
         if not kept or kept[-1][1] != status.state:
             change = [self._time_of(seen_at), status.state]
             self.server.pause_changes = [*kept, change][-MOST_PAUSE_CHANGES:]
         if status.state == UP:
-            self._forget_outage()
+            self._drop_outage()
 
     def _tell(self, status: Status, seen_at: float, is_first: bool) -> None:
         before, down_at = self._states, self._down_at
         if status.state == UP:
-            self._forget_outage()
+            self._drop_outage()
         else:
             others = [state for state in before if state != status.state]
             self._states, down_at = (*others, status.state), None
@@ -347,7 +401,13 @@ class Watcher(threading.Thread):
             )
         )
 
-    def _forget_outage(self) -> None:
+    def _drop_all(self) -> None:
+        self._drop_looks()
+        self._drop_outage()
+        self.server.told_states = []
+        self.server.paused_until, self.server.pause_changes = None, []
+
+    def _drop_outage(self) -> None:
         self._states, self._down_at = (), None
         self.server.down_since, self.server.taken_by = None, ""
 
@@ -357,27 +417,21 @@ class Watcher(threading.Thread):
             return 0
         return int((self.steady() - self._down_at) / (3600 * self.server.repeat_h))
 
-    def keep_time(self) -> None:
-        """End a pause and remind of an outage, if it is time and clear how the server is."""
-        if self.status is not None and not self._looks_at_change:
-            self._end_pause_in_time(self.status)
-            self._remind(self.status)
+    def _remind(self) -> None:
+        """Say again that it is not up, unless somebody takes care of it."""
+        self._reminders = self._reminders_due()
+        if self.status and self._down_at is not None and not self.server.taken_by:
+            since = self._time_of(self._down_at)
+            self._announcer.tell_reminder(self.server, self.status, since)
 
-    def _remind(self, status: Status) -> None:
-        """Say again that it is not up, if it is time and nobody takes care of it."""
-        due, server = self._reminders_due(), self.server
-        is_time, self._reminders = due > self._reminders, due
-        is_told = server.told_states and server.paused_until is None
-        if is_time and is_told and not server.taken_by and self._down_at is not None:
-            self._announcer.tell_reminder(server, status, self._time_of(self._down_at))
-
-    def _end_pause_in_time(self, status: Status) -> None:
-        server = self.server
-        if server.paused_until is None or self.is_paused:
+    def _end_pause(self) -> None:
+        server, status = self.server, self.status
+        if status is None or self._looks_at_change:
             return
         changes = server.pause_changes
         server.paused_until, server.pause_changes = None, []
         self._states = () if status.state == UP else (status.state,)
+        self._reminders = self._reminders_due()  # those that fell into the pause
         self._announcer.tell_pause_over(server, status, changes)
 
     # ------------------------------------------------------------ does the certificate end
@@ -385,11 +439,11 @@ class Watcher(threading.Thread):
     def check_certificate(self) -> None:
         """Look when the certificate ends. That is told once for each of CERTIFICATE_DAYS."""
         self.server.learnt.certificate_end = end = trueconf_api.get_certificate_end(self.server)
-        self._certificate_due_at = time.monotonic() + CERTIFICATE_EVERY_S
-        if end is None or end <= self.clock():
+        self._certificate_job.next_at = self.steady() + CERTIFICATE_EVERY_S
+        if end is None or end <= self.now():
             return  # not checked, or a matter of the web part's state by now
         moments = [end - 86400 * days for days in CERTIFICATE_DAYS]
-        passed = max([moment for moment in moments if moment <= self.clock()], default=0)
+        passed = max([moment for moment in moments if moment <= self.now()], default=0)
         if passed > self.server.certificate_told:
             self.server.certificate_told = passed
             log.warning("%s: the certificate ends soon", self.server.name)
@@ -400,7 +454,7 @@ class Watcher(threading.Thread):
     def find_newly_forgotten(self) -> None:
         """Look once. A conference is told of when it was forgotten in two looks in a row."""
         found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_min)
-        now = self.clock()
+        now = self.now()
         certain = {one.conference.session_id: one for one in found if one.is_certain}
         news = [
             one
@@ -436,10 +490,10 @@ def describe(server: Server, status: Status) -> str:
 
 def settle(watchers: Iterable[Watcher], limit_s: float) -> None:
     """Make all watchers look now and wait until none of them is in doubt."""
-    asked_at = time.monotonic()
+    asked_at, ends_at = steady_clock(), steady_clock() + limit_s
     waiting = [watcher for watcher in watchers if watcher.server.is_monitored]
     for watcher in waiting:
         watcher.look_now()
-    while waiting and time.monotonic() - asked_at < limit_s:
+    while waiting and steady_clock() < ends_at:
         time.sleep(0.1)
         waiting = [watcher for watcher in waiting if not watcher.is_settled(asked_at)]

@@ -14,6 +14,7 @@ import ssl
 import struct
 import threading
 import time
+from typing import Any
 
 import requests
 import urllib3
@@ -98,7 +99,7 @@ def wait_for_name(host: str, limit_s: float) -> None:
 
 def _literal(host: str) -> list[Address]:
     """The address, if the host is one."""
-    host = host.strip("[]")
+    host = re.sub("%25(?=.)", "%", host.strip("[]"))  # in a URL, fe80::1%eth0 is fe80::1%25eth0
     try:
         version = ipaddress.ip_address(host.partition("%")[0]).version
     except ValueError:
@@ -205,11 +206,23 @@ def _connect(address: Address, port: int, limit_s: float) -> socket.socket:
             socket.SO_LINGER,
             struct.pack("hh" if os.name == "nt" else "ii", 1, 0),
         )
-        opened.connect((host, port))
+        opened.connect(_with_zone(host, port) if "%" in host else (host, port))
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def _with_zone(host: str, port: int) -> tuple[Any, ...]:
+    """The address fe80::1%eth0 as a socket takes it: with the number of the network interface.
+    Of the text alone it would leave the interface out. Nobody is asked for it."""
+    try:
+        found = socket.getaddrinfo(
+            host, port, socket.AF_INET6, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except socket.gaierror as error:
+        raise OSError(errno.ENETUNREACH, f"no interface of {host}") from error
+    return found[0][4]
 
 
 # ---------------------------------------------------------------- what went wrong

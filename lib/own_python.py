@@ -1,8 +1,8 @@
 """Lets `python main.py` and `python -m tests` be all the set-up there is.
 
 Where the libraries are missing, it makes `.venv` beside main.py, installs them into it and goes on
-in it. It runs before anything else, so it needs the standard library only and has its own words;
-and Python 3.6 can read it, to say that it is too old.
+in it. It runs before anything else, so it needs the standard library only and has its own words,
+own_words.py; and Python 3.6 can read both, to say that it is too old.
 """
 
 import contextlib
@@ -16,6 +16,9 @@ import subprocess
 import sys
 import time
 
+from lib import ending
+from lib.own_words import WORDS
+
 OLDEST_PYTHON = (3, 10)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(ROOT, ".venv")
@@ -24,10 +27,21 @@ ON_WINDOWS = os.name == "nt"
 STAMP = os.path.join(FOLDER, "installed-requirements.txt")
 LOCK = os.path.join(FOLDER, "lock")
 WENT_ON = "TRUECONF_BOT_WENT_ON"  # set for the Python of `.venv`, which must not do so again
+MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
+# What venv and pip make in there, beside the stamp; nothing else is ever removed.
+MADE = (
+    *("bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "pyvenv.cfg"),
+    *(".gitignore", os.path.basename(STAMP)),
+)
+# Settings of pip's that would install elsewhere or nothing at all. Where they stand in a pip.conf,
+# only another value in the environment or in the command puts them out of force.
+PIP_VARIABLES = {"PIP_USER": "0", "PIP_DRY_RUN": "0", "PIP_NO_DEPS": "0"}
+PIP_PLACES = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
 PROBLEM_FILE = os.path.join(ROOT, "setup-problem.txt")  # for pythonw, which has no console
 # Programs that a container starts only to look after its one real process.
 SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
 LOCK_PAUSE_S = 0.2
+SLOW_S = 5
 
 # Of Windows: events of a console, and what a job object may be told.
 CTRL_C_EVENT, CTRL_BREAK_EVENT = 0, 1
@@ -59,8 +73,11 @@ def ensure_libraries(requirements):
     if sys.version_info < OLDEST_PYTHON:
         version = "{}.{}.{}".format(*sys.version_info)
         _fail(SetupError("too_old", python=sys.executable, version=version))
+    if getattr(sys, "frozen", False):  # packed, with all that it needs
+        return
     try:
-        _ensure_libraries(requirements)
+        with ending.ctrl_c_raising():  # so that an installation is tidied up
+            _ensure_libraries(requirements)
     except KeyboardInterrupt:
         sys.exit(0)
     except SetupError as error:
@@ -68,6 +85,29 @@ def ensure_libraries(requirements):
     if sys.stderr is None:
         with contextlib.suppress(OSError):
             os.remove(PROBLEM_FILE)
+    if _is_inside() and not _is_kept_by_others():
+        _mend_later(requirements)
+
+
+def _mend_later(requirements):
+    """Let an import that fails, as a virus scanner has taken files away, install all once more."""
+
+    def on_exception(kind, error, traceback):
+        if not issubclass(kind, ImportError) or os.environ.pop(MENDED, None):
+            sys.__excepthook__(kind, error, traceback)
+            return
+        os.environ[MENDED] = "1"
+        try:
+            with ending.ctrl_c_raising():
+                needed = _read_requirements(os.path.join(ROOT, requirements))
+                _install(needed, requirements, again=True)
+            _go_on_inside()
+        except KeyboardInterrupt:
+            sys.exit(0)
+        except SetupError as problem:
+            _fail(problem)
+
+    sys.excepthook = on_exception
 
 
 def _ensure_libraries(requirements):
@@ -141,8 +181,6 @@ def _refuse_without_libraries(needed, requirements):
     command = "{} -m pip install -r {}".format(quoted(sys.executable), quoted(file))
     if _tool() == "uv":
         command = "uv sync"
-    elif "pypoetry" in sys.prefix:
-        command = "poetry install"
     raise SetupError("missing", missing=", ".join(missing), command=command)
 
 
@@ -244,13 +282,18 @@ def _update(needed, requirements):
     return True
 
 
-def _install(needed, requirements):
-    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError."""
+def _install(needed, requirements, again=False):
+    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError.
+
+    again: also what pip thinks is there.
+    """
     lost = [name for name in ("venv", "ensurepip") if not importlib.util.find_spec(name)]
     if lost:
         raise SetupError("no_venv")
+    if not _is_ours():
+        raise SetupError("not_ours")
     with _lock() as lock:
-        if _is_usable() and _is_installed(needed):
+        if not again and _is_usable() and _is_installed(needed):
             return  # the start that had the lock before has done it
         before = _read_stamp()
         is_new = before == "" or not (_is_usable() and _runs("-m", "pip", "--version"))
@@ -259,9 +302,8 @@ def _install(needed, requirements):
             _write_stamp("")
             if is_new:
                 _make(lock)
-            install = ["-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
-            install += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
-            _run([_path_of("python"), *install], lock)
+            _run_pip(requirements, again, lock)
+            _look_for(needed)
         except SetupError:
             if is_new:
                 _empty_folder()
@@ -269,6 +311,37 @@ def _install(needed, requirements):
                 _write_stamp(before)
             raise
         _write_stamp("\n".join([_version_line(), *needed]))
+
+
+def _run_pip(requirements, again, lock):
+    command = ["-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
+    command += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
+    # Each is what holds without it, in the words that pip takes.
+    root = os.path.splitdrive(FOLDER)[0] + os.sep
+    command += ["--target=", "--prefix=" + FOLDER, "--root=" + root]
+    if again:
+        command.append("--force-reinstall")
+    _run([_path_of("python"), *command], lock)
+
+
+def _look_for(needed):
+    """Raise SetupError unless the Python of `.venv` has all this, whatever pip has said."""
+    ask = "import sys; sys.path.insert(0, sys.argv[1]); from lib import own_python; "
+    ask += "sys.exit(bool(own_python._missing(sys.argv[2:])))"
+    if not _runs("-c", ask, ROOT, *needed):
+        raise SetupError("failed", reason=", ".join(needed))
+
+
+def _is_ours():
+    """Whether `.venv` is not there yet, or what this program or `venv` has made."""
+    if os.path.islink(FOLDER):
+        return _is_usable()
+    if not os.path.exists(FOLDER):
+        return True
+    with contextlib.suppress(OSError):
+        names = set(os.listdir(FOLDER)) - {os.path.basename(LOCK)}
+        return not names or not names.isdisjoint(("pyvenv.cfg", os.path.basename(STAMP)))
+    return False
 
 
 def _make(lock):
@@ -338,12 +411,14 @@ def _write_stamp(text):
 
 
 def _empty_folder():
+    if os.path.islink(FOLDER):
+        raise SetupError("not_ours")
     try:
-        for name in os.listdir(FOLDER):
+        for name in set(os.listdir(FOLDER)).intersection(MADE):
             path = os.path.join(FOLDER, name)
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
-            elif path != LOCK:
+            else:
                 os.remove(path)
     except OSError as error:
         raise _writing_failed(error) from None
@@ -351,7 +426,10 @@ def _empty_folder():
 
 def _run(command, lock=None):
     """Run a program without its output. Raises SetupError, which says why it failed."""
-    options = {"env": dict(os.environ, PIP_USER="0"), "cwd": ROOT}
+    environment = dict(os.environ, **PIP_VARIABLES)
+    for name in PIP_PLACES:
+        environment.pop(name, None)
+    options = {"env": environment, "cwd": ROOT}
     if ON_WINDOWS:
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
     elif lock:
@@ -366,12 +444,22 @@ def _run(command, lock=None):
         if ON_WINDOWS:  # the next start could not replace the files that it holds
             _end_with_us(process, JOB_ENDS_WITH_US)
         try:
-            output = process.communicate()[0]
+            output = _output_of(process, is_quick=not lock)
         except BaseException:
             process.kill()
             raise
     if process.returncode:
         raise _why_failed(output.decode(errors="replace"))
+
+
+def _output_of(process, is_quick):
+    """What it prints. One that should be quick and is not gets a word: a network drive is gone."""
+    if is_quick:
+        try:
+            return process.communicate(timeout=SLOW_S)[0]
+        except subprocess.TimeoutExpired:
+            _say("slow")
+    return process.communicate()[0]
 
 
 # What pip and venv say, and the sentence for it. The first that is found counts.
@@ -506,112 +594,3 @@ def _program_of(kernel, process):
     kernel.QueryFullProcessImageNameW(handle, 0, path, ctypes.byref(size))
     kernel.CloseHandle(handle)
     return os.path.basename(path.value).lower()
-
-
-# In the system's language, as the settings are read later.
-WORDS = {
-    "ru": {
-        "too_old": "Нужен Python 3.10 или новее, а это Python {version} ({python}). Установите "
-        "новый с python.org и запустите этой же командой с ним.",
-        "installing": "Библиотек нет. Устанавливаю их в папку {folder}, это займёт около минуты…",
-        "updating": "Список библиотек изменился. Обновляю их в папке {folder}…",
-        "waiting": "Библиотеки уже устанавливает другой запуск. Жду, пока он закончит…",
-        "no_venv": "В этом Python нет модуля venv, без него библиотеки не установить. В Debian и "
-        "Ubuntu: sudo apt install python3-venv. Затем запустите ещё раз.",
-        "no_space": "Библиотеки не установлены: на диске нет места. Освободите около 100 МБ и "
-        "запустите ещё раз.",
-        "no_writing": "Библиотеки не установлены: в папку {root} нельзя записывать, или её файлы "
-        "заняты другой программой. Переместите бота в свою папку или измените права на эту.",
-        "certificate": "Библиотеки не установлены: сертификату pypi.org нет доверия. Если трафик "
-        "проверяет прокси организации, укажите файл с его сертификатом в переменной PIP_CERT.",
-        "proxy": "Библиотеки не установлены: прокси не пропускает к pypi.org. Проверьте адрес, имя "
-        "и пароль в переменной HTTPS_PROXY (http://имя:пароль@адрес:порт).",
-        "no_network": "Библиотеки не установлены: pypi.org не отвечает. Проверьте подключение к "
-        "интернету. Если он доступен через прокси, укажите его в переменной HTTPS_PROXY.",
-        "failed": "Библиотеки не установлены: {reason}",
-        "missing": "В этом Python не хватает библиотек ({missing}). Установите их: {command}",
-        "press_enter": "Нажмите Enter, чтобы закрыть окно.",
-    },
-    "en": {
-        "too_old": "This needs Python 3.10 or newer, and this is Python {version} ({python}). "
-        "Install a newer one from python.org and start this with it.",
-        "installing": "The libraries are missing. Installing them into {folder}, which takes about "
-        "a minute…",
-        "updating": "The list of libraries has changed. Updating them in {folder}…",
-        "waiting": "Another start is installing the libraries already. Waiting for it…",
-        "no_venv": "This Python has no module venv, which is needed to install the libraries. On "
-        "Debian and Ubuntu: sudo apt install python3-venv. Then start this again.",
-        "no_space": "The libraries are not installed: the disk is full. Free about 100 MB and "
-        "start this again.",
-        "no_writing": "The libraries are not installed: the folder {root} cannot be written, or "
-        "another program holds its files. Move the bot into a folder of your own, or change the "
-        "permissions of this one.",
-        "certificate": "The libraries are not installed: the certificate of pypi.org is not "
-        "trusted. If a proxy of your company inspects the traffic, put the file with its "
-        "certificate into the variable PIP_CERT.",
-        "proxy": "The libraries are not installed: the proxy does not let this through to "
-        "pypi.org. Check address, name and password in the variable HTTPS_PROXY "
-        "(http://name:password@address:port).",
-        "no_network": "The libraries are not installed: pypi.org does not answer. Check the "
-        "internet connection. If it goes through a proxy, put that into the variable HTTPS_PROXY.",
-        "failed": "The libraries are not installed: {reason}",
-        "missing": "This Python lacks libraries ({missing}). Install them: {command}",
-        "press_enter": "Press Enter to close this window.",
-    },
-    "de": {
-        "too_old": "Nötig ist Python 3.10 oder neuer, und dies ist Python {version} ({python}). "
-        "Installieren Sie ein neueres von python.org und starten Sie damit.",
-        "installing": "Die Bibliotheken fehlen. Sie werden in {folder} installiert, das dauert "
-        "etwa eine Minute…",
-        "updating": "Die Liste der Bibliotheken hat sich geändert. Sie werden in {folder} "
-        "aktualisiert…",
-        "waiting": "Ein anderer Start installiert die Bibliotheken gerade. Es wird auf ihn "
-        "gewartet…",
-        "no_venv": "Diesem Python fehlt das Modul venv, ohne das sich die Bibliotheken nicht "
-        "installieren lassen. Debian und Ubuntu: sudo apt install python3-venv. Starten Sie danach "
-        "noch einmal.",
-        "no_space": "Die Bibliotheken sind nicht installiert: Der Datenträger ist voll. Geben Sie "
-        "etwa 100 MB frei und starten Sie noch einmal.",
-        "no_writing": "Die Bibliotheken sind nicht installiert: In den Ordner {root} kann nicht "
-        "geschrieben werden, oder ein anderes Programm hält seine Dateien. Verschieben Sie den Bot "
-        "in einen eigenen Ordner oder ändern Sie die Rechte an diesem.",
-        "certificate": "Die Bibliotheken sind nicht installiert: Dem Zertifikat von pypi.org wird "
-        "nicht vertraut. Wenn ein Proxy Ihrer Firma den Verkehr prüft, nennen Sie die Datei mit "
-        "seinem Zertifikat in der Variablen PIP_CERT.",
-        "proxy": "Die Bibliotheken sind nicht installiert: Der Proxy lässt nicht zu pypi.org "
-        "durch. Prüfen Sie Adresse, Name und Kennwort in der Variablen HTTPS_PROXY "
-        "(http://Name:Kennwort@Adresse:Port).",
-        "no_network": "Die Bibliotheken sind nicht installiert: pypi.org antwortet nicht. Prüfen "
-        "Sie die Internetverbindung. Wenn sie über einen Proxy geht, nennen Sie ihn in der "
-        "Variablen HTTPS_PROXY.",
-        "failed": "Die Bibliotheken sind nicht installiert: {reason}",
-        "missing": "Diesem Python fehlen Bibliotheken ({missing}). Installieren Sie sie: {command}",
-        "press_enter": "Drücken Sie die Eingabetaste, um dieses Fenster zu schließen.",
-    },
-    "es": {
-        "too_old": "Hace falta Python 3.10 o posterior, y este es Python {version} ({python}). "
-        "Instale uno más nuevo desde python.org e inicie con él.",
-        "installing": "Faltan las bibliotecas. Se instalan en {folder}; tarda alrededor de un "
-        "minuto…",
-        "updating": "La lista de bibliotecas ha cambiado. Se actualizan en {folder}…",
-        "waiting": "Otro inicio ya está instalando las bibliotecas. Esperando a que termine…",
-        "no_venv": "A este Python le falta el módulo venv, necesario para instalar las "
-        "bibliotecas. En Debian y Ubuntu: sudo apt install python3-venv. Después, inicie de nuevo.",
-        "no_space": "Las bibliotecas no se han instalado: el disco está lleno. Libere unos 100 MB "
-        "e inicie de nuevo.",
-        "no_writing": "Las bibliotecas no se han instalado: no se puede escribir en la carpeta "
-        "{root}, u otro programa retiene sus archivos. Mueva el bot a una carpeta propia o cambie "
-        "los permisos de esta.",
-        "certificate": "Las bibliotecas no se han instalado: el certificado de pypi.org no es de "
-        "confianza. Si un proxy de su empresa inspecciona el tráfico, indique el archivo con su "
-        "certificado en la variable PIP_CERT.",
-        "proxy": "Las bibliotecas no se han instalado: el proxy no deja llegar a pypi.org. "
-        "Compruebe la dirección, el nombre y la contraseña en la variable HTTPS_PROXY "
-        "(http://nombre:contraseña@dirección:puerto).",
-        "no_network": "Las bibliotecas no se han instalado: pypi.org no responde. Compruebe la "
-        "conexión a internet. Si pasa por un proxy, indíquelo en la variable HTTPS_PROXY.",
-        "failed": "Las bibliotecas no se han instalado: {reason}",
-        "missing": "A este Python le faltan bibliotecas ({missing}). Instálelas: {command}",
-        "press_enter": "Pulse Intro para cerrar esta ventana.",
-    },
-}

@@ -41,6 +41,9 @@ LANGUAGES = ("ru", "en", "de", "es")
 NOBODYS_IDS = (1087968824, 136817688, 777000)
 VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
 
+# Between tries to save what could not be saved.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60
+
 Recipient = tuple[int, int | None]  # a chat's ID and, for one topic of a group, the topic's
 
 # Why a file cannot be written -> the word of the sentence for it, and what the log says. Besides
@@ -92,6 +95,8 @@ class Settings:
     _saved: dict[tuple[str, ...], object] = field(init=False)  # place in the file -> value
     _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved
     _failure: str = ""  # why the last save failed
+    _pause_s: float = 0  # how long save_when_due waits after it
+    _next_try_at: float = 0  # time.monotonic()
     _lock: threading.Lock = field(default_factory=threading.Lock)  # guards these and the source
 
     def __post_init__(self) -> None:
@@ -145,12 +150,19 @@ class Settings:
                 if not self._failure:
                     log.warning("%s: not saved, will try again: %s", self.source.name, reason)
                 self._failure = code
+                self._pause_s = min(2 * self._pause_s or FIRST_PAUSE_S, LONGEST_PAUSE_S)
+                self._next_try_at = time.monotonic() + self._pause_s
                 return
             if self._failure:
                 log.info("%s: saved", self.source.name)
-            self._failure = ""
+            self._failure, self._pause_s = "", 0
             self._saved = now
             self._moved.clear()
+
+    def save_when_due(self) -> None:
+        """`save`, for who calls it all the while: what failed is tried again later and later."""
+        if not self._failure or time.monotonic() >= self._next_try_at:
+            self.save()
 
     @property
     def save_problem(self) -> str:

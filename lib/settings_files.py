@@ -3,6 +3,8 @@
 What the JSON means is settings.py's affair.
 """
 
+import contextlib
+import errno
 import glob
 import io
 import json
@@ -13,7 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dotenv.parser import parse_stream
 
@@ -21,6 +23,10 @@ from lib.settings_json import Problem, json_problem
 
 FOLDER = Path(__file__).resolve().parent.parent
 REPLACE_TRIES, REPLACE_PAUSE_S = 10, 0.05
+# Nothing can be put in the file's place: it is mounted alone, or its folder cannot be written.
+NOT_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS)
+NOT_REPLACED = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS)
+NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # this disk knows no such thing
 
 log = logging.getLogger("bot.settings")
 
@@ -62,20 +68,60 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
     """Put `text` into the file, unless it is no longer `old`. Whoever reads it, and whenever the
     process is killed, finds the old text or the new one. Raises OSError."""
     target = path.resolve()  # a link stays a link
+    # Half a character (in a name that came as "\ud83d") becomes the same escape again.
+    content = text.encode("utf-8", "backslashreplace")
     for leftover in glob.glob(f"{glob.escape(str(target))}.bot-*.tmp"):
         _remove(Path(leftover))  # of a process that was killed while it wrote
     temporary = target.with_name(f"{target.name}.bot-{os.getpid()}.tmp")
     try:
-        # Half a character (in a name that came as "\ud83d") becomes the same escape again.
         with open(temporary, "wb", opener=_open_private) as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(content)
+            _flush(file)
         _keep_owner(temporary, target)
-        temporary.chmod(target.stat().st_mode)
+        with contextlib.suppress(OSError):  # a disk without modes
+            temporary.chmod(target.stat().st_mode)
         _replace(temporary, target, old)
+    except OSError as error:
+        if error.errno not in (NOT_REPLACED if temporary.exists() else NOT_BESIDE):
+            raise
+        _write_in_place(target, content, old)
     finally:
         _remove(temporary)
+
+
+def _write_in_place(target: Path, content: bytes, old: bytes) -> None:
+    """The last way: into the file itself. Raises OSError, and the file is as it was.
+
+    It is one write over the old text, to whose length the new one is filled up with line breaks:
+    what is readable does not hang on the cut that follows.
+    """
+    with open(target, "r+b", buffering=0) as file:
+        if file.read() != old:
+            raise FileChanged
+        try:
+            _overwrite(file, content.ljust(len(old), b"\n"))
+        except OSError:  # the disk is full: for the old text there is room
+            _overwrite(file, old)
+            file.truncate(len(old))
+            raise
+        file.truncate(len(content))
+        _flush(file)
+
+
+def _overwrite(file: io.FileIO, content: bytes) -> None:
+    file.seek(0)
+    while content:
+        content = content[file.write(content) :]
+
+
+def _flush(file: BinaryIO | io.FileIO) -> None:
+    """See to it that the text is on the disk, as far as this disk knows how to."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NO_FSYNC:
+            raise
 
 
 def _keep_owner(temporary: Path, target: Path) -> None:
@@ -141,7 +187,8 @@ class DotenvSource:
         self.path, self.name, self.folder = path, path.name, path.resolve().parent
 
     def read(self) -> bytes:
-        return (read_dotenv(self.path).get("settings") or "").encode()
+        values, _ = _parse_dotenv(self.path)
+        return (values.get("settings") or "").encode()
 
     def write(self, text: str, old: bytes) -> None:
         """As `dotenv.set_key` does, but safe from being killed. Keeps the other lines."""
@@ -187,23 +234,41 @@ def find_source(path: str | None, folder: Path, dotenv: Mapping[str, object]) ->
 def read_dotenv(path: Path) -> dict[str, str | None]:
     """The variables of a `.env` file, {} if there is none. A `$` in a value is a `$`.
     Raises SettingsError."""
+    values, lines = _parse_dotenv(path)
+    if lines:
+        numbers = ", ".join(map(str, lines))
+        log.warning("%s, line %s: not understood, ignored", path.name, numbers)
+    return values
+
+
+def _parse_dotenv(path: Path) -> tuple[dict[str, str | None], list[int]]:
+    """Also the numbers of the lines that are not understood."""
     if not path.is_file():
-        return {}
+        return {}, []
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([_not_read(error, path.name)], path.name, "") from error
-    values = {}
+    values: dict[str, str | None] = {}
+    lines = []
     for line in parse_stream(io.StringIO(text)):
-        is_settings = re.match(r"\s*(export\s+)?'?settings\b", line.original.string)
-        is_cut = (line.value or "").startswith("{") and not (line.value or "").endswith("}")
-        if is_settings and (line.error or is_cut):
+        begin = re.match(r"\s*(export\s+)?'?settings\b'?\s*(=\s*')?", line.original.string)
+        if begin and (line.error or not _is_whole(line.value or "", bool(begin[2]))):
             raise SettingsError([Problem("dotenv_quotes", path.name)], path.name, "")
         if line.error:
-            log.warning("%s, line %s: not understood, ignored", path.name, line.original.line)
+            lines.append(line.original.line)
         elif line.key is not None:
             values[line.key] = line.value
-    return values
+    return values, lines
+
+
+def _is_whole(value: str, is_quoted: bool) -> bool:
+    """Whether this can be all of the JSON. Other quotes than ', and a shell's brackets, do not
+    hold its lines together."""
+    value = value.strip()
+    if value.startswith("{"):
+        return value.endswith("}")
+    return is_quoted or not value
 
 
 def _read_text(source: Source) -> str:

@@ -191,7 +191,8 @@ def _server_url(text: str) -> str:
 def _is_host(host: str) -> bool:
     if ":" in host:
         try:
-            return ipaddress.ip_address(host).version == 6
+            zone = ipaddress.IPv6Address(host).scope_id  # the eth0 of fe80::1%eth0
+            return zone is None or bool(re.fullmatch(r"[\w.~-]+", zone, re.A))
         except ValueError:
             return False
     return bool(re.fullmatch(r"[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?", host)) and len(host) < 254

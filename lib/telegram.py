@@ -31,7 +31,7 @@ LONG_POLL_S = 5
 READ_LIMIT_S = 10  # of everything else: a person is waiting
 ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it twice
 RETRY_S = 3
-AGAIN_S = 1  # before the second try, where Telegram itself or a proxy has said no
+AGAIN_S = (1, 3)  # before each new try, where Telegram itself or a proxy has said no
 REFUSED_POLLS = 3  # so many in a row, and the token is no longer good
 LONGEST_WAIT_S = 60  # for Telegram's permission to say something
 MOST_ASIDE = 1000  # what strangers are told and nobody has sent yet; more than that is dropped
@@ -190,16 +190,18 @@ def logged(handler: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def insist(ask: Callable[[], Result]) -> Result:
-    """Ask, and where no answer came once more, on a new connection. Raises one of FAILURES."""
-    is_second_try = False
+    """Ask, and where no answer came once more, on a new connection, or twice where somebody said
+    no at once: a front that is restarted takes a moment. Raises one of FAILURES."""
+    waits_s = list(AGAIN_S)
     while True:
         try:
             return ask()
         except Unreachable as error:
-            if is_second_try:
+            if not waits_s:
                 raise
-            is_second_try = True
-            wait_s = 0.0 if error.trouble.is_timeout else AGAIN_S
+            wait_s: float = waits_s.pop(0)
+            if error.trouble.is_timeout:
+                wait_s, waits_s = 0, []
         time.sleep(wait_s)
 
 

@@ -268,7 +268,7 @@ class Client:
             else:
                 learnt.search_again_at = time.monotonic() + SEARCH_AGAIN_S
         if not learnt.version:
-            raise NotFound(server, "api_version", version=", ".join(VERSIONS))
+            raise NotFound(server, "api_version", version="")
         return learnt.version
 
     def _once(self, job: str, do: Callable[[], str]) -> str:
@@ -486,7 +486,7 @@ def _error_for(server: Server, answer: Answer, permission: str = "") -> TrueConf
     details: dict[str, dict[str, object]] = {
         "in_front": {"status": answer.status},
         "permission": {"permission": permission},
-        "api_version": {"version": server.version or ", ".join(VERSIONS)},
+        "api_version": {"version": server.version},
         "redirect": {"location": elsewhere},
         "redirect_here": {"status": answer.status},
         "status": {"status": answer.status},

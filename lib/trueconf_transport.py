@@ -220,7 +220,8 @@ def open_tls(
         plain = open_socket(host, port, deadline - time.monotonic(), CONNECT_LIMIT_S)
         try:
             plain.settimeout(max(0.001, deadline - time.monotonic()))  # of the whole greeting
-            return context.wrap_socket(plain, server_hostname=host.rstrip("."))
+            named = host.partition("%")[0].rstrip(".")  # certificates know no network interface
+            return context.wrap_socket(plain, server_hostname=named)
         except BaseException:
             plain.close()
             raise

@@ -21,6 +21,7 @@ from demo.telegram.chats import Button
 from demo.telegram.html import as_read
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
+from lib import ending
 from lib.telegram_presses import FRESH_S
 from tests import warm_start
 
@@ -122,6 +123,13 @@ def wait_until(condition, limit_s: float = PATIENCE_S, what: str = "it"):
             return found
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come true within {limit_s} s")
+
+
+# The tests may run under nohup, or behind a shell's &: what they start must not inherit that.
+for _name in filter(lambda name: hasattr(signal, name), ending.NAMES):
+    if signal.getsignal(getattr(signal, _name)) == signal.SIG_IGN:
+        usual = signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL
+        signal.signal(getattr(signal, _name), usual)
 
 
 class BotProcess:

@@ -1,6 +1,7 @@
 """`python main.py --check`, against servers that are right and servers that are not."""
 
 import contextlib
+import json
 import re
 import socketserver
 import threading
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+import command_line
 import texts
 from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, Certificate, Person
 from tests import conftest
@@ -244,6 +246,11 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
     assert [value for value in values if value in report] == []
 
 
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
+def test_report_ends_whatever_the_depth_of_an_answer(text):
+    assert len(command_line._shape(json.loads(text))) < 200
+
+
 def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, settings_for):
     server = new_server()
     server.go_down()
@@ -288,20 +295,6 @@ def test_version_is_named_and_that_it_is_attacked(check, anna, new_server, setti
         assert marked("[??]", parts[name], "version_attacked", version="5.5.4.10021", first="5.5.5")
     assert marked("[OK]", parts["new"], "version_known", version="5.5.6.10021")
     assert not says(parts["hiding"], "version_known")
-
-
-def test_heartbeat_is_tried_and_only_its_host_is_shown(check, anna, new_server, settings_for):
-    server = new_server().settings()
-    for answer, mark, key, code_wanted in [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "[OK]", "check_heartbeat", 0),
-        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "[!!]", "check_heartbeat_failed", 1),
-    ]:
-        with listening(answer) as host:
-            more = {"heartbeat-url": f"http://{host}/push/8d0e6a6e"}
-            code, said = check(settings_for({"office": server}, users=[ANNA], **more))
-        assert code == code_wanted
-        assert marked(mark, said, key, host="127.0.0.1")
-        assert "8d0e6a6e" not in said
 
 
 def test_website_without_an_api_is_called_so(check, anna, new_server, settings_for):

@@ -97,6 +97,25 @@ def test_connection_that_the_way_forgot_is_replaced_within_the_question(new_serv
         assert status.result().state == UP
 
 
+@pytest.mark.waits(5)
+def test_kept_connection_that_was_forgotten_takes_the_others_with_it(new_server, monkeypatch):
+    """What forgot one has forgotten all, most likely: no other question has to find that out."""
+    monkeypatch.setattr(lib.trueconf_transport, "KEPT_LIMIT_S", 0.5)
+    simulator = new_server()
+    server = server_for(simulator)
+    assert get_online(server).accounts
+    assert get_status(server).state == UP
+    kept = server.connections
+    assert get_online(server).accounts
+    assert server.connections is kept
+    simulator.break_path("users", "cut", times=1)  # this one was closed, which says nothing of them
+    assert get_online(server).accounts
+    assert server.connections is kept
+    simulator.lose_connections()
+    assert get_online(server).accounts
+    assert server.connections is not kept
+
+
 def test_stop_is_not_sent_twice(new_server, monkeypatch):
     monkeypatch.setattr(lib.trueconf_transport, "KEPT_LIMIT_S", 0.5)
     simulator = new_server()

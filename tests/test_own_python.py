@@ -5,6 +5,7 @@ import ast
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import socketserver
 import string
@@ -63,7 +64,7 @@ class Project:
 
     def make(self) -> "Project":
         (self.folder / "lib").mkdir(parents=True)
-        for name in ("__init__.py", "own_python.py"):
+        for name in ("__init__.py", "ending.py", "own_python.py", "own_words.py"):
             shutil.copy(ROOT / "lib" / name, self.folder / "lib" / name)
         (self.folder / "main.py").write_text(STARTED, encoding="utf-8")
         self.needs("small_library>=1.0,<9")
@@ -196,8 +197,10 @@ def test_changed_requirements_are_installed_and_what_cannot_be_stays_as_it_was(i
     code, printed, said = installed.run(LC_ALL="ru_RU.UTF-8", **no_network())
     assert (code, printed) == (1, "")
     assert said.splitlines()[-1] == sentence("no_network", "ru")
+    for wheel in installed.wheels.iterdir():  # what was there before is still known as installed
+        wheel.unlink()
     installed.needs("small_library>=2.0,<9")  # back to the old version
-    assert installed.run()[0] == 7
+    assert installed.run()[::2] == (7, "")
 
 
 def test_start_that_is_killed_while_installing_is_mended_by_the_next(installed):
@@ -291,7 +294,7 @@ def test_on_replit_and_in_a_container_the_command_is_said(project, variable):
     ("folder", "tool", "command"),
     [
         ("another", "", "-m pip install"),
-        ("pypoetry", "", "poetry install"),
+        ("pypoetry", "", "-m pip install"),
         (".venv", "virtualenv = 20.1", "-m pip install"),
         (".venv", "uv = 0.9.1", "uv sync"),
     ],
@@ -350,11 +353,104 @@ def test_module_venv_that_is_missing_is_named(project, tmp_path):
     assert not project.venv.exists()
 
 
-def test_folder_that_cannot_be_written_is_named(project):
-    project.venv.write_text("", encoding="utf-8")  # root may write into any folder
+@pytest.mark.skipif(os.name == "nt", reason="links need a permission there")
+@pytest.mark.parametrize("what", ["file", "dangling link", "link", "folder"])
+def test_what_the_bot_has_not_made_is_named_and_left_as_it_is(project, tmp_path, what):
+    documents = tmp_path / "documents"
+    if what == "folder":
+        documents = project.venv
+    if what in ("link", "folder"):
+        (documents / "lib").mkdir(parents=True)
+        (documents / "lib" / "letter.txt").write_text("mine", encoding="utf-8")
+    if what in ("link", "dangling link"):
+        project.venv.symlink_to(documents)
+    if what == "file":
+        project.venv.write_text("mine", encoding="utf-8")
     code, printed, said = project.run()
     assert (code, printed) == (1, "")
-    assert said.rstrip() == sentence("no_writing", root=project.folder)
+    assert said.rstrip() == sentence("not_ours", folder=project.venv)
+    if what in ("link", "folder"):
+        assert [path.name for path in documents.rglob("*")] == ["lib", "letter.txt"]
+
+
+def test_file_of_ones_own_in_a_broken_venv_survives(installed):
+    own_python_of(installed).unlink()
+    (installed.venv / "notes.txt").write_text("mine", encoding="utf-8")
+    assert installed.run()[0] == 7
+    assert (installed.venv / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+PIP_SETTINGS = ["target", "prefix", "root", "dry-run", "no-deps", "user"]
+
+
+@pytest.mark.parametrize("setting", PIP_SETTINGS)
+@pytest.mark.parametrize("where", ["environment", "pip.conf"])
+def test_settings_of_pip_that_install_elsewhere_do_not_count(installed, tmp_path, setting, where):
+    """The place of the library stands in a setting of pip's too, and goes on counting."""
+    make_wheel(installed.wheels, "2.0")
+    installed.needs("small_library>=2.0,<9")
+    value = str(tmp_path / "elsewhere") if setting in PIP_SETTINGS[:3] else "1"
+    variables = {f"PIP_{setting.upper().replace('-', '_')}": value}
+    if where == "pip.conf":
+        file = tmp_path / "pip.conf"
+        file.write_text(f"[install]\n{setting} = {value}\n", encoding="utf-8")
+        variables = {"PIP_CONFIG_FILE": str(file)}
+    code, printed, said = installed.run(**variables)
+    assert code == 7, said
+    assert printed.startswith("2.0 ")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_library_that_pip_has_not_installed_does_not_count_as_installed(installed):
+    """Also when pip ends with 0: this one is only a report."""
+    (installed.venv / "installed-requirements.txt").write_text("old", encoding="utf-8")
+    site = next(installed.venv.rglob("small_library.py")).parent
+    shutil.rmtree(site / "small_library-1.0.dist-info")
+    for python_file in site.glob("pip/__main__.py"):
+        python_file.write_text("", encoding="utf-8")
+    code, printed, said = installed.run()
+    assert (code, printed) == (1, "")
+    assert "small_library" in said.splitlines()[-1]
+
+
+def test_library_whose_files_are_gone_is_installed_again(installed):
+    """As a virus scanner leaves it: for pip it is still there."""
+    assert installed.run()[::2] == (7, "")
+    next(installed.venv.rglob("small_library.py")).unlink()
+    for compiled in installed.venv.rglob("small_library.*.pyc"):
+        compiled.unlink()
+    code, printed, said = installed.run("--demo", **no_network())
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == sentence("no_network")
+    code, printed, said = installed.run("--demo")
+    assert code == 7, said
+    assert "['--demo']" in printed
+    assert installed.run()[::2] == (7, "")
+
+
+def test_packed_program_installs_nothing(project):
+    main = project.folder / "main.py"
+    main.write_text("import sys\nsys.frozen = True\n" + STARTED, encoding="utf-8")
+    (project.folder / "small_library.py").write_text("VERSION = 'packed'", encoding="utf-8")
+    code, printed, said = project.run()
+    assert (code, said) == (7, "")
+    assert printed.startswith("packed ")
+    assert not project.venv.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the Python that hangs is a script")
+def test_python_that_does_not_answer_gets_a_word(installed):
+    """As on a network drive that is gone."""
+    python = own_python_of(installed)
+    python.unlink()
+    python.write_text("#!/bin/sh\nexec sleep 1000\n", encoding="utf-8")
+    python.chmod(0o755)
+    process = installed.start()
+    try:
+        assert process.stderr.readline().rstrip() == sentence("slow", folder=installed.venv)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=LIMIT_S)
 
 
 def test_cause_is_read_from_what_pip_says():
@@ -401,7 +497,7 @@ def old_pythons() -> list[str]:
 
 
 READ_BY_OLD_PYTHONS = ["main.py", "tests/__main__.py", "tests/__init__.py"]
-READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/own_python.py"]
+READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/ending.py", "lib/own_python.py", "lib/own_words.py"]
 
 
 def test_old_python_can_read_what_says_that_it_is_too_old():

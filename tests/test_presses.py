@@ -1,8 +1,14 @@
 """Several presses on one message: the newest owns it, and who waits holds up nobody."""
 
 import pytest
+from telebot import types
 
+import stopping
+from keyboards import Press
+from lib.telegram import WORKERS
+from lib.telegram_presses import MOST_MESSAGES, Presses
 from tests.conftest import ANNA, BORIS, calm, label, open_menu, press, saying, says, wait_until
+from trueconf_api import Server
 
 BACK, YES = label("back"), label("confirm_stop")
 
@@ -155,3 +161,58 @@ def test_tap_counts_from_when_the_question_landed_not_from_when_it_was_made(own_
     wait_until(lambda: YES in message.labels)
     assert says(anna.press(message, YES).wait(), "too_soon")
     assert office.stops == []
+
+
+# ---------------------------------------------------------------- who waits holds up nobody
+
+
+@pytest.mark.waits(5)
+def test_presses_that_telegram_makes_wait_hold_up_nobody_else(own_stage, office):
+    anna, boris, telegram = own_stage.anna, own_stage.boris, own_stage.telegram
+    message = open_in_group(own_stage, "office")
+    menu = open_menu(boris, "office")
+    asked = {"retry_after": 50}
+    telegram.fail(
+        "editMessageText",
+        429,
+        parameters=asked,
+        times=1000,
+        when=lambda fields: fields["chat_id"] == str(own_stage.group.id),
+    )
+    button = message.button(label("online"))
+
+    def refused():
+        return [one for one in telegram.calls if one.status == 429]
+
+    for number in range(WORKERS + 1):
+        anna.press(message, button)
+        wait_until(lambda number=number: len(refused()) > number)
+    press(boris, menu, BACK)
+    assert says(menu, "servers")
+    assert label("refresh") not in message.labels  # it waits still
+
+
+def test_what_is_remembered_of_messages_is_bounded():
+    presses = Presses()
+    first, last = (call_on(number) for number in (0, MOST_MESSAGES))
+    for number in range(MOST_MESSAGES + 1):
+        presses.begin(call_on(number) if 0 < number < MOST_MESSAGES else (first, last)[number > 0])
+    assert len(presses) == MOST_MESSAGES
+    assert presses.owns(last)
+    assert not presses.owns(first)  # what is not known any more changes nothing
+
+
+def call_on(number):
+    user = types.User(ANNA, False, "Anna")
+    chat = types.Chat(ANNA, "private")
+    message = types.Message(number, user, 0, chat, "text", {}, "")
+    return types.CallbackQuery(number, user, "", "", "", message=message)
+
+
+def test_what_is_remembered_of_stopped_runs_is_bounded():
+    server = Server("office", "https://127.0.0.1")
+    for number in range(2 * stopping.MOST_REMEMBERED):
+        stopping._claim(server, [str(number)], "Anna", Press("stop", shown_at=1))
+    assert len(server.stopped_by) == stopping.MOST_REMEMBERED
+    with pytest.raises(stopping.NotNow):
+        stopping._claim(server, [next(reversed(server.stopped_by))], "Boris", Press("stop", shown_at=1))

@@ -1,9 +1,11 @@
 """Where the settings come from, and how they are saved: whole, or not at all."""
 
 import errno
+import itertools
 import json
 import logging
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -186,6 +188,11 @@ def test_json_in_dotenv_without_quotes_is_one_sentence_and_no_noise(tmp_path, ca
         f'settings="{one_line}"\n',
         f"settings='{one_line.replace('office', chr(39))}'\n",
         'settings={"tg-api-token": "x",\n',
+        f"settings=`{several_lines}`\n",
+        f"settings=`{one_line}`\n",
+        f"settings=“{several_lines}”\n",
+        f"settings=$'{several_lines}'\n",
+        f"settings=<<END\n{several_lines}\nEND\n",
     ]:
         (tmp_path / ".env").write_text(f"# mine\nA=1\n{line}B=2\n", encoding="utf-8")
         [problem] = error_of(tmp_path, BASE).problems
@@ -195,9 +202,16 @@ def test_json_in_dotenv_without_quotes_is_one_sentence_and_no_noise(tmp_path, ca
 
 
 def test_line_of_dotenv_that_is_not_understood_is_named_and_the_others_count(tmp_path, caplog):
-    (tmp_path / ".env").write_text("what is this\nTG_PROXY=http://host:1\n", encoding="utf-8")
-    assert load(tmp_path).proxy == "http://host:1"
-    assert caplog.messages == [".env, line 1: not understood, ignored"]
+    line = f"settings='{json.dumps(BASE)}'\n"
+    for lines, numbers in [("what is this\n", "1"), ("so it is\n# mine\nand so\n", "1, 3")]:
+        text = f"{lines}TG_PROXY=http://host:1\n{line}"
+        (tmp_path / ".env").write_text(text, encoding="utf-8")
+        caplog.clear()
+        loaded = settings.load(folder=tmp_path)
+        assert loaded.proxy == "http://host:1"
+        set_token(loaded, NEW)
+        loaded.save()
+        assert caplog.messages == [f".env, line {numbers}: not understood, ignored"]
 
 
 def test_settings_that_cannot_be_read_end_the_start_with_a_sentence_and_nothing_else(tmp_path):
@@ -333,6 +347,59 @@ def test_owner_that_may_not_be_kept_is_said_once_and_the_file_is_saved(
         loaded.save()
         assert token_of(read(tmp_path)) == token
     assert caplog.messages == ["settings.json: it could not be left to its owner, it is now ours"]
+
+
+IN_A_MOUNT = """
+import pathlib, subprocess, sys
+from lib import settings
+path = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "--bind", path, path], check=True)
+loaded = settings.load(str(path))
+loaded.servers["office"].access_token = sys.argv[2]
+loaded.save()
+sys.exit(loaded.save_problem or 0)
+"""
+MAY_MOUNT = os.name == "posix" and shutil.which("unshare") and not os.geteuid()
+MAY_MOUNT = MAY_MOUNT and not subprocess.run(["unshare", "-m", "true"], check=False).returncode
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="only root may mount")
+@pytest.mark.parametrize("token", ["t" * 20, "t" * 2000])
+def test_file_that_is_mounted_alone_is_written_in_place(tmp_path, token):
+    """As a container does: nothing can be renamed onto it."""
+    path = tmp_path / "settings.json"
+    path.write_text(dumped(BASE), encoding="utf-8")
+    run = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", IN_A_MOUNT, str(path), token],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert token_of(json.loads(path.read_text(encoding="utf-8"))) == token
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("call", "number"), [("chmod", errno.EPERM), ("fsync", errno.EINVAL), ("fsync", errno.ENOTSUP)]
+)
+def test_disk_without_modes_or_fsync_costs_those_and_not_the_save(
+    tmp_path, monkeypatch, caplog, call, number
+):
+    path = tmp_path / "settings.json"
+    path.write_text(dumped(BASE), encoding="utf-8")
+    loaded = settings.load(str(path))
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    set_token(loaded, "t" * 20)
+    loaded.save()
+    assert not loaded.save_problem
+    assert token_of(json.loads(path.read_text(encoding="utf-8"))) == "t" * 20
+    assert "not saved" not in caplog.text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
@@ -554,6 +621,100 @@ def test_why_it_cannot_be_saved_is_told_in_words(tmp_path, monkeypatch, caplog):
         assert (loaded.save_problem, read(tmp_path) == BASE) == ("", False)
         (tmp_path / "settings.json").write_text(dumped(BASE), encoding="utf-8")
         set_token(loaded, f"{NEW}-{number}")
+
+
+# What a disk or a mount does not let us do; each is one function of os, and its error.
+ODD_DISKS = {
+    "mounted alone": ("replace", errno.EBUSY),
+    "no renaming": ("replace", errno.ENOTSUP),
+    "no modes": ("chmod", errno.EPERM),
+    "no owners": ("chown", errno.EPERM),
+    "no fsync": ("fsync", errno.EINVAL),
+    "read-only folder": ("open", errno.EROFS),
+    "folder of others": ("open", errno.EACCES),
+}
+
+
+@pytest.mark.parametrize("name", ["settings.json", ".env"])
+@pytest.mark.parametrize("disk", ODD_DISKS)
+def test_odd_disk_costs_what_it_lacks_and_not_the_save(tmp_path, monkeypatch, disk, name):
+    text = dumped(BASE) if name == "settings.json" else f"settings='{quoted(BASE)}'\n"
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    loaded = settings.load(folder=tmp_path)
+    refuse_on_this_disk(monkeypatch, *ODD_DISKS[disk])
+    for token in (NEW * 9, NEW, NEWER * 9):  # the text grows, shrinks and grows
+        set_token(loaded, token)
+        loaded.save()
+        assert loaded.save_problem == ""
+        assert token_of(json.loads(settings.find_source(None, tmp_path, DOTENV[name]).read()))
+        assert settings.load(folder=tmp_path).servers["office"].access_token == token
+        assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+DOTENV = {"settings.json": {}, ".env": {"settings": ""}}
+
+
+def refuse_on_this_disk(monkeypatch, function: str, number: int) -> None:
+    real = getattr(os, function)
+
+    def refuse(path, *arguments, **more):
+        if function != "open" or ".bot-" in str(path):
+            raise OSError(number, os.strerror(number))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, function, refuse)
+    if function == "chmod":  # Path.chmod has its own name for it
+        monkeypatch.setattr(Path, "chmod", refuse)
+
+
+def test_disk_that_is_full_while_the_file_itself_is_written_leaves_the_old_text(
+    tmp_path, monkeypatch
+):
+    loaded = load(tmp_path)
+    refuse_on_this_disk(monkeypatch, "replace", errno.EBUSY)
+    overwrite = settings_files._overwrite
+    before = (tmp_path / "settings.json").read_bytes()
+
+    def overwrite_half(file, content: bytes) -> None:
+        overwrite(file, content[: len(before)])
+        if content != before:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(settings_files, "_overwrite", overwrite_half)
+    set_token(loaded, NEW)
+    loaded.save()
+    assert loaded.save_problem == "disk_full"
+    assert (tmp_path / "settings.json").read_bytes() == before
+
+
+def test_what_cannot_be_saved_is_tried_again_later_and_later(tmp_path, monkeypatch):
+    loaded = load(tmp_path)
+    set_token(loaded, NEW)
+    now, tries = [1000.0], []
+
+    def refuse(_, __):
+        tries.append(now[0])
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(settings.time, "monotonic", lambda: now[0])
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", refuse)
+    for _ in range(1000):
+        loaded.save_when_due()
+        now[0] += 0.5
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, *[60] * len(pauses[7:])]
+    assert len(pauses) > 10
+    loaded.save()  # somebody has pressed a switch, or the bot ends
+    assert tries[-1] == now[0]
+
+    monkeypatch.setattr(os, "replace", replace)
+    now[0] += 60
+    loaded.save_when_due()
+    assert token_of(read(tmp_path)) == NEW
+    set_token(loaded, NEWER)
+    loaded.save_when_due()
+    assert token_of(read(tmp_path)) == NEWER
 
 
 def test_who_presses_a_switch_is_told_when_it_cannot_be_kept(

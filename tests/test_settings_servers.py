@@ -31,6 +31,9 @@ ADDRESSES = {
     "xn--strae-oqa.example": "https://xn--strae-oqa.example",
     "localhost": "https://localhost",
     "trueconf_server": "https://trueconf_server",
+    "[fe80::1%eth0]": "https://[fe80::1%eth0]",
+    "fe80::1%wlan-0.7": "https://[fe80::1%wlan-0.7]",
+    "http://[fe80::1%25eth0]:8080": "http://[fe80::1%25eth0]:8080",
 }
 
 
@@ -47,7 +50,7 @@ NO_ADDRESSES = [
     "host:port", "host:443:443", "host/path", "https://host/c/123?x=1", "host#part",
     "user:hunter2@host", "https://user:hunter2@host/", "[::1", "[nonsense]", "[1.2.3.4]", "1:2:3",
     "host..name", "-host", "ж" * 300, "h" * 300, "?", "a,b", "192.168.0.1;192.168.0.2", "-ж.рф",
-    "☃.example", "а\u0338/б.рф",
+    "☃.example", "а\u0338/б.рф", "[fe80::1%]", "[fe80::1%a b]", "fe80::1%<fill in>",
 ]  # fmt: skip
 
 

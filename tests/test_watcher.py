@@ -1,13 +1,22 @@
 """The watcher without its thread: looks at a simulated server, by a clock that the test turns."""
 
+import itertools
+import socket
 import time
 
 import pytest
 
 import trueconf_api
+from lib.clock import Clocks
 from lib.settings import SAVED
+from lib.trueconf_transport import Connections
 from status_watcher import Watcher
 from tests.conftest import wait_until
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 OLD_S = 3 * 3600
 
@@ -33,9 +42,8 @@ class Looks:
         self.now, self.steady = now, 5000.0
         self.changes, self.forgotten, self.reminders = [], [], []
         self.pauses, self.certificates = [], []
-        self.watcher = Watcher(
-            self.server, self, clock=lambda: self.now, steady=lambda: self.steady
-        )
+        clocks = Clocks(lambda: self.now, lambda: self.steady, lambda: self.steady)
+        self.watcher = Watcher(self.server, self, clocks=clocks)
 
     def tell_state(self, change):
         self.changes.append(change)
@@ -61,8 +69,8 @@ class Looks:
     def look(self, times=1, pause_s=2):
         for _ in range(times):
             self.wait(pause_s)
-            self.watcher.check()
-            self.watcher.keep_time()
+            self.watcher.look_now()
+            self.watcher.turn()
 
     def find_newly_forgotten(self, times=1, pause_s=300):
         for _ in range(times):
@@ -208,7 +216,8 @@ def test_look_that_ends_after_monitoring_was_switched_off_tells_nothing(looks, s
     simulated.go_down()
     looks.look(2)
     looks.server.is_monitored = False
-    looks.look()
+    looks.watcher.check()
+    looks.server.is_monitored = True
     assert looks.changes == []
 
 
@@ -466,10 +475,103 @@ def test_watch_goes_on_whatever_happens(looks, simulated, thread):
 def test_token_of_an_earlier_run_is_renewed_once(looks, simulated):
     looks.server.access_token = "of an earlier run"
     for _ in range(3):
-        looks.watcher.look()
+        looks.watcher.turn()
     tokens = [one for one in simulated.requests if one.path == "/oauth2/v1/token"]
     assert len(tokens) == 1
     assert simulated.scopes_of_token(looks.server.access_token)
+
+
+# ---------------------------------------------------------------- how often it wakes
+
+
+HOUR_S = 3600
+
+
+def lose_its_address(looks):
+    """A defect of the bot's own: each look raises whatever."""
+    looks.server.url = None
+
+
+def be_unsteady(looks):
+    """The service answers every other time."""
+    switches = itertools.cycle([looks.simulated.core_down, looks.simulated.core_back])
+    return lambda: next(switches)()
+
+
+# How a server comes into a state, or lives in it before each turn, and how often at most the
+# watcher may wake in an hour of it: the looks, the searches, and some more.
+STATES = {
+    "up": (lambda looks: None, 150),
+    "down": (lambda looks: looks.simulated.go_down(), 150),
+    "without a website": (lambda looks: looks.simulated.web_down(), 150),
+    "paused": (lambda looks: looks.watcher.pause(8, "Anna"), 150),
+    "at the end of its pause": (lambda looks: looks.watcher.pause(0.5, "Anna"), 150),
+    "off": (lambda looks: looks.watcher.switch_monitoring(False, "Anna"), 150),
+    "in need of a token": (lambda looks: looks.simulated.break_path("token", "status"), 300),
+    "defect": (lose_its_address, 150),
+    "unsteady": (be_unsteady, 400),
+    "asleep": (lambda looks: looks.wait(8 * HOUR_S), 150),
+}
+
+
+@pytest.mark.parametrize(("enter", "most_turns"), STATES.values(), ids=STATES)
+@pytest.mark.parametrize("is_down", [False, True])
+def test_no_state_of_a_server_makes_the_watcher_turn(simulated, enter, most_turns, is_down):
+    """It waits for what it is going to do, and for nothing else."""
+    looks = Looks(
+        simulated,
+        look_interval_s=60,
+        repeat_h=0.25,
+        has_forgotten_alerts=True,
+        forgotten_interval_s=60,
+    )
+    looks.look(4)
+    if is_down:
+        simulated.core_down()
+        looks.look(4)
+    live = enter(looks) or (lambda: None)
+    ends_at, turns = looks.steady + HOUR_S, 0
+    while looks.steady < ends_at:
+        turns += 1
+        assert turns <= most_turns
+        live()
+        looks.wait(max(looks.watcher.turn(), 0.001))
+
+
+def test_look_that_raises_counts_as_one_that_found_nothing(looks, caplog):
+    looks.look()
+    address = looks.server.url
+    lose_its_address(looks)
+    looks.look(3)
+    [change] = looks.changes
+    assert (change.status.state, change.status.web_reason) == ("down", "failed")
+    assert looks.server.learnt.last_status is change.status
+    looks.look(5)
+    assert caplog.text.count("Moscow: a look failed") == 1  # with its traceback, once
+    assert caplog.text.count("Traceback") == 1
+    looks.server.url = address
+    looks.look(3)
+    assert looks.states == ["down", "up"]
+    lose_its_address(looks)
+    looks.look(3)
+    assert caplog.text.count("Moscow: a look failed") == 2
+
+
+@pytest.mark.skipif(resource is None, reason="needs the limits of Linux")
+def test_look_that_the_bot_itself_could_not_make_is_none(looks, caplog):
+    looks.look()
+    looks.server.shared.connections = Connections()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as newest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, hard))
+        try:
+            looks.look(5)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    looks.look(3)
+    assert looks.changes == []
+    assert looks.watcher.status.state == "up"
+    assert caplog.text.count("the look failed: Moscow: own_lack") == 1
 
 
 # ---------------------------------------------------------------- was one forgotten

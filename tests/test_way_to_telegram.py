@@ -3,10 +3,13 @@
 import contextlib
 import http.server
 import os
+import queue
 import re
 import shutil
 import signal
+import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,9 @@ from telebot import apihelper
 
 import texts
 from demo.trueconf import certificates
+from lib import connections
 from lib import telegram as ours
+from lib import telegram_sender as sender
 from lib.logs import MOST_REMEMBERED, OnceAMinute
 from tests import conftest
 from tests.conftest import (
@@ -216,6 +221,102 @@ def test_edit_or_answer_that_gets_no_reply_is_sent_again(start_bot, telegram, an
     telegram.fail("editMessageText", 502, html=True)
     anna.press(message, "office").wait()
     assert says(message, "menu_question")
+
+
+@pytest.mark.waits(20)
+@pytest.mark.parametrize(("code", "html"), [(502, True), (502, False), (503, True), (504, True)])
+def test_front_of_telegram_that_is_restarted_keeps_no_screen_back(
+    start_bot, telegram, anna, settings_for, code, html
+):
+    """nginx before a Bot API server of one's own answers so for a second or two."""
+    bot = start_bot(settings_for({"office": OFFICE}))
+    message = ask(anna, "/start")
+    telegram.fail("editMessageText", code, html=html, times=2)
+    pressed = anna.press(message, "office").wait(PATIENCE_S)
+    assert pressed.text is None
+    assert says(message, "menu_question")
+    telegram.fail("editMessageText", code, html=html, times=3)
+    anna.press(message, label("back")).wait(PATIENCE_S)
+    bot.wait_for_output(f"an answer did not reach Telegram: no answer came (http_{code})")
+    assert "a handler failed" not in bot.output
+
+
+def test_wait_that_telegram_asks_for_holds_up_nobody_and_is_a_minute_at_most(telegram, monkeypatch):
+    monkeypatch.setattr(ours, "LONGEST_WAIT_S", 1)
+    bot = ours.Bot(TOKEN, telegram.url)
+    done = queue.Queue()
+    telegram.fail("getMe", 429, parameters={"retry_after": 2}, times=1)
+    with pytest.raises(apihelper.ApiTelegramException):
+        bot.say(bot.get_me)
+    telegram.fail("getMe", 429, parameters={"retry_after": 0.3}, times=2)
+    bot.say(lambda: done.put(bot.get_me()))
+    assert done.empty()
+    assert done.get(timeout=PATIENCE_S).is_bot
+
+
+def test_time_out_drops_the_kept_connections_and_a_refusal_does_not(telegram, monkeypatch):
+    monkeypatch.setattr(apihelper, "READ_TIMEOUT", 0.5)
+    bot = ours.Bot(TOKEN, telegram.url)
+    monkeypatch.setattr(apihelper, "READ_TIMEOUT", 0.5)
+    assert bot.get_me().is_bot
+    kept = bot.sender._session
+    telegram.fail("getMe", 502)
+    trouble_of(bot)
+    assert bot.sender._session is kept
+    telegram.hang("getMe")
+    trouble_of(bot)
+    assert bot.sender._session is not kept
+    telegram.clear_faults()
+
+
+@pytest.mark.parametrize("answer", ["403 Forbidden", "407 Login", "502 Bad Gateway"])
+def test_proxy_that_says_no_is_asked_once(answer):
+    with listening(f"HTTP/1.1 {answer}\r\n\r\n".encode()) as (port, heard):
+        trouble_of(ours.Bot(TOKEN, proxy=f"http://127.0.0.1:{port}"))
+    assert len(heard) == 1
+
+
+def test_proxy_that_wants_a_login_is_named_without_tls_as_well():
+    wants = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with listening(wants.encode()) as (port, _):
+        url, proxy = "http://telegram.example", f"http://127.0.0.1:{port}"
+        said = trouble_of(ours.Bot(TOKEN, url, proxy))
+    assert says(said, "telegram_proxy_login", proxy=f"127.0.0.1:{port}", where="tg-proxy")
+
+
+def test_silence_that_is_over_is_remembered(telegram):
+    """A look that was made in it proves nothing, whenever it ends."""
+    bot = ours.Bot(TOKEN, telegram.url)
+    before = time.time()
+    telegram.fail("getMe", 502)
+    trouble_of(bot)
+    within = time.time()
+    assert bot.sender.silent_around(within) is not None
+    assert bot.get_me().is_bot
+    assert before <= bot.sender.silent_around(within) <= within
+    assert bot.sender.silent_around(time.time() + 1) is None
+
+
+@pytest.mark.waits(15)
+def test_resolver_that_is_slower_than_a_connection_keeps_nobody_from_telegram(
+    telegram, monkeypatch
+):
+    """5 s where the first of two name servers is silent, 8 s where both are."""
+    name, real, asked = "telegram.example.org", socket.getaddrinfo, []
+
+    def answer(host, *args, **options):
+        if host == name:
+            asked.append(host)
+            time.sleep(sender.CONNECT_LIMIT_S + 2)
+        return real("127.0.0.1" if host == name else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    connections._names.pop(name, None)
+    bot = ours.Bot(TOKEN, f"http://{name}:{telegram.port}")
+    assert bot.get_me().is_bot
+    bot.sender._drop_connections()
+    assert bot.get_me().is_bot
+    assert len(asked) == 2
 
 
 @pytest.mark.waits(10)

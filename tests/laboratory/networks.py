@@ -28,6 +28,7 @@ NETNS_FILES = Path("/etc/netns")  # `ip netns exec NAME` puts what is in NAME/ o
 
 BOT, OTHER_BOT, BOT_GATEWAY = "10.77.1.2", "10.77.1.3", "10.77.1.1"
 TELEGRAM, OFFICE, FACTORY, RESOLVER = "10.77.2.10", "10.77.2.11", "10.77.2.12", "10.77.2.53"
+NO_RESOLVERS = ("10.78.0.1", "10.78.0.2")  # packets to them are lost on their way
 SERVERS_GATEWAY = "10.77.2.1"
 IPV6_NOWHERE = "fd77:2::10"  # the route to it is there and leads nowhere
 PROGRAMS = ("ip", "nft", "conntrack", "ss", "sysctl")
@@ -39,6 +40,7 @@ table inet lab {
     }
     chain forward {
         type filter hook forward priority 0
+        ip daddr 10.78.0.0/24 drop
         jump losses
         ct state invalid drop
         meta nfproto ipv6 drop
@@ -91,12 +93,16 @@ class Network:
     """Three namespaces. `names`: what the resolver knows, name -> address."""
 
     def __init__(
-        self, names: dict[str, str] | None = None, hosts: dict[str, list[str]] | None = None
+        self,
+        names: dict[str, str] | None = None,
+        hosts: dict[str, list[str]] | None = None,
+        silent_resolvers: int = 0,
     ):
         mark = f"lab-{os.getpid()}-{next(_numbers)}"
         self.bot, self.router, self.servers = (f"{mark}-{end}" for end in ("bot", "router", "net"))
         self.names = names or {}
         self.hosts = hosts or {}  # name -> addresses, as in /etc/hosts
+        self.silent_resolvers = silent_resolvers  # which are asked before the one that answers
         self.python = ["ip", "netns", "exec", self.bot, sys.executable]
 
     def __enter__(self) -> "Network":
@@ -142,7 +148,8 @@ class Network:
     def _write_files(self) -> None:
         folder = NETNS_FILES / self.bot
         folder.mkdir(parents=True)
-        (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+        resolvers = [*NO_RESOLVERS[: self.silent_resolvers], RESOLVER]
+        (folder / "resolv.conf").write_text("".join(f"nameserver {one}\n" for one in resolvers))
         lines = [f"{one} {name}" for name, found in self.hosts.items() for one in found]
         (folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *lines, ""]))
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import re
+import socket
 import time
 
 import pytest
 
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
+from lib import connections
 from tests.conftest import ANNA, TOKEN, BotProcess, open_menu, press, settings_of, wait_until
 from tests.laboratory.conftest import need_programs
 from tests.laboratory.networks import (
@@ -17,6 +19,8 @@ from tests.laboratory.networks import (
     PROGRAMS,
     TELEGRAM,
     Network,
+    inside,
+    run,
 )
 
 INTERVAL_S = 15
@@ -293,6 +297,28 @@ def test_silent_resolver_holds_up_no_press(new_site):
         assert "🔴" not in menu.text, menu.text
 
 
+@pytest.mark.parametrize("silent", [1, 2])
+def test_slow_resolver_is_no_news_of_a_server(new_site, silent):
+    """The first name servers are silent: each lookup takes 5 s, or 8 s, as a browser's does."""
+    site = new_site(names=NAMES, silent_resolvers=silent)
+    site.start_bot((TELEGRAM, OFFICE, FACTORY), **MONITORED)
+    expect_no_news(site)
+    menu = press(site.anna, open_menu(site.anna, "office"), "Status")
+    assert "🟢" in menu.text, menu.text
+
+
+def test_firewall_that_resets_what_it_let_in_is_an_outage(new_site):
+    """It takes the connection and resets it as soon as anything is sent."""
+    site = new_site()
+    site.start_bot(**MONITORED)
+    site.wait_for_looks(1)
+    rule = f"ip daddr {OFFICE} tcp flags & (syn | ack) == ack reject with tcp reset"
+    site.network.nft("insert", "rule", "inet", "lab", "forward", *rule.split())
+    alert = site.anna.chat.wait_for("🔴", 120)
+    assert "office" in alert.text
+    assert not any("factory" in text for text in site.told), site.told
+
+
 def test_router_that_forgets_and_resolves_no_names_is_no_news_of_a_server(new_site, silent_s):
     """B13, B14: after a restart it has no open connections, and for a while no names."""
     site = new_site(names=NAMES)
@@ -319,3 +345,26 @@ def test_broken_ipv6_route_costs_a_press_little(new_site):
         print(f"{label} answered in {pressed.answer_seconds:.1f} s")
         assert pressed.answer_seconds < ANSWER_LIMIT_S
     assert "🟢" in menu.text
+
+
+def test_address_that_names_a_network_interface_is_reached():
+    """As pages write it, too. It is good on one cable alone, so the interface must be said."""
+    need_programs(*PROGRAMS, root=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            network = stack.enter_context(Network())
+        except RuntimeError as error:
+            pytest.skip(f"cannot make network namespaces: {error}")
+        shown = run("ip", "-n", network.router, "-6", "address", "show", "dev", "bot")
+        address = re.search(r"fe80::[0-9a-f:]+", shown)[0]
+        with inside(network.router), socket.create_server(("::", 0), family=socket.AF_INET6) as at:
+            port = at.getsockname()[1]
+            with inside(network.bot):
+                wait_until(lambda: "tentative" not in run(
+                    "ip", "-n", network.bot, "-6", "address", "show", "dev", "eth0"
+                ))  # fmt: skip
+                for zone in ("%eth0", "%25eth0"):
+                    connections.open_socket(f"[{address}{zone}]", port, 15).close()
+                with pytest.raises(OSError, match="no interface") as error:
+                    connections.open_socket(f"[{address}%none]", port, 15)
+                assert connections.reason_of(error.value) == "no_route"

@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 
+import texts
 from demo.trueconf.certificates import ca_file, own_file
 from demo.trueconf.server import TrueConfServer
 from tests.conftest import open_menu, press, wait_until
@@ -189,3 +190,20 @@ def test_certificate_that_cannot_be_trusted_is_named(front, kind, words):
     built = front(kind=kind)
     menu = press(built.stage.anna, open_menu(built.stage.anna, "office"), "Running")
     assert words in menu.text, menu.text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        # What companies answer with where a name is asked for that they do not serve.
+        ("ssl_reject_handshake on;", texts.words("reason_tls_refused")),
+        (f"ssl_verify_client on; ssl_client_certificate {ca_file()};", "HTTP 400"),
+    ],
+    ids=["reject_handshake", "mutual_tls"],
+)
+def test_nginx_that_lets_nobody_in_is_named(front, options, said):
+    """D6: in TLS itself, or by a page that wants a certificate of its clients."""
+    built = front(options)
+    menu = press(built.stage.anna, open_menu(built.stage.anna, "office"), "Running")
+    assert said in menu.text, menu.text
+    assert "client_secret" not in menu.text, menu.text

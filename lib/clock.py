@@ -1,0 +1,24 @@
+"""The clocks of the bot, so that a test can hand in others."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# The clock that nobody sets and that goes on while the computer sleeps, where there is one:
+# Linux, then macOS. That of Windows is time.monotonic().
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
+def steady_clock() -> float:
+    """Seconds since some moment, whatever happens to the clock that people see."""
+    return time.monotonic() if _STEADY_CLOCK is None else time.clock_gettime(_STEADY_CLOCK)
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """`now`: what people see. `steady`: what durations are measured by. `monotonic`: what the end
+    of a token is measured by."""
+
+    now: Callable[[], float] = time.time
+    steady: Callable[[], float] = steady_clock
+    monotonic: Callable[[], float] = time.monotonic

@@ -1,0 +1,130 @@
+"""The words of own_python.py, which speaks before there are any libraries.
+
+Python 3.6 can read it. The other words of the bot stand in texts/.
+"""
+
+# In the system's language, as the settings are read later.
+WORDS = {
+    "ru": {
+        "too_old": "Нужен Python 3.10 или новее, а это Python {version} ({python}). Установите "
+        "новый с python.org и запустите этой же командой с ним.",
+        "installing": "Библиотек нет. Устанавливаю их в папку {folder}, это займёт около минуты…",
+        "updating": "Список библиотек изменился. Обновляю их в папке {folder}…",
+        "waiting": "Библиотеки уже устанавливает другой запуск. Жду, пока он закончит…",
+        "not_ours": "{folder} — это не то, что создаёт бот: это ссылка, файл или папка с чужими "
+        "файлами. Ничего не изменено. Переименуйте {folder} и запустите ещё раз.",
+        "slow": "Python в папке {folder} всё ещё не отвечает. Жду… Если папка на сетевом диске, "
+        "проверьте, доступен ли он.",
+        "no_venv": "В этом Python нет модуля venv, без него библиотеки не установить. В Debian и "
+        "Ubuntu: sudo apt install python3-venv. Затем запустите ещё раз.",
+        "no_space": "Библиотеки не установлены: на диске нет места. Освободите около 100 МБ и "
+        "запустите ещё раз.",
+        "no_writing": "Библиотеки не установлены: в папку {root} нельзя записывать, или её файлы "
+        "заняты другой программой. Переместите бота в свою папку или измените права на эту.",
+        "certificate": "Библиотеки не установлены: сертификату pypi.org нет доверия. Если трафик "
+        "проверяет прокси организации, укажите файл с его сертификатом в переменной PIP_CERT.",
+        "proxy": "Библиотеки не установлены: прокси не пропускает к pypi.org. Проверьте адрес, имя "
+        "и пароль в переменной HTTPS_PROXY (http://имя:пароль@адрес:порт).",
+        "no_network": "Библиотеки не установлены: pypi.org не отвечает. Проверьте подключение к "
+        "интернету. Если он доступен через прокси, укажите его в переменной HTTPS_PROXY.",
+        "failed": "Библиотеки не установлены: {reason}",
+        "missing": "В этом Python не хватает библиотек ({missing}). Установите их: {command}",
+        "press_enter": "Нажмите Enter, чтобы закрыть окно.",
+    },
+    "en": {
+        "too_old": "This needs Python 3.10 or newer, and this is Python {version} ({python}). "
+        "Install a newer one from python.org and start this with it.",
+        "installing": "The libraries are missing. Installing them into {folder}, which takes about "
+        "a minute…",
+        "updating": "The list of libraries has changed. Updating them in {folder}…",
+        "waiting": "Another start is installing the libraries already. Waiting for it…",
+        "not_ours": "{folder} is not what this bot makes: it is a link, a file, or a folder with "
+        "other files in it. Nothing was changed. Rename {folder} and start this again.",
+        "slow": "The Python in {folder} still does not answer. Waiting… If the folder is on a "
+        "network drive, check that the drive can be reached.",
+        "no_venv": "This Python has no module venv, which is needed to install the libraries. On "
+        "Debian and Ubuntu: sudo apt install python3-venv. Then start this again.",
+        "no_space": "The libraries are not installed: the disk is full. Free about 100 MB and "
+        "start this again.",
+        "no_writing": "The libraries are not installed: the folder {root} cannot be written, or "
+        "another program holds its files. Move the bot into a folder of your own, or change the "
+        "permissions of this one.",
+        "certificate": "The libraries are not installed: the certificate of pypi.org is not "
+        "trusted. If a proxy of your company inspects the traffic, put the file with its "
+        "certificate into the variable PIP_CERT.",
+        "proxy": "The libraries are not installed: the proxy does not let this through to "
+        "pypi.org. Check address, name and password in the variable HTTPS_PROXY "
+        "(http://name:password@address:port).",
+        "no_network": "The libraries are not installed: pypi.org does not answer. Check the "
+        "internet connection. If it goes through a proxy, put that into the variable HTTPS_PROXY.",
+        "failed": "The libraries are not installed: {reason}",
+        "missing": "This Python lacks libraries ({missing}). Install them: {command}",
+        "press_enter": "Press Enter to close this window.",
+    },
+    "de": {
+        "too_old": "Nötig ist Python 3.10 oder neuer, und dies ist Python {version} ({python}). "
+        "Installieren Sie ein neueres von python.org und starten Sie damit.",
+        "installing": "Die Bibliotheken fehlen. Sie werden in {folder} installiert, das dauert "
+        "etwa eine Minute…",
+        "updating": "Die Liste der Bibliotheken hat sich geändert. Sie werden in {folder} "
+        "aktualisiert…",
+        "waiting": "Ein anderer Start installiert die Bibliotheken gerade. Es wird auf ihn "
+        "gewartet…",
+        "not_ours": "{folder} hat nicht der Bot angelegt: Es ist ein Link, eine Datei oder ein "
+        "Ordner mit fremden Dateien. Nichts wurde geändert. Benennen Sie {folder} um und starten "
+        "Sie noch einmal.",
+        "slow": "Das Python in {folder} antwortet noch immer nicht. Es wird gewartet… Liegt der "
+        "Ordner auf einem Netzlaufwerk, prüfen Sie, ob es erreichbar ist.",
+        "no_venv": "Diesem Python fehlt das Modul venv, ohne das sich die Bibliotheken nicht "
+        "installieren lassen. Debian und Ubuntu: sudo apt install python3-venv. Starten Sie danach "
+        "noch einmal.",
+        "no_space": "Die Bibliotheken sind nicht installiert: Der Datenträger ist voll. Geben Sie "
+        "etwa 100 MB frei und starten Sie noch einmal.",
+        "no_writing": "Die Bibliotheken sind nicht installiert: In den Ordner {root} kann nicht "
+        "geschrieben werden, oder ein anderes Programm hält seine Dateien. Verschieben Sie den Bot "
+        "in einen eigenen Ordner oder ändern Sie die Rechte an diesem.",
+        "certificate": "Die Bibliotheken sind nicht installiert: Dem Zertifikat von pypi.org wird "
+        "nicht vertraut. Wenn ein Proxy Ihrer Firma den Verkehr prüft, nennen Sie die Datei mit "
+        "seinem Zertifikat in der Variablen PIP_CERT.",
+        "proxy": "Die Bibliotheken sind nicht installiert: Der Proxy lässt nicht zu pypi.org "
+        "durch. Prüfen Sie Adresse, Name und Kennwort in der Variablen HTTPS_PROXY "
+        "(http://Name:Kennwort@Adresse:Port).",
+        "no_network": "Die Bibliotheken sind nicht installiert: pypi.org antwortet nicht. Prüfen "
+        "Sie die Internetverbindung. Wenn sie über einen Proxy geht, nennen Sie ihn in der "
+        "Variablen HTTPS_PROXY.",
+        "failed": "Die Bibliotheken sind nicht installiert: {reason}",
+        "missing": "Diesem Python fehlen Bibliotheken ({missing}). Installieren Sie sie: {command}",
+        "press_enter": "Drücken Sie die Eingabetaste, um dieses Fenster zu schließen.",
+    },
+    "es": {
+        "too_old": "Hace falta Python 3.10 o posterior, y este es Python {version} ({python}). "
+        "Instale uno más nuevo desde python.org e inicie con él.",
+        "installing": "Faltan las bibliotecas. Se instalan en {folder}; tarda alrededor de un "
+        "minuto…",
+        "updating": "La lista de bibliotecas ha cambiado. Se actualizan en {folder}…",
+        "waiting": "Otro inicio ya está instalando las bibliotecas. Esperando a que termine…",
+        "not_ours": "{folder} no es lo que crea el bot: es un enlace, un archivo o una carpeta "
+        "con archivos ajenos. No se ha cambiado nada. Cambie el nombre de {folder} e inicie de "
+        "nuevo.",
+        "slow": "El Python de {folder} sigue sin responder. Esperando… Si la carpeta está en una "
+        "unidad de red, compruebe que se puede acceder a ella.",
+        "no_venv": "A este Python le falta el módulo venv, necesario para instalar las "
+        "bibliotecas. En Debian y Ubuntu: sudo apt install python3-venv. Después, inicie de nuevo.",
+        "no_space": "Las bibliotecas no se han instalado: el disco está lleno. Libere unos 100 MB "
+        "e inicie de nuevo.",
+        "no_writing": "Las bibliotecas no se han instalado: no se puede escribir en la carpeta "
+        "{root}, u otro programa retiene sus archivos. Mueva el bot a una carpeta propia o cambie "
+        "los permisos de esta.",
+        "certificate": "Las bibliotecas no se han instalado: el certificado de pypi.org no es de "
+        "confianza. Si un proxy de su empresa inspecciona el tráfico, indique el archivo con su "
+        "certificado en la variable PIP_CERT.",
+        "proxy": "Las bibliotecas no se han instalado: el proxy no deja llegar a pypi.org. "
+        "Compruebe la dirección, el nombre y la contraseña en la variable HTTPS_PROXY "
+        "(http://nombre:contraseña@dirección:puerto).",
+        "no_network": "Las bibliotecas no se han instalado: pypi.org no responde. Compruebe la "
+        "conexión a internet. Si pasa por un proxy, indíquelo en la variable HTTPS_PROXY.",
+        "failed": "Las bibliotecas no se han instalado: {reason}",
+        "missing": "A este Python le faltan bibliotecas ({missing}). Instálelas: {command}",
+        "press_enter": "Pulse Intro para cerrar esta ventana.",
+    },
+}
