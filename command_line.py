@@ -219,8 +219,8 @@ def check(loaded: settings.Settings) -> bool:
         print(f"[??] {texts.plain(silence)}")
     zone = time.strftime("%Z (UTC%z)")
     report.ok("check_own_clock", time=texts.moment(time.time()), zone=zone)
-    if loaded.log_file and not loaded.log_file.parent.is_dir():
-        report.bad("check_log_file", folder=loaded.log_file.parent)
+    if loaded.log_file:
+        _check_log_file(report, loaded.log_file)
     _check_telegram(report, loaded)
     for server in loaded.servers.values():
         print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
@@ -231,6 +231,18 @@ def check(loaded: settings.Settings) -> bool:
     else:
         report.bad("check_not_well")
     return report.is_well
+
+
+def _check_log_file(report: _Report, file: Path) -> None:
+    if not file.parent.is_dir():
+        report.bad("check_log_file", folder=file.parent)
+    else:
+        try:
+            logs.log_path(file)
+        except logs.NotALog:
+            report.bad("check_log_file_other", file=file)
+        except OSError:  # it may not be read, which its owner will be told when the bot starts
+            pass
 
 
 def _check_telegram(report: _Report, loaded: settings.Settings) -> None:

@@ -1,8 +1,9 @@
 """The chat page of the demo: a simulated Telegram that also serves a chat to a web browser.
 
 The page (`chat.html`) asks GET /news for what has changed since the last answer, and POSTs what
-the visitor writes and presses and what happens to the world. It shows one private chat, that of
-the visitor; the bot notices no difference to any other person.
+the visitor writes and presses and what happens to the world. There are two people, the visitor
+and a colleague, and a group that both are in: the page shows the private chat of either, or the
+group as either sees it. The bot notices no difference to any other people.
 """
 
 import base64
@@ -17,15 +18,15 @@ from pathlib import Path
 from demo.telegram.checks import Parameters
 from demo.telegram.server import TelegramServer
 from demo.wire import Answer, HangUp
-from demo.words import PAGE
+from demo.words import words_of_page
 
 HTML_FILE = Path(__file__).with_name("chat.html")
-VISITOR_ID = 481516234
+VISITOR_ID, COLLEAGUE_ID, GROUP_ID = 481516234, 481516235, -481516236
 BOT_ID = 5032177032
 FIRST_PORT, PORTS = 8080, 100
 NEWS_POLL_S, WORLD_LOOK_S = 25, 0.5
 BOT_PATIENCE_S = 20  # what the visitor writes waits so long for a bot that is still starting
-MOST_MESSAGES = 300  # that a page which is opened anew gets to see
+MOST_MESSAGES = 300  # of each chat, that a page which is opened anew gets to see
 LONGEST_TEXT = 4096
 
 WORLD_ACTIONS = {  # action: (method of World, its note on the page)
@@ -39,7 +40,7 @@ WORLD_ACTIONS = {  # action: (method of World, its note on the page)
 
 
 class ChatPage(TelegramServer):
-    """Telegram with one visitor, who uses it from a web browser.
+    """Telegram with two people, whom one visitor plays from a web browser.
 
     has_chat=False: the bot talks to the real Telegram, and the page has only the controls.
     """
@@ -49,10 +50,19 @@ class ChatPage(TelegramServer):
         super().__init__(f"{BOT_ID}:{secrets.token_urlsafe(26)}", port)
         self.world = world
         self.has_chat = has_chat
-        self.words = PAGE[language]
-        self.visitor = self.person(
-            VISITOR_ID, self.words["visitor"], language_code=language
-        ).starts_bot()
+        self.words = words_of_page(language)
+        self.people = {
+            name: self.person(number, self.words[name], language_code=language).starts_bot()
+            for name, number in (("visitor", VISITOR_ID), ("colleague", COLLEAGUE_ID))
+        }
+        self.visitor, colleague = self.people.values()
+        # A small group: its messages have numbers of their own in no chat but this.
+        self.group_chat = self.group(GROUP_ID, self.words["group"], self.people.values())
+        self.chats = {
+            "visitor": self.visitor.chat,
+            "colleague": colleague.chat,
+            "group": self.group_chat,
+        }
         self._html, self._headers = _read_page(language, self.words, has_chat)
         self._start_name = secrets.token_hex(8)  # a page of yesterday's demo notices the change
         self._change_numbers = itertools.count(1)
@@ -120,7 +130,9 @@ class ChatPage(TelegramServer):
 
     def _note_changes(self):
         """Give a number to everything that is not as it was when we looked last."""
-        messages = {message.id: message.edits for message in self.visitor.chat.messages}
+        messages = {
+            message.id: message.edits for chat in self.chats.values() for message in chat.messages
+        }
         gone = {each for each in self._seen if isinstance(each, int)} - messages.keys()
         presses = {press.id: True for press in self._presses.values() if press.answered}
         now = {**messages, **dict.fromkeys(gone), **presses}
@@ -133,13 +145,18 @@ class ChatPage(TelegramServer):
         def is_new(each):
             return self._seen[each][1] > since
 
-        messages = self.visitor.chat.messages
-        ids = {message.id for message in messages}
+        chats = {name: chat.messages for name, chat in self.chats.items()}
+        ids = {message.id for messages in chats.values() for message in messages}
         gone = [each for each in self._seen if isinstance(each, int) and each not in ids]
         return {
             "start": self._start_name,
             "number": self._last_change,
-            "messages": [_shown(each) for each in messages[-MOST_MESSAGES:] if is_new(each.id)],
+            "messages": [
+                {**_shown(each), "chat": name, "sender": self._name_of(each.sender)}
+                for name, messages in chats.items()
+                for each in messages[-MOST_MESSAGES:]
+                if is_new(each.id)
+            ],
             "gone": [each for each in gone if is_new(each)],
             "answers": [
                 {"press": each.id, "text": each.text, "isAlert": each.show_alert}
@@ -148,23 +165,33 @@ class ChatPage(TelegramServer):
             ],
         }
 
-    # -- what the visitor does
+    def _name_of(self, sender):
+        return next((name for name, person in self.people.items() if person is sender), None)
+
+    # -- what the visitor does, as either of the two people
+
+    def _who_and_where(self, fields):
+        who = str(fields.get("who"))
+        where = "group" if fields.get("isInGroup") is True else who
+        return self.people.get(who, self.visitor), self.chats.get(where, self.visitor.chat)
 
     def _send(self, fields):
+        person, chat = self._who_and_where(fields)
         text = str(fields.get("text", "")).strip()[:LONGEST_TEXT]
         self.wait(lambda: self.polls, BOT_PATIENCE_S)
         if text:
-            self.visitor.send(text)
+            person.send(text, chat)
         return {}
 
     def _press(self, fields):
         """Press a button, if it is still what the visitor saw."""
+        person, chat = self._who_and_where(fields)
         with self.changed:
-            message = self.visitor.chat.find(fields.get("message"))
+            message = chat.find(fields.get("message"))
             buttons = message.buttons if message else ()
             data = fields.get("data")
             button = next((each for each in buttons if each.data and each.data == data), None)
-            return {"press": self.visitor.press(message, button).id if button else None}
+            return {"press": person.press(message, button).id if button else None}
 
     def _change_world(self, fields):
         action, key = fields.get("action"), fields.get("server")
@@ -187,14 +214,15 @@ class ChatPage(TelegramServer):
         return self._note(note, site)
 
     def _note(self, name, site=None, **values):
-        return {"note": self.words[name].format(server=site.name if site else "", **values)}
+        note = self.words[name].format(server=site.name if site else "", **values)
+        is_change = name in [note for _, note in WORLD_ACTIONS.values()]
+        return {"note": f"{note} {self.words['note_wait']}" if is_change else note}
 
 
 def _shown(message):
-    """What the page needs to know of a message."""
+    """What the page needs to know of a message, wherever it stands and whoever has written it."""
     return {
         "id": message.id,
-        "isMine": message.sender is not None,
         "text": message.sent_text,
         "entities": message.entities,
         "rows": message.rows,

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from demo.chat_page import VISITOR_ID, ChatPage
+from demo.chat_page import COLLEAGUE_ID, GROUP_ID, VISITOR_ID, ChatPage
 from demo.trueconf import certificates
 from demo.world import World
 
@@ -81,7 +81,7 @@ def start(language, telegram=None):
             telegram = {
                 "tg-api-token": page.token,
                 "tg-api-url": page.url,
-                "tg-users-id": [VISITOR_ID],
+                "tg-users-id": [VISITOR_ID, COLLEAGUE_ID, GROUP_ID],
             }
         for key, name in VARIABLES.items():
             os.environ.pop(name, None)

@@ -1,20 +1,32 @@
 """The words of the demo in each language: who works at the simulated servers, what the conferences
-are called, and what stands on the chat page. What the bot says is in `texts`.
+are called, and what stands on the chat page. What the bot says is in `texts`. A language of the
+bot that is missing here gets the English words.
 """
+
+import os
 
 # The words of the page: button_... and note_... belong to the panel, the others to the chat.
 PAGE = {
     "en": {
         "visitor": "Visitor",
+        "colleague": "Colleague",
+        "group": "Duty team",
+        "group_members": "You, {other} and the bot",
+        "who": "You are",
+        "which_chat": "Chat",
+        "chat_private": "Bot",
+        "chat_group": "Group",
+        "unread": "unread: {number}",
         "bot": "bot",
         "connecting": "connecting…",
-        "ended": "The demo has ended. Start it again: python main.py --demo",
+        "ended": "The demo has ended. Start it again: {python} main.py --demo",
         "chat": "Chat with the bot",
         "empty_title": "What can this bot do?",
         "empty_text": (
-            "It shows administrators what happens on their TrueConf Servers, stops forgotten "
-            "conferences and reports when a server goes down."
+            "It shows administrators what happens on their TrueConf Servers, helps to stop "
+            "forgotten conferences and reports when a server goes down."
         ),
+        "empty_group": "Both of you are in this group. Alerts come here too. Menu: /start",
         "start": "Start",
         "menu": "Menu",
         "message": "Message",
@@ -29,6 +41,7 @@ PAGE = {
         "about": (
             "The servers and Telegram on this page are simulated and live on this computer only. "
             "The bot is the real one. Change something here and see what it says. "
+            "Above the chat you can switch to a colleague and see what they see. "
             "Links lead to the simulated servers, whose certificate no browser knows."
         ),
         "state_up": "up",
@@ -45,12 +58,16 @@ PAGE = {
         "button_conference": "Start a conference",
         "button_leave": "Disconnect all",
         "button_hour": "Skip an hour",
-        "note_down": "{server} is switched off. The bot notices within about 10 seconds.",
-        "note_up": "{server} is switched on. The bot notices within about 10 seconds.",
-        "note_service_down": "{server}: only the website answers now. Wait about 10 seconds.",
-        "note_service_up": "{server}: the service runs again. Wait about 10 seconds.",
-        "note_web_down": "{server}: only the service answers now. Wait about 10 seconds.",
-        "note_web_up": "{server}: the website runs again. Wait about 10 seconds.",
+        "note_wait": (
+            "The bot says so within about 10 seconds, unless this server is paused "
+            "or not monitored."
+        ),
+        "note_down": "{server} is switched off.",
+        "note_up": "{server} is switched on.",
+        "note_service_down": "{server}: only the website answers now.",
+        "note_service_up": "{server}: the service runs again.",
+        "note_web_down": "{server}: only the service answers now.",
+        "note_web_up": "{server}: the website runs again.",
         "note_conference": "“{title}” has begun on {server}. People in it: {people}.",
         "note_leave": (
             "{server}: everybody left, conferences still running: {number}. "
@@ -63,15 +80,24 @@ PAGE = {
     },
     "ru": {
         "visitor": "Гость",
+        "colleague": "Коллега",
+        "group": "Дежурные",
+        "group_members": "Вы, {other} и бот",
+        "who": "Вы сейчас",
+        "which_chat": "Чат",
+        "chat_private": "Бот",
+        "chat_group": "Группа",
+        "unread": "непрочитанных: {number}",
         "bot": "бот",
         "connecting": "соединение…",
-        "ended": "Демонстрация закончилась. Запустите её снова: python main.py --demo",
+        "ended": "Демонстрация закончилась. Запустите её снова: {python} main.py --demo",
         "chat": "Чат с ботом",
         "empty_title": "Что умеет этот бот?",
         "empty_text": (
-            "Показывает администраторам, что происходит на их серверах TrueConf, останавливает "
-            "забытые конференции и сообщает, когда сервер перестал работать."
+            "Показывает администраторам, что происходит на их серверах TrueConf, помогает "
+            "остановить забытые конференции и сообщает, когда сервер перестал работать."
         ),
+        "empty_group": "Вы оба в этой группе. Сообщения о сбоях приходят и сюда. Меню: /start",
         "start": "Запустить",
         "menu": "Меню",
         "message": "Сообщение",
@@ -86,6 +112,7 @@ PAGE = {
         "about": (
             "Серверы и Telegram на этой странице виртуальные и живут только на этом компьютере. "
             "Бот настоящий. Измените здесь что-нибудь и посмотрите, что он скажет. "
+            "Над чатом можно переключиться на коллегу и увидеть то же, что видит он. "
             "Ссылки ведут на виртуальные серверы: их сертификат браузеру незнаком."
         ),
         "state_up": "работает",
@@ -102,12 +129,16 @@ PAGE = {
         "button_conference": "Начать конференцию",
         "button_leave": "Отключить всех",
         "button_hour": "Промотать час",
-        "note_down": "{server}: сервер выключен. Бот заметит это примерно через 10 секунд.",
-        "note_up": "{server}: сервер включён. Бот заметит это примерно через 10 секунд.",
-        "note_service_down": "{server}: отвечает только сайт. Подождите около 10 секунд.",
-        "note_service_up": "{server}: служба снова работает. Подождите около 10 секунд.",
-        "note_web_down": "{server}: отвечает только служба. Подождите около 10 секунд.",
-        "note_web_up": "{server}: сайт снова работает. Подождите около 10 секунд.",
+        "note_wait": (
+            "Бот сообщит об этом секунд через десять, если нет паузы и постоянная "
+            "проверка включена."
+        ),
+        "note_down": "{server}: сервер выключен.",
+        "note_up": "{server}: сервер включён.",
+        "note_service_down": "{server}: отвечает только сайт.",
+        "note_service_up": "{server}: служба снова работает.",
+        "note_web_down": "{server}: отвечает только служба.",
+        "note_web_up": "{server}: сайт снова работает.",
         "note_conference": "{server}: началась конференция «{title}». Участников: {people}.",
         "note_leave": (
             "{server}: все ушли, конференций осталось: {number}. "
@@ -120,15 +151,24 @@ PAGE = {
     },
     "de": {
         "visitor": "Gast",
+        "colleague": "Kollegin",
+        "group": "Bereitschaft",
+        "group_members": "Sie, {other} und der Bot",
+        "who": "Sie sind",
+        "which_chat": "Chat",
+        "chat_private": "Bot",
+        "chat_group": "Gruppe",
+        "unread": "ungelesen: {number}",
         "bot": "Bot",
         "connecting": "Verbinde…",
-        "ended": "Die Demo ist zu Ende. Neu starten: python main.py --demo",
+        "ended": "Die Demo ist zu Ende. Neu starten: {python} main.py --demo",
         "chat": "Chat mit dem Bot",
         "empty_title": "Was kann dieser Bot?",
         "empty_text": (
-            "Er zeigt Administratoren, was auf ihren TrueConf Servern geschieht, beendet "
-            "vergessene Konferenzen und meldet, wenn ein Server ausfällt."
+            "Er zeigt Administratoren, was auf ihren TrueConf-Servern geschieht, hilft, "
+            "vergessene Konferenzen zu beenden, und meldet, wenn ein Server ausfällt."
         ),
+        "empty_group": "Sie sind beide in dieser Gruppe. Meldungen kommen auch hier an: /start",
         "start": "Starten",
         "menu": "Menü",
         "message": "Nachricht",
@@ -143,6 +183,7 @@ PAGE = {
         "about": (
             "Die Server und Telegram auf dieser Seite sind simuliert und laufen nur auf diesem "
             "Computer. Der Bot ist echt. Ändern Sie hier etwas und sehen Sie, was er sagt. "
+            "Über dem Chat können Sie zur Kollegin wechseln und sehen, was sie sieht. "
             "Links führen zu den simulierten Servern, deren Zertifikat kein Browser kennt."
         ),
         "state_up": "läuft",
@@ -159,12 +200,15 @@ PAGE = {
         "button_conference": "Konferenz beginnen",
         "button_leave": "Alle trennen",
         "button_hour": "Eine Stunde vorspulen",
-        "note_down": "{server} ist ausgefallen. Der Bot merkt es in etwa 10 Sekunden.",
-        "note_up": "{server} läuft wieder. Der Bot merkt es in etwa 10 Sekunden.",
-        "note_service_down": "{server}: Nur die Website antwortet. Warten Sie etwa 10 Sekunden.",
-        "note_service_up": "{server}: Der Dienst läuft wieder. Warten Sie etwa 10 Sekunden.",
-        "note_web_down": "{server}: Nur der Dienst antwortet. Warten Sie etwa 10 Sekunden.",
-        "note_web_up": "{server}: Die Website läuft wieder. Warten Sie etwa 10 Sekunden.",
+        "note_wait": (
+            "Der Bot meldet es in etwa 10 Sekunden, außer in einer Pause oder ohne Überwachung."
+        ),
+        "note_down": "{server} ist ausgeschaltet.",
+        "note_up": "{server} ist eingeschaltet.",
+        "note_service_down": "{server}: Nur die Website antwortet.",
+        "note_service_up": "{server}: Der Dienst läuft wieder.",
+        "note_web_down": "{server}: Nur der Dienst antwortet.",
+        "note_web_up": "{server}: Die Website läuft wieder.",
         "note_conference": "{server}: „{title}“ hat begonnen. Teilnehmer: {people}.",
         "note_leave": (
             "{server}: Alle sind gegangen. Noch laufende Konferenzen: {number}. "
@@ -177,15 +221,24 @@ PAGE = {
     },
     "es": {
         "visitor": "Visitante",
+        "colleague": "Colega",
+        "group": "Guardia",
+        "group_members": "Usted, {other} y el bot",
+        "who": "Usted es",
+        "which_chat": "Chat",
+        "chat_private": "Bot",
+        "chat_group": "Grupo",
+        "unread": "sin leer: {number}",
         "bot": "bot",
         "connecting": "conectando…",
-        "ended": "La demo ha terminado. Iníciela de nuevo: python main.py --demo",
+        "ended": "La demo ha terminado. Iníciela de nuevo: {python} main.py --demo",
         "chat": "Chat con el bot",
         "empty_title": "¿Qué puede hacer este bot?",
         "empty_text": (
-            "Muestra a los administradores qué ocurre en sus servidores TrueConf, finaliza "
-            "conferencias olvidadas y avisa cuando un servidor deja de funcionar."
+            "Muestra a los administradores qué ocurre en sus servidores TrueConf, ayuda a "
+            "finalizar conferencias olvidadas y avisa cuando un servidor deja de funcionar."
         ),
+        "empty_group": "Los dos están en este grupo. Los avisos llegan también aquí. Menú: /start",
         "start": "Iniciar",
         "menu": "Menú",
         "message": "Mensaje",
@@ -200,6 +253,7 @@ PAGE = {
         "about": (
             "Los servidores y Telegram de esta página son simulados y existen solo en este equipo. "
             "El bot es el de verdad. Cambie algo aquí y vea qué dice. "
+            "Encima del chat puede pasar a ser su colega y ver lo que ve. "
             "Los enlaces llevan a servidores simulados, cuyo certificado no conoce el navegador."
         ),
         "state_up": "funciona",
@@ -216,12 +270,13 @@ PAGE = {
         "button_conference": "Iniciar conferencia",
         "button_leave": "Desconectar a todos",
         "button_hour": "Adelantar una hora",
-        "note_down": "{server} ha caído. El bot lo notará en unos 10 segundos.",
-        "note_up": "{server} vuelve a funcionar. El bot lo notará en unos 10 segundos.",
-        "note_service_down": "{server}: solo responde el sitio web. Espere unos 10 segundos.",
-        "note_service_up": "{server}: el servicio funciona de nuevo. Espere unos 10 segundos.",
-        "note_web_down": "{server}: solo responde el servicio. Espere unos 10 segundos.",
-        "note_web_up": "{server}: el sitio web funciona de nuevo. Espere unos 10 segundos.",
+        "note_wait": "El bot avisa en unos 10 segundos, salvo en una pausa o sin supervisión.",
+        "note_down": "{server} está apagado.",
+        "note_up": "{server} está encendido.",
+        "note_service_down": "{server}: solo responde el sitio web.",
+        "note_service_up": "{server}: el servicio funciona de nuevo.",
+        "note_web_down": "{server}: solo responde el servicio.",
+        "note_web_up": "{server}: el sitio web funciona de nuevo.",
         "note_conference": "{server}: ha empezado «{title}». Participantes: {people}.",
         "note_leave": (
             "{server}: todos se han ido, conferencias en curso: {number}. "
@@ -402,3 +457,15 @@ WORLD = {
         ),
     },
 }
+
+
+def words_of_page(language):
+    """What stands on the chat page, with the Python that people here type."""
+    words = PAGE.get(language, PAGE["en"])
+    python = "python" if os.name == "nt" else "python3"
+    return {**words, "ended": words["ended"].format(python=python)}
+
+
+def world_words(language):
+    """The names and titles of the simulated world."""
+    return WORLD.get(language, WORLD["en"])

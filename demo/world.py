@@ -22,7 +22,7 @@ from demo.trueconf.server import (
     Person,
     TrueConfServer,
 )
-from demo.words import WORLD
+from demo.words import world_words
 
 HOUR_S = 3600
 FREE, BUSY, OFFLINE = 1, 2, 0
@@ -117,7 +117,7 @@ class World:
 
     def __init__(self, language="en", chance=None):
         """chance: a random.Random."""
-        words = WORLD[language]
+        words = world_words(language)
         self._chance = chance or random.Random()
         self._titles = itertools.cycle(words["more"])
         self._ending = threading.Event()
@@ -128,6 +128,7 @@ class World:
         ):
             certificate = Certificate(ends_in_days=CERTIFICATE_DAYS.get(key, 365))
             server = TrueConfServer(DOMAINS[key], _people(people), certificate=certificate)
+            server.counts_everybody = True
             if key in V4_ALONE:
                 server.api_versions = {"v4", "v4.1"}
                 server.scopes = (*V4_SCOPES, RECORDS_SCOPE_V4)

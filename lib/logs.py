@@ -7,11 +7,13 @@ import logging.handlers
 import os
 import queue
 import re
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
+from types import TracebackType
 
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 FILE_BYTES, FILES_KEPT = 1024 * 1024, 3
@@ -26,6 +28,7 @@ _PATTERNS = (
     (re.compile(r"(Bearer )\S+"), r"\1***"),
     (re.compile(r"(://)[^/\s]+@"), r"\1***@"),
 )
+_LOG_BEGIN = re.compile(rb"(\xef\xbb\xbf)?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -85,8 +88,30 @@ class OnceAMinute:
             return True
 
 
+class NotALog(OSError):
+    """What stands at `log-file` is something else. Its text names the path."""
+
+
+def log_path(file: Path) -> str:
+    """Where to write: what a link leads to. Raises NotALog for what is not ours to write into: a
+    pipe, a disk, the settings, any other file of somebody. Of the devices, /dev/null is welcome."""
+    path = os.path.realpath(file)  # a link itself would be renamed when the log is put aside
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return path
+    is_ours = stat.S_ISCHR(mode)
+    if stat.S_ISREG(mode):
+        with open(path, "rb") as old:
+            begin = old.read(64)
+        is_ours = not begin or _LOG_BEGIN.match(begin) is not None
+    if not is_ours:
+        raise NotALog(f"{file} is not a log of this bot, choose another path")
+    return path
+
+
 def _open_private(path: str, flags: int) -> int:
-    """For `open`: a new file is readable by its owner alone."""
+    """For `open`: a new file is readable by its owner alone. What was there keeps its mode."""
     return os.open(path, flags, 0o600)
 
 
@@ -94,16 +119,25 @@ class _File(logging.handlers.RotatingFileHandler):
     """Readable by its owner alone, as names and IDs stand in it. Goes on in the same file while it
     cannot be renamed: on Windows, while somebody reads it."""
 
+    stream: io.TextIOWrapper | None  # type: ignore[assignment]  # None: opened with the next line
+
     def _open(self) -> io.TextIOWrapper:
-        with contextlib.suppress(OSError):  # it may be somebody else's
-            os.chmod(self.baseFilename, 0o600)
-        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_private)
+        # Half a character, as names may hold one, is written as its escape.
+        return open(
+            self.baseFilename,
+            "a",
+            encoding="utf-8",
+            errors="backslashreplace",
+            opener=_open_private,
+        )
 
     def doRollover(self) -> None:  # noqa: N802, logging's name
         if self.stream:
             self.stream.close()
         self.stream = None  # whatever fails below, the next line opens the file again
         try:
+            # Try first whether it can be renamed: the library would rename .1 to .2 and so on
+            # before it came to this file, and each line that follows would do so again.
             os.replace(self.baseFilename, f"{self.baseFilename}.0")
             os.replace(f"{self.baseFilename}.0", self.baseFilename)
             super().doRollover()
@@ -123,7 +157,7 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Non
     global _console
     logging.raiseExceptions = False  # a full disk is no reason to print tracebacks
     masking = _Masking(secrets)
-    lines: queue.SimpleQueue = queue.SimpleQueue()
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     to_console = logging.handlers.QueueHandler(lines)
     to_console.setFormatter(masking)
     handlers: list[logging.Handler] = [to_console]
@@ -134,7 +168,7 @@ def start(secrets: Callable[[], Iterable[str]], file: Path | None = None) -> Non
     problem = None
     if file:
         try:
-            to_file = _File(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+            to_file = _File(log_path(file), maxBytes=FILE_BYTES, backupCount=FILES_KEPT)
             to_file.setFormatter(masking)
             handlers.append(to_file)
         except (OSError, ValueError) as error:
@@ -168,5 +202,8 @@ def finish() -> None:
     writing.join(FINISH_LIMIT_S)
 
 
-def _log_exception(kind, error, traceback) -> None:
-    logging.getLogger("bot").error("unexpected", exc_info=(kind, error, traceback))
+def _log_exception(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    exc_info = (kind, error or kind(), traceback)
+    logging.getLogger("bot").error("unexpected", exc_info=exc_info)

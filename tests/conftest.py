@@ -24,8 +24,9 @@ from demo.trueconf.server import TrueConfServer
 from lib import ending
 from lib.telegram_presses import FRESH_S
 from tests import warm_start
+from tests.this_version import GONE, ROOT, sources
 
-ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = [str(ROOT / name) for name in GONE]
 PATIENCE_S = 30
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "settings.json", "*.log")
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
@@ -90,7 +91,7 @@ def pytest_sessionstart(session):
     """Compile the tests once, or each of the workers does it for itself: 20 s of a first run."""
     is_worker = hasattr(session.config, "workerinput")
     if session.config.getvalue("numprocesses") and not (is_worker or sys.dont_write_bytecode):
-        for file in sorted(ROOT.glob("tests/test_*.py")):
+        for file in sources("tests/test_*.py"):
             # What is wrong with one of them is told where it is collected.
             with contextlib.suppress(Exception, pytest.skip.Exception):
                 importlib.import_module(f"tests.{file.stem}")

@@ -6,6 +6,7 @@ import re
 import socketserver
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -260,6 +261,15 @@ def test_report_of_a_server_that_is_silent_ends_too(check, anna, new_server, set
     assert "server 1: API not found" in said
 
 
+def test_log_file_that_is_something_else_is_told(check, anna, new_server, settings_for):
+    settings = settings_for({"office": new_server().settings()}, users=[ANNA])
+    code, said = check({**settings, "log-file": "settings.json"})
+    assert code == 1
+    file = says(said, "check_log_file_other").group("file")
+    assert Path(file).name == "settings.json"
+    assert check({**settings, "log-file": "bot.log"})[0] == 0
+
+
 def test_clock_and_zone_of_the_bots_computer_are_named(check, anna, new_server, settings_for):
     _, said = check(settings_for({"office": new_server().settings()}, users=[ANNA]))
     zone = says(said, "check_own_clock").group("zone")
@@ -312,8 +322,11 @@ def listening(answer: bytes):
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self):
-            while self.rfile.readline(1000).strip():
-                pass
+            length = 0
+            while line := self.rfile.readline(1000).strip().lower():
+                if line.startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            self.rfile.read(length)  # what is left unread would reset the connection
             self.wfile.write(answer)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:

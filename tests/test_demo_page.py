@@ -1,5 +1,6 @@
 """`python main.py --demo` without a browser: what it starts, serves, refuses and ends."""
 
+import os
 import re
 import signal
 import socket
@@ -8,7 +9,18 @@ from contextlib import closing, suppress
 import pytest
 import requests
 
-from tests.conftest import ANNA, PATIENCE_S, ROOT, TOKEN, BotProcess, says, settings_of
+from demo.words import PAGE, words_of_page
+from tests.conftest import (
+    ANNA,
+    PATIENCE_S,
+    ROOT,
+    TOKEN,
+    BotProcess,
+    label,
+    says,
+    settings_of,
+    wait_until,
+)
 
 
 def session():
@@ -58,6 +70,85 @@ def test_too_much_and_odd_lengths_are_refused_before_anything_is_read(start_demo
             head = f"POST /send HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n"
             raw.sendall(head.encode("latin-1"))
             assert raw.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+class Visitor:
+    """Somebody at the page, without a browser: what the page asks and posts."""
+
+    def __init__(self, demo):
+        self.address = demo.address
+        self.client = session()
+
+    def messages(self, chat):
+        news = self.client.get(f"{self.address}/news", params={"since": 0}, timeout=60).json()
+        return [message for message in news["messages"] if message["chat"] == chat]
+
+    def post(self, path, **fields):
+        answer = self.client.post(f"{self.address}/{path}", json=fields, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def wait_for(self, chat, key, **values):
+        def look():
+            found = [one for one in self.messages(chat) if says(one["text"], key, **values)]
+            return found[-1] if found else None
+
+        return wait_until(look, PATIENCE_S, what=f"{key} in {chat}")
+
+    def press(self, who, message, key):
+        buttons = [button for row in message["rows"] for button in row]
+        data = next(each["callback_data"] for each in buttons if each["text"] == label(key))
+        is_in_group = message["chat"] == "group"
+        pressed = self.post(
+            "press", who=who, isInGroup=is_in_group, message=message["id"], data=data
+        )
+        assert pressed["press"]
+
+
+def test_a_colleague_and_the_group_see_who_has_taken_an_outage(start_demo):
+    visitor = Visitor(start_demo())
+    visitor.post("world", action="down", server="branch")
+    alerts = {
+        chat: visitor.wait_for(chat, "state_down") for chat in ("visitor", "colleague", "group")
+    }
+    assert len({alert["id"] for alert in alerts.values()}) == 3
+    assert visitor.post("press", who="visitor", message=alerts["colleague"]["id"], data="x") == {
+        "press": None
+    }
+    visitor.press("colleague", alerts["group"], "take")
+    for chat in alerts:
+        visitor.wait_for(chat, "mark_taken", who="Colleague")
+
+
+def test_each_of_the_two_writes_in_their_own_chat_or_in_the_group(start_demo):
+    visitor = Visitor(start_demo())
+    visitor.post("send", who="colleague", text="/help")
+    visitor.post("send", who="visitor", isInGroup=True, text="/start")
+    visitor.wait_for("colleague", "help")
+    menu = visitor.wait_for("group", "servers")
+    visitor.press("colleague", menu, "all_servers")
+    assert [one["sender"] for one in visitor.messages("group") if one["sender"]] == ["visitor"]
+    assert [one["sender"] for one in visitor.messages("colleague") if one["sender"]] == [
+        "colleague"
+    ]
+    assert not [one for one in visitor.messages("visitor") if one["sender"]]
+    visitor.post("send", who="nobody", text="/id")
+    visitor.wait_for("visitor", "your_id")
+
+
+def test_the_panel_promises_no_message_where_there_may_be_a_pause(start_demo):
+    visitor = Visitor(start_demo())
+    wait = PAGE["en"]["note_wait"]
+    for action in ("service_down", "web_down", "up"):
+        assert visitor.post("world", action=action, server="branch")["note"].endswith(wait)
+    assert "unless this server is paused" in wait
+    assert not visitor.post("world", action="leave", server="branch")["note"].endswith(wait)
+
+
+def test_the_end_of_the_demo_names_a_python_that_is_there(monkeypatch):
+    for system, python in (("posix", "python3 main.py"), ("nt", ": python main.py")):
+        monkeypatch.setattr(os, "name", system)
+        assert all(python in words_of_page(language)["ended"] for language in PAGE)
 
 
 def test_the_page_needs_nothing_from_elsewhere():

@@ -615,9 +615,9 @@ def test_fifty_presses_at_once_each_get_their_own_screen(
         for _ in range(2)
         for person, name, message in messages
     ]
-    for _, _, one in presses:
-        one.wait(PATIENCE_S)
-    for name, message, _ in presses:  # the newest press of a message has shown it
+    for _, _, pressed in presses:  # of the two on one message the newer one shows its screen
+        pressed.wait(PATIENCE_S)
+    for name, message, _ in presses:
         assert f"Meeting on {name}" in message.text
     assert len(presses) == 50
 

@@ -105,15 +105,15 @@ def test_kept_connection_that_was_forgotten_takes_the_others_with_it(new_server,
     server = server_for(simulator)
     assert get_online(server).accounts
     assert get_status(server).state == UP
-    kept = server.connections
+    kept = server.shared.connections
     assert get_online(server).accounts
-    assert server.connections is kept
+    assert server.shared.connections is kept
     simulator.break_path("users", "cut", times=1)  # this one was closed, which says nothing of them
     assert get_online(server).accounts
-    assert server.connections is kept
+    assert server.shared.connections is kept
     simulator.lose_connections()
     assert get_online(server).accounts
-    assert server.connections is not kept
+    assert server.shared.connections is not kept
 
 
 def test_stop_is_not_sent_twice(new_server, monkeypatch):

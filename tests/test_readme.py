@@ -39,6 +39,8 @@ def apply_edits(readme: str, project: Path) -> None:
     for kind, where, code in EDIT.findall(readme):
         name, _, anchor = where.partition(": ")
         file = project / name
+        if kind == "words" and not file.exists():  # somebody has taken this language away
+            continue
         text = file.read_text(encoding="utf-8")
         if kind == "change":
             old, new = (re.search(rf"^\{sign}(.*)$", code, re.M)[1] for sign in "-+")
@@ -65,7 +67,7 @@ def test_the_button_of_the_readme_works_in_a_copy_of_the_project(
 ):
     project = copy_project(tmp_path)
     edits = EDIT.findall(read(name))
-    assert len(edits) == 3 + len(texts.LANGUAGES)
+    assert sum(kind != "words" for kind, _, _ in edits) == 3
     assert not re.search(r"[^\w]_[a-z]", "".join(code for _, _, code in edits)), "public names only"
     apply_edits(read(name), project)
     apply_edits(read(name), project)  # somebody has the button already: nothing is there twice

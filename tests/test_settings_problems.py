@@ -8,7 +8,7 @@ import command_line
 import texts
 from lib import settings
 from lib.settings import SettingsError
-from tests.conftest import PATIENCE_S, ROOT, TOKEN, BotProcess, says
+from tests.conftest import PATIENCE_S, TOKEN, BotProcess, says
 from tests.test_settings import (
     BASE,
     FORGOTTEN,
@@ -26,6 +26,7 @@ from tests.test_settings import (
     load,
     put,
 )
+from tests.this_version import sources
 from texts import screens
 
 # Where, what stands there; the code and the key of the problem, what of the value the sentence
@@ -342,7 +343,7 @@ def test_each_problem_of_a_file_is_a_sentence(tmp_path, code):
 
 
 def test_every_problem_that_the_code_can_find_was_tried_above():
-    files = sorted((ROOT / "lib").glob("settings*.py"))
+    files = sources("lib/settings*.py")
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     constants = {node.value for node in nodes if isinstance(node, ast.Constant)}

@@ -33,6 +33,7 @@ from tests.conftest import (
     says,
     wait_until,
 )
+from tests.this_version import sources
 from texts import plain_text
 
 SECRET = "b97fc03b30d8f3011dc13abd205ec9f5610861e0"
@@ -45,7 +46,7 @@ CONSOLES = {
 }
 if os.name == "nt":  # LC_ALL says nothing about the encoding there
     CONSOLES["ascii"] = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-MODULES = sorted(path.stem for path in ROOT.glob("*.py"))
+MODULES = [path.stem for path in sources("*.py")]
 FOLDERS = ("lib", "texts", "demo", "demo/telegram", "demo/trueconf")
 
 
@@ -522,6 +523,81 @@ def test_log_file_that_cannot_be_written_does_not_keep_the_bot_from_running(
         bot.stop()
 
 
+def test_log_is_written_into_nothing_but_a_log(tmp_path, start_bot, new_server, settings_for):
+    """Nor is its mode changed: the settings, a pipe, which would hang, and links to them."""
+    settings = settings_for(office(new_server()))
+    text = json.dumps(settings, indent=4)
+    places = ["settings.json", "diary.txt"]
+    for name in places:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    if os.name == "posix":
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("settings.json")
+        places += ["pipe", "link"]
+    modes = {name: (tmp_path / name).stat().st_mode for name in places}
+    for name in places:
+        bot = start_bot({**settings, "log-file": str(tmp_path / name)})
+        assert f"no log file: {tmp_path / name} is not a log of this bot" in bot.output
+        assert bot.stop() == 0
+    assert {name: (tmp_path / name).stat().st_mode for name in places} == modes
+    for name in ("settings.json", "diary.txt"):
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes, and links need rights")
+def test_old_log_keeps_its_mode_and_a_link_to_it_is_followed(tmp_path):
+    code = """
+import logging, pathlib
+from lib import logs
+logs.start(lambda: [], pathlib.Path("link"))
+log = logging.getLogger("bot")
+for number in range(2200):
+    log.info("%s %s", number, "x" * 600)
+logs.finish()
+"""
+    (tmp_path / "logs").mkdir()
+    old = tmp_path / "logs" / "bot.log"
+    old.write_text("2026-11-30 06:45:14,001 INFO of yesterday\n", encoding="utf-8")
+    old.chmod(0o644)
+    (tmp_path / "link").symlink_to("logs/bot.log")
+    run_script(tmp_path, code)
+    assert sorted(os.listdir(tmp_path / "logs")) == ["bot.log", "bot.log.1"]
+    modes = [(tmp_path / "logs" / name).stat().st_mode & 0o777 for name in ("bot.log.1", "bot.log")]
+    assert modes == [0o644, 0o600]  # what it made itself is for its owner alone
+    assert (tmp_path / "link").is_symlink()
+    assert " of yesterday\n" in (tmp_path / "logs" / "bot.log.1").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not hasattr(os, "mknod") or os.geteuid(), reason="only root may make devices")
+def test_device_that_swallows_everything_may_be_the_log_and_keeps_its_mode(tmp_path):
+    os.mknod(tmp_path / "null", 0o20666, os.makedev(1, 3))
+    os.chmod(tmp_path / "null", 0o666)
+    code = """
+import logging, pathlib
+from lib import logs
+logs.start(lambda: [], pathlib.Path("null"))
+logging.getLogger("bot").info("one line")
+logs.finish()
+"""
+    check_lines(run_script(tmp_path, code).splitlines())
+    assert (tmp_path / "null").stat().st_mode == 0o20666
+
+
+def test_half_a_character_is_logged_and_not_lost(tmp_path):
+    code = """
+import logging, pathlib
+from lib import logs
+logs.use_any_console()
+logs.start(lambda: [], pathlib.Path("bot.log"))
+logging.getLogger("bot").info("the conference %s was stopped", "Half \\ud83d")
+logs.finish()
+"""
+    printed = run_script(tmp_path, code)
+    assert " the conference Half ? was stopped" in printed
+    written = (tmp_path / "bot.log").read_text(encoding="utf-8")
+    assert written.endswith(" the conference Half \\ud83d was stopped\n")
+
+
 def run_script(folder: Path, code: str, *arguments: str, **variables: str) -> str:
     """Run a piece of Python that imports the project's modules; return all that it printed."""
     script = folder / "script.py"
@@ -765,7 +841,7 @@ assert threading.active_count() == 1
 def test_importing_a_module_reads_no_file_contacts_nobody_and_starts_no_thread(project):
     for name in ("settings.json", ".env"):
         (project / name).write_text("broken", encoding="utf-8")
-    paths = [path for folder in FOLDERS for path in (project / folder).glob("[a-z]*.py")]
+    paths = sources(*(f"{folder}/[a-z]*.py" for folder in FOLDERS), project=project)
     names = MODULES + [".".join(path.relative_to(project).with_suffix("").parts) for path in paths]
     command = [sys.executable, "-c", WATCH_IMPORTS, str(project), *names]
     run = subprocess.run(
@@ -792,7 +868,7 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def source_files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).glob("*.py"))]
+    return sources(*(f"{folder}/*.py" for folder in folders))
 
 
 MAY_IMPORT = {
@@ -821,7 +897,7 @@ MAY_IMPORT = {
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},
-    "lib/telegram.py": {"telebot", "lib.telegram_sender"},
+    "lib/telegram.py": {"telebot", "lib.telegram_sender", "lib.telegram_presses"},
     "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3", "lib"},

@@ -15,8 +15,9 @@ from lib import own_python, settings
 
 LANGUAGES = {name: importlib.import_module(f"texts.{name}").WORDS for name in settings.LANGUAGES}
 MESSAGE_LIMIT = 4096  # UTF-16 units, of Telegram
+THREE_FORMS = ("ru", "uk", "be")  # languages that count as Russian does: 1 час, 2 часа, 5 часов
 
-_language = "ru"
+_language = settings.LANGUAGES[0]
 
 
 class Html(str):
@@ -125,8 +126,8 @@ def _harmless(name: str, form: str, value: str) -> str:
 
 
 def plural_form(language: str, number: int) -> int:
-    """Which of the forms goes with a number: CLDR's one, few, many for Russian, else one, other."""
-    if language != "ru":
+    """Which of the forms goes with a number: CLDR's one, few, many in Russian, else one, other."""
+    if language not in THREE_FORMS:
         return 0 if number == 1 else 1
     if number % 10 == 1 and number % 100 != 11:
         return 0

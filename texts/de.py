@@ -359,6 +359,7 @@ WORDS = {
     "check_tls_refused": "{url}: {reason}. Steht bei ip eine Adresse, tragen Sie dort den Namen ein, für den das Zertifikat ausgestellt ist.",
     "check_tls_wants_certificate": "{url}: {reason}. Lassen Sie den Bot ohne Zertifikat zu: Er hat keines vorzuzeigen.",
     "check_log_file": "log-file: Den Ordner {folder} gibt es nicht. Legen Sie ihn an oder wählen Sie einen anderen Pfad.",
+    "check_log_file_other": "log-file: {file} ist kein Protokoll dieses Bots, er schreibt nicht hinein. Wählen Sie einen anderen Pfad.",
     "check_web_silent_plain": "Die Website {url}: {reason}. Vielleicht spricht dieser Port HTTPS: Lassen Sie http:// in ip weg.",
     "check_clock": "Die Uhren des Servers und dieses Computers weichen um {difference} voneinander ab. Schalten Sie die Zeitsynchronisierung ein.",
     "check_clock_right": "Die Uhren des Servers und dieses Computers stimmen überein",

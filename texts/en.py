@@ -359,6 +359,7 @@ WORDS = {
     "check_tls_refused": "{url}: {reason}. If ip is an address, put the name that the certificate was issued for there.",
     "check_tls_wants_certificate": "{url}: {reason}. Let the bot in without one: it has no certificate to show.",
     "check_log_file": "log-file: there is no folder {folder}. Create it or choose another path.",
+    "check_log_file_other": "log-file: {file} is something else than a log of this bot, which will not write into it. Choose another path.",
     "check_web_silent_plain": "The website {url}: {reason}. This port may speak HTTPS: leave http:// out of ip.",
     "check_clock": "The server's clock and this computer's differ by {difference}. Turn time synchronisation on.",
     "check_clock_right": "The server's clock and this computer's agree",

@@ -359,6 +359,7 @@ WORDS = {
     "check_tls_refused": "{url}: {reason}. Si en ip hay una dirección, ponga allí el nombre para el que se emitió el certificado.",
     "check_tls_wants_certificate": "{url}: {reason}. Permita el acceso del bot sin certificado: no tiene ninguno que presentar.",
     "check_log_file": "log-file: no existe la carpeta {folder}. Créela o indique otra ruta.",
+    "check_log_file_other": "log-file: {file} no es un registro de este bot y no escribirá en él. Indique otra ruta.",
     "check_web_silent_plain": "El sitio web {url}: {reason}. Quizá este puerto hable HTTPS: quite http:// de ip.",
     "check_clock": "El reloj del servidor y el de este equipo difieren en {difference}. Active la sincronización horaria.",
     "check_clock_right": "El reloj del servidor y el de este equipo coinciden",

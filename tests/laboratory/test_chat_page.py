@@ -12,6 +12,7 @@ import requests
 
 import texts
 from demo.chat_page import VISITOR_ID, ChatPage
+from demo.words import PAGE
 from demo.world import World
 from lib.telegram_presses import FRESH_S
 from tests.conftest import wait_until
@@ -31,15 +32,18 @@ OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--hide-scrollbars",
 )
+SHOWN = "#messages > :not([hidden])"  # the chat that is looked at
 # What Telegram's own clients show of each message.
-MESSAGES = """
-return [...document.querySelectorAll(".message")].map(item => ({
+MESSAGES = (
+    f"return [...document.querySelectorAll('{SHOWN} .message')]"
+    """.map(item => ({
     id: Number(item.dataset.id),
     isMine: item.classList.contains("mine"),
     text: item.querySelector(".bubble").innerText,
     keys: [...item.querySelectorAll(".key")].map(key => key.textContent),
 }));
 """
+)
 MOST_PRESSES = 400
 LIGHTS = {"up": "🟢", "service_down": "🟡", "web_down": "🟠", "down": "🔴"}
 
@@ -176,6 +180,15 @@ class Page:
     @property
     def popup(self):
         return self.find("#popup-text").text if self.find_all("#popup[open]") else None
+
+    def look(self, **what):
+        """Switch to who="colleague", or to place="group"."""
+        for name, value in what.items():
+            self.find(f".view[data-{name}={value}]").click()
+
+    def unread(self, **what):
+        [(name, value)] = what.items()
+        return self.find(f".view[data-{name}={value}] b").text
 
     # -- the panel
 
@@ -360,11 +373,66 @@ def test_it_fits_a_phone_in_the_dark(start_demo, open_page):
     assert page.run(widths) == [360, 360, 360]
     note, servers = (page.find(each).rect for each in ("#happened", ".controls"))
     assert note["y"] >= servers["y"] + servers["height"]  # it covers no button
-    for key in page.find_all(".key, .world-button, #send, #toggle"):
+    for key in page.find_all(f"{SHOWN} .key, .world-button, .view, #send, #toggle"):
         assert key.size["height"] >= 34, key.text
     page.find("#toggle").click()
     assert not page.find("#panel").is_displayed()
 
+
+@with_browser
+def test_a_colleague_and_the_group_see_who_has_taken_an_outage(start_demo, open_page):
+    page = open_page(start_demo().address, width=360, height=740)
+    page.start()
+    page.find("#toggle").click()
+    page.act("down", "branch")
+    page.find("#toggle").click()
+    alert = page.wait_for_message("🔴")
+    wait_until(lambda: page.unread(who="colleague") and page.unread(place="group"), what="numbers")
+    assert not page.unread(who="visitor")
+    page.press(alert["id"], word("button_take"))
+    taken = word("mark_taken")
+    page.wait_for_message(taken)
+    page.look(place="group")
+    assert page.find("#heading").text == PAGE["en"]["group"]
+    page.wait_for_message(taken)
+    page.look(who="colleague", place="private")
+    page.wait_for_message(taken)
+    assert not page.unread(who="colleague")
+    page.type("/status")
+    wait_until(lambda: [one for one in page.messages if one["isMine"]], what="the command")
+    page.look(who="visitor")
+    assert [one["text"][:6] for one in page.messages if one["isMine"]] == ["/start"]
+    assert page.run("return document.documentElement.scrollWidth") == 360
+
+
+@with_browser
+def test_who_writes_in_the_group_stands_above_it_for_the_other(start_demo, open_page):
+    page = open_page(start_demo().address)
+    page.look(who="colleague", place="group")
+    page.type("/start")
+    menu = page.wait_for_message(word("servers"))
+    [mine] = [one for one in page.messages if one["isMine"]]
+    page.look(who="visitor")
+    assert not [one for one in page.messages if one["isMine"]]
+    assert page.message(mine["id"])["text"].startswith(PAGE["en"]["colleague"])
+    page.press(menu["id"], word("button_all_servers"))
+
+
+@with_browser
+def test_a_new_message_is_told_to_a_screen_reader_as_part_of_a_list(start_demo, open_page):
+    page = open_page(start_demo().address)
+    page.start()
+    assert page.run(ORPHANS) == []
+    logs = page.find_all("[role=log]")
+    assert [each.is_displayed() for each in logs] == [True, False, False]
+
+
+# Entries of a list that stand in no list, and lists that have become something else.
+ORPHANS = """
+return [...document.querySelectorAll("li, ol[role]")].filter(
+    each => each.tagName === "OL" || !each.closest("ol") || !each.closest("div[role=log]")
+).map(each => each.outerHTML);
+"""
 
 COLOR_OF_BUBBLE = """
 return getComputedStyle(document.querySelector(".message:not(.mine) .bubble")).backgroundColor
@@ -471,6 +539,36 @@ def test_messages_look_as_the_bot_formats_them(chat_page, call, open_page):
     assert page.find_all(".message.changed")  # nobody here has pressed anything
     call("deleteMessage", **place)
     wait_until(lambda: page.messages == [], what="the end of the message")
+
+
+@with_browser
+def test_enter_twice_presses_no_red_button(chat_page, call, open_page):
+    page = open_page(chat_page.url)
+    red = {"text": "Yes, stop", "callback_data": "stop", "style": "danger"}
+    back, pause = ({"text": each, "callback_data": each} for each in ("Back", "Pause"))
+    sent = call("sendMessage", chat_id=VISITOR_ID, text="Hello", reply_markup=rows("One", "Stop"))
+    place = {"chat_id": VISITOR_ID, "message_id": sent["message_id"]}
+    page.wait_for(".key", 2)
+
+    def focus_after(*buttons):
+        page.run("document.querySelectorAll('.key')[0].focus()")
+        before = page.run(LABELS)
+        call("editMessageText", **place, text=f"{buttons}", reply_markup=column(*buttons))
+        wait_until(lambda: page.run(LABELS) != before, what="the edit")
+        return page.browser.switch_to.active_element.text
+
+    assert focus_after(red, back) == "Back"
+    assert focus_after(pause, back) == "Pause"
+    assert focus_after(back, pause, red) == "Pause"  # where it is now
+    assert focus_after(red) == ""  # the field: nothing here is harmless
+    assert page.browser.switch_to.active_element.get_attribute("id") == "text"
+
+
+LABELS = "return [...document.querySelectorAll('.key')].map(key => key.textContent)"
+
+
+def column(*buttons):
+    return {"inline_keyboard": [[button] for button in buttons]}
 
 
 @with_browser
