@@ -54,15 +54,12 @@ servers: dict[str, Server] = {}  # short_id(name) -> server
 watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 
 Call = types.CallbackQuery  # a press of a button, as Telegram tells of it
+Target = types.Message | Call  # what is answered
+Keyboard = types.InlineKeyboardMarkup | None
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def show(
-    target: types.Message | Call,
-    text: str,
-    keyboard: types.InlineKeyboardMarkup | None = None,
-    is_result: bool = False,
-) -> None:
+def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool = False) -> None:
     """Show a screen: in place of the one whose button was pressed, or as a new message. A message
     is its newest press's: where another came meanwhile, only a result is shown, as a new one."""
     if isinstance(target, types.Message):
@@ -73,8 +70,7 @@ def show(
     telegram.edit(bot, target, text, keyboard, is_result)
 
 
-# "start" -> function(message)
-COMMANDS: dict[str, Callable[..., None]] = {}
+COMMANDS: dict[str, Callable[..., None]] = {}  # "start" -> function(message)
 # The action of a Press -> (function(call, server, press), is it about a server)
 BUTTONS: dict[str, tuple[Callable[..., str | None], bool]] = {}
 
@@ -118,9 +114,7 @@ def not_saved() -> str | None:
 # /start: a button for each server, each with its light, and "All servers" below them.
 @on_command("start")
 @on_button("servers", of_server=False)
-def show_servers(
-    target: types.Message | Call, server: Server | None = None, press: Press = NO_PRESS
-) -> None:
+def show_servers(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of them; from a server's menu, the page that this server is on."""
     listed = list(servers.values())
     number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
@@ -131,9 +125,7 @@ def show_servers(
 # /status and the button "All servers": one message with the state of each.
 @on_command("status")
 @on_button("all", of_server=False)
-def show_overviews(
-    target: types.Message | Call, server: Server | None = None, press: Press = NO_PRESS
-) -> None:
+def show_overviews(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
     page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
     overviews = trueconf_api.get_overviews(page.items)
@@ -183,9 +175,8 @@ def take(call: Call, server: Server, press: Press) -> str | None:
     since = (
         watcher.since_when(status) or press.outage_at
     )  # 🟡 may have become 🔴 in the same outage
-    is_alert = press.action == "take"
-    announcer.tell_taken(call, server, status, since, who, is_alert)
-    if not is_alert:
+    announcer.tell_taken(call, server, status, since, who, is_alert=press.action == "take")
+    if press.action == "take_on_status":
         show_status(call, server, press)
     return None
 

@@ -67,10 +67,12 @@ def test_servers_show_their_last_known_state_without_being_asked(anna, moscow, b
     message = press(anna, open_menu(anna, "Berlin"), label("status"))
     moscow.clear_requests()
     press(anna, message, BACK, BACK)
-    assert message.labels[:2] == ["🟡 Moscow", "🔴 Berlin"]
+    berlin_is_down = f"🔴 {label('server_down', server='Berlin')}"
+    moscow_stands = f"🟡 {label('server_service_down', server='Moscow')}"
+    assert message.labels[:2] == [moscow_stands, berlin_is_down]
     moscow.come_back()
     press(anna, message, "Moscow", label("status"), BACK, BACK)
-    assert message.labels[:2] == ["🟢 Moscow", "🔴 Berlin"]
+    assert message.labels[:2] == ["🟢 Moscow", berlin_is_down]
 
 
 # Minutes since the last look, seconds between looks, is monitoring on: is the light of now?

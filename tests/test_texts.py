@@ -345,7 +345,8 @@ def test_russian_endings():
     forms = LANGUAGES["ru"]["conferences_number"]
     for number, form in RUSSIAN.items():
         assert texts.plural_form("ru", number) == form, number
-        assert texts.plural("conferences_number", number) == forms[form].format(number=number)
+        said = texts.plain(texts.plural("conferences_number", number))
+        assert said == forms[form].format(number=number)
 
 
 def test_the_other_languages_have_one_and_many():
@@ -409,11 +410,50 @@ def test_ages_to_choose_from():
 
 def test_moment_has_the_date_unless_it_is_today(language):
     long_ago = (2024, 2, 10, 3, 4, 5, 0, 0, -1)
-    shown = texts.moment(time.mktime(long_ago))
-    assert shown == time.strftime(texts.words("moment_with_date"), long_ago)
-    assert sorted(map(int, re.findall(r"\d+", shown))) == [2, 3, 4, 5, 10, 2024]
+    shown = texts.plain(texts.moment(time.mktime(long_ago)))
+    assert shown == time.strftime(texts.words("moment_with_year"), long_ago)
+    assert set(map(int, re.findall(r"\d+", shown))) | {2} == {2, 3, 4, 10, 2024}
     now = time.time()
     assert texts.moment(now) == time.strftime("%H:%M:%S", time.localtime(now))
+
+
+def test_dates_of_a_sentence_stand_at_all_its_times_or_at_none(language, monkeypatch):
+    """Without seconds, and without the year where it is this one."""
+    now = time.mktime((2026, 6, 15, 12, 0, 0, 0, 0, -1))
+    local = time.localtime
+    monkeypatch.setattr(time, "localtime", lambda at=None: local(now if at is None else at))
+    assert texts.moments(now - 60, now) == ["11:59:00", "12:00:00"]
+    yesterday, today = texts.moments(now - 86400, now)
+    assert yesterday != today
+    for shown in (yesterday, today):
+        assert not re.search("2026|:00:00", shown)
+        assert "12:00" in shown
+    last_year, today = texts.moments(now - 365 * 86400, now)
+    assert "2025" in last_year
+    assert "2026" in today
+
+
+def test_date_can_be_copied_and_searched(language):
+    """Nothing invisible stands in it, as it would in what others have written."""
+    for at in (time.time(), time.time() - 86400, 1e9):
+        assert texts.WORD_JOINER not in texts.words("read_at", time=texts.moment(at))
+
+
+def test_number_and_noun_stay_on_one_line(language):
+    """So do a time and what stands before it."""
+    for key, forms in LANGUAGES[language].items():
+        if isinstance(forms, tuple):
+            names = set(re.findall(r"\{(\w+)\}", "".join(forms))) - {"number"}
+            for number in (1, 2, 5):
+                said = texts.plural(key, number, **dict.fromkeys(names, "x"))
+                assert f"{number} " not in said, key
+    moment = texts.moment(time.time() - 86400)
+    assert " " not in moment
+    for key in ("read_at", "state_since", "paused", "was_down"):
+        names = re.findall(r"\{(\w+)\}", LANGUAGES[language][key])
+        said = texts.words(key, **{**dict.fromkeys(names, "x"), "time": moment})
+        assert f" {moment}" not in said, key
+    assert " –" not in screens.own_network_alert(time.time() - 9, time.time(), 2)
 
 
 # ---------------------------------------------------------------- filling, cleaning, cutting
@@ -887,10 +927,46 @@ def test_buttons_have_labels_that_can_be_read(language):
                 for button in row:
                     assert button.text == texts.clean(button.text) != ""
                     assert len(button.text) <= screens.LONGEST_LABEL + 10
-                    assert not re.search(
-                        r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text
-                    )
+                    ours = button.text.rpartition("…")[2]  # before it, a name that was cut
+                    assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", ours)
                     assert 1 <= len(button.callback_data.encode()) <= 64
+
+
+def test_light_that_is_not_green_stands_with_its_word(language):
+    """However long the name is, the word is not what a phone cuts."""
+    for name in ("Moscow", "Щ" * 100):
+        for state in (UP, SERVICE_DOWN, WEB_DOWN, DOWN):
+            server = Server(name, "https://192.0.2.1")
+            server.learnt.last_status = Status(state)
+            short = Server("Berlin", "https://192.0.2.2")
+            short.learnt.last_status = Status(UP)
+            rows = keyboards.servers(screens.page_of([short, server], 0, 16)).keyboard
+            shown = rows[-2][-1].text
+            assert shown.startswith(f"{screens.STATE_SIGNS[state]} {name[:6]}")
+            assert texts.units(shown) <= screens.LONGEST_LABEL + 5
+            word = texts.plain_text(f"button_server_{state}", server="") if state != UP else ""
+            assert shown.endswith(word)
+            assert len(rows) == 2 + (state != UP or len(name) > screens.SHORT_NAME), name
+
+
+def test_ages_stand_three_a_row(language):
+    server = Server("Moscow", "https://192.0.2.1", forgotten_age_min=90)
+    page = screens.page_of([], 0, screens.CONFERENCES_A_PAGE)
+    rows = keyboards.forgotten(server, page, 90, 0).keyboard
+    assert [len(row) for row in rows[:2]] == [3, 3]
+
+
+def test_pages_are_turned_by_words(language):
+    """Beside ⏹ a ▶ alone looks like "play"."""
+    page = screens.page_of([a_conference("x", number) for number in range(15)], 1, 5)
+    [row] = [row for row in keyboards.conferences(a_server("x"), page).keyboard if len(row) == 2]
+    assert all(re.search(r"\w{4}", button.text) for button in row)
+
+
+def test_worst_state_is_named_first(language):
+    states = {"up": UP, "no website": WEB_DOWN, "no calls": SERVICE_DOWN, "nothing": DOWN}
+    said = screens.several_alerts(states, 4)
+    assert sorted(states, key=said.index) == ["nothing", "no calls", "no website", "up"]
 
 
 # What buttons of 2.0.0 carried, as it stands in messages that people keep, and what it means today.
