@@ -136,10 +136,19 @@ def _say_settings_error(error: settings.SettingsError, path: str | None) -> int:
     text = settings_error(error)
     if sys.stderr is None:
         with contextlib.suppress(OSError):
-            _problem_file(path).write_text(text + "\n", encoding="utf-8")
+            _leave(_problem_file(path), text + "\n")
     else:
         print(text, file=sys.stderr)
     return EXIT_SETTINGS
+
+
+def _leave(file: Path, text: str) -> None:
+    """Make the file anew, for its owner alone: what was there may be a link to somewhere else."""
+    file.unlink(missing_ok=True)
+    with open(
+        file, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
+    ) as new:
+        new.write(text)
 
 
 def _problem_file(path: str | None) -> Path:

@@ -199,7 +199,8 @@ def test_problem_is_told_in_the_language_asked_for_or_else_in_that_of_the_system
         b"", b"[]", dumped(BASE).encode("utf-16"), "Сервер".encode("cp1251"), '{"language": "xx", ',
         dumped(put(BASE, "language", "xx")), dumped(put(BASE, "language", 5)),
     ]  # fmt: skip
-    asking = {'{"language" : "es", ': "es", dumped(put(BASE, "tg-users-id", [])): "en"}
+    last = settings.LANGUAGES[-1]
+    asking = {f'{{"language" : "{last}", ': last, dumped(put(BASE, "tg-users-id", [])): "en"}
     asking[dumped(put(put(BASE, "tg-users-id", []), "language", GONE))] = "ru"  # the default
     for content, language in {**dict.fromkeys(unreadable, system), **asking}.items():
         said = command_line.settings_error(error_of(tmp_path, content))

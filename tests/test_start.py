@@ -487,6 +487,17 @@ def test_what_is_wrong_with_the_settings_is_left_in_a_file_where_there_is_no_con
     assert bot.output == ""
     file = bot.folder / "settings-problem.txt"
     assert "tg-api-token" in file.read_text(encoding="utf-8")
+    if os.name == "posix":  # it may quote the settings, and stands where others may put a link
+        assert file.stat().st_mode & 0o777 == 0o600
+        precious = bot.folder / "precious"
+        precious.write_text("mine", encoding="utf-8")
+        file.unlink()
+        file.symlink_to(precious)
+        start_without_console(bot, how, "--settings", str(bot.settings_file))
+        assert bot.process.wait(PATIENCE_S) == 2
+        assert precious.read_text(encoding="utf-8") == "mine"
+        assert "tg-api-token" in file.read_text(encoding="utf-8")
+        assert not file.is_symlink()
 
     bot.write_settings(settings_for({"office": new_server().settings()}))
     start_without_console(bot, how, "--settings", str(bot.settings_file))
@@ -796,7 +807,10 @@ def test_bot_runs_on_while_the_settings_file_is_held_and_saves_later(
         settings_for({"office": server.settings()}), PYTHONPATH=str(tmp_path), HELD=str(held)
     )
     bot.wait_for_output("settings.json: not saved, will try again: ")
-    press_all(anna, "office", label("status"), label("monitoring_on"))
+    press_all(anna, "office", label("status"))
+    screen = anna.chat.wait_for(lambda one: find_label(one, label("monitoring_on")))
+    switched = anna.press(screen, find_label(screen, label("monitoring_on"))).wait()
+    assert says(switched.text, "not_saved", reason=texts.words("not_saved_not_allowed"))
     anna.chat.wait_for(saying("monitoring_on"))
     assert bot.read_settings()["servers"]["office"]["access_token"] == ""
 
