@@ -88,7 +88,8 @@ def _fits(part: str, kind: object) -> bool:
 
 def _of_2_0_0(press: Press) -> Press:
     """A button of 2.0.0 kept the length of a pause where an age stands, and the begin of an outage
-    where the time of a confirmation stands. What it said is said in the fields of today."""
+    where the time of a confirmation stands; an age said that it came from the forgotten
+    conferences. What it said is said in the fields of today."""
     if press.action == "pause" and press.age_min:
         return replace(press, age_min=0, pause_min=press.age_min)
     if press.action == "take" and press.shown_at:
@@ -354,11 +355,8 @@ def error(server: Server, press: Press) -> InlineKeyboardMarkup:
         [_button(plain_text("button_status"), Press("status", key))],
         _back(Press("menu", key)),
     ]
-    if press.action in (
-        "forgotten_alerts_on",
-        "forgotten_alerts_off",
-    ):  # that is done, only the list is missing
-        press = replace(press, action="forgotten")
-    return (
-        _keyboard(*ways_on) if press.action in CONFIRMED else _keyboard(_refresh(press), *ways_on)
-    )
+    if press.action in CONFIRMED:
+        return _keyboard(*ways_on)
+    if press.action in ("forgotten_alerts_on", "forgotten_alerts_off"):
+        press = replace(press, action="forgotten")  # the switch is done, only the list is missing
+    return _keyboard(_refresh(press), *ways_on)

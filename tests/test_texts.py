@@ -1015,6 +1015,21 @@ def test_button_of_an_earlier_version_means_what_it_meant(data):
     assert keyboards.unpack(keyboards.pack(press)) == press
 
 
+def test_button_that_could_not_be_made_again_is_none_of_ours():
+    assert keyboards.unpack("ask_stop:" + "a" * 30)
+    assert keyboards.unpack("ask_stop:" + "a" * 50) is None
+
+
+def test_back_leads_to_the_list_that_is_named_whatever_else_a_button_carries():
+    key = keyboards.short_id("x")
+    for came_from in ("conferences", "forgotten"):
+        press = Press("ask_stop", key, key, 2, age_min=30, came_from=came_from, pause_min=5)
+        [back], [yes] = keyboards.confirm("stop", press, key).keyboard
+        assert keyboards.unpack(back.callback_data) == Press(came_from, key, page=2, age_min=30)
+        [back] = keyboards.back_to_list(keyboards.unpack(yes.callback_data)).keyboard[0]
+        assert keyboards.unpack(back.callback_data).action == came_from
+
+
 def test_longest_button_that_a_list_can_make_fits():
     """With the last page of 100,000 conferences and the longest age of the settings."""
     key, longest_age_min = keyboards.short_id("x"), LONGEST_H * 60
