@@ -288,7 +288,7 @@ def _check_server(report: _Report, server: Server) -> None:
         return
     _check_service(report, server)
     is_web_well = _check_web(report, server)
-    if version := screens.version(server):
+    if version := screens.version_line(server):
         is_attacked = first_safe_version(server.product_version)
         print("[??]" if is_attacked else "[OK]", texts.plain(version), flush=True)
     if is_web_well and _check_login(report, server):
@@ -355,7 +355,7 @@ def _check_web(report: _Report, server: Server) -> bool:
     if server.url.startswith("http://"):
         key = "check_web_plain"
     report.ok(key, url=server.url)
-    if sentence := screens.certificate(server.learnt.certificate_end):
+    if sentence := screens.certificate_line(server.learnt.certificate_end):
         is_soon = (server.learnt.certificate_end or 0) - time.time() < CERTIFICATE_SOON_S
         print("[??]" if is_soon else "[OK]", texts.plain(sentence), flush=True)
     if skew_s is not None and abs(skew_s) > CLOCK_LIMIT_S:

@@ -11,14 +11,17 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
+from typing import Any
 
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
+from trueconf_api import Conference, Forgotten, Server
 
 AGES_MIN = (60, 120, 240, 480, 1440)
+AGES_A_ROW = 3  # more of them are cut on a phone
 PAUSES_MIN = (60, 480)
 CALLBACK_LIMIT = 64  # bytes, of Telegram
 CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
@@ -26,14 +29,22 @@ CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
 
 @dataclass(frozen=True)
 class Press:
-    """What a pressed button says. `server` and `item` are keys made by `short_id`."""
+    """What a pressed button says. A field means the same on every button.
+
+    It is known by its place in the callback data, and people keep messages with buttons of earlier
+    versions: a button that has something else to say gets a field of its own, at the end.
+    """
 
     action: str  # which handler of main.py
-    server: str = ""
-    item: str = ""  # a conference, or a list of them
-    page: int = 0
-    minutes: int = 0  # the age chosen on the Forgotten screen; 0: it was another screen
-    at: int = 0  # when a confirmation was shown, time.time()
+    server: str = ""  # `short_id` of its name
+    item: str = ""  # `short_id` of one run of a conference
+    page: int = 0  # of a list, from 0
+    age_min: int = 0  # chosen on the Forgotten screen; 0: that of the server's alerts
+    shown_at: int = 0  # time.time() when a confirmation was shown
+    came_from: str = ""  # the action of the list that a confirmation leads back to
+    as_shown: str = ""  # `short_id` of what a confirmation showed
+    pause_min: int = 0  # how long a pause is to last
+    outage_at: int = 0  # time.time() when the outage began that somebody takes
 
 
 NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
@@ -47,23 +58,47 @@ def short_id(name: str) -> str:
 
 def pack(press: Press) -> str:
     """Turn a press into callback data. Raises ValueError if it is longer than Telegram takes."""
-    data = ":".join(str(part or "") for part in astuple(press)).rstrip(":")
+    data = _joined(press)
     if len(data.encode()) > CALLBACK_LIMIT:
         raise ValueError(f"callback data over {CALLBACK_LIMIT} bytes, use a shorter name: {data}")
     return data
 
 
+def _joined(press: Press) -> str:
+    return ":".join(str(part or "") for part in astuple(press)).rstrip(":")
+
+
 def unpack(data: str | None) -> Press | None:
     """The press that this callback data stands for; None for data that is not of our making."""
-    parts = (data or "").split(":")
-    parts += [""] * (len(fields(Press)) - len(parts))
-    action, server, item, *numbers = parts
-    names_fit = all(re.fullmatch(r"[A-Za-z0-9_-]*", part) for part in (action, server, item))
-    if len(parts) != len(fields(Press)) or not names_fit:
+    parts, kinds = (data or "").split(":"), [field.type for field in fields(Press)]
+    parts += [""] * (len(kinds) - len(parts))
+    if len(parts) != len(kinds) or not all(map(_fits, parts, kinds)):
         return None
-    if not all(re.fullmatch(r"[0-9]{0,12}", number) for number in numbers):
-        return None
-    return Press(action, server, item, *(int(number or 0) for number in numbers))
+    values: list[Any] = [
+        int(part or 0) if kind is int else part for part, kind in zip(parts, kinds, strict=True)
+    ]
+    press = _of_2_0_0(Press(*values))
+    return press if len(_joined(press)) <= CALLBACK_LIMIT else None
+
+
+def _fits(part: str, kind: object) -> bool:
+    shape = r"[0-9]{0,12}" if kind is int else r"[A-Za-z0-9_-]*"
+    return re.fullmatch(shape, part) is not None
+
+
+def _of_2_0_0(press: Press) -> Press:
+    """A button of 2.0.0 kept the length of a pause where an age stands, and the begin of an outage
+    where the time of a confirmation stands; an age said that it came from the forgotten
+    conferences. What it said is said in the fields of today."""
+    if press.action == "pause" and press.age_min:
+        return replace(press, age_min=0, pause_min=press.age_min)
+    if press.action == "take" and press.shown_at:
+        action = "take_on_status" if press.item == "status" else "take"
+        return replace(press, action=action, item="", shown_at=0, outage_at=press.shown_at)
+    if press.action in ("ask_stop", "ask_stop_all", "stop", "stop_all") and not press.came_from:
+        came_from = "forgotten" if press.age_min else "conferences"
+        return replace(press, came_from=came_from)
+    return press
 
 
 def _button(label: str, press: Press, style: str | None = None) -> InlineKeyboardButton:
@@ -86,7 +121,7 @@ def _refresh(press: Press) -> list[InlineKeyboardButton]:
     return [_button(plain_text("button_refresh"), press)]
 
 
-def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
+def _turn(page: Page[Any], press: Press) -> list[InlineKeyboardButton]:
     """◀ and ▶, as far as there are pages on that side."""
     sides = [("button_previous", page.number - 1), ("button_next", page.number + 1)]
     return [
@@ -99,15 +134,13 @@ def _turn(page: Page, press: Press) -> list[InlineKeyboardButton]:
 # ---------------------------------------------------------------- servers
 
 
-def servers(page: Page) -> InlineKeyboardMarkup:
-    """A button for each server with its light, two a row where both names are short.
-    `page.items`: Server objects."""
+def servers(page: Page[Server]) -> InlineKeyboardMarkup:
+    """A button for each server with its light, two a row where both names are short."""
     rows: list[list[InlineKeyboardButton]] = []
     fits_beside = False  # the button before, which has a row to itself so far
     for server in page.items:
-        label = f"{screens.light(server)} {cut(server.name, LONGEST_LABEL)}".strip()
+        label, is_short = _light_and_name(server)
         button = _button(label, Press("menu", short_id(server.name)))
-        is_short = texts.units(texts.clean(server.name)) <= SHORT_NAME
         if fits_beside and is_short:
             rows[-1].append(button)
         else:
@@ -118,43 +151,56 @@ def servers(page: Page) -> InlineKeyboardMarkup:
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
 
 
-def overviews(page: Page) -> InlineKeyboardMarkup:
+def _light_and_name(server: Server) -> tuple[str, bool]:
+    """The name with its light, and with a word for a light that is not green; and whether there
+    is room for another button beside it."""
+    state = screens.fresh_state(server)
+    key = f"button_server_{state}"
+    if texts.has_words(key):
+        room = max(SHORT_NAME, LONGEST_LABEL - texts.units(plain_text(key, server="")))
+        name, is_short = plain_text(key, server=cut(server.name, room)), False
+    else:
+        name = cut(server.name, LONGEST_LABEL)
+        is_short = texts.units(texts.clean(server.name)) <= SHORT_NAME
+    return f"{screens.STATE_SIGNS[state]} {name}".strip(), is_short
+
+
+def overviews(page: Page[Server]) -> InlineKeyboardMarkup:
     here = Press("all", page=page.number)
     return _keyboard(_turn(page, here), _refresh(here), _back(Press("servers")))
 
 
-def menu(server) -> InlineKeyboardMarkup:
+def menu(server: Server) -> InlineKeyboardMarkup:
     key = short_id(server.name)
-    screens = ("status", "conferences", "online", "forgotten")
-    rows = [[_button(plain_text(f"button_{screen}"), Press(screen, key))] for screen in screens]
+    names = ("status", "conferences", "online", "forgotten")
+    rows = [[_button(plain_text(f"button_{name}"), Press(name, key))] for name in names]
     return _keyboard(*rows, _back(Press("servers", key)))
 
 
-def to_menus(servers: Sequence) -> InlineKeyboardMarkup:
+def to_menus(concerned: Sequence[Server]) -> InlineKeyboardMarkup:
     """Under an alert: on to the servers that it is about."""
     rows = []
-    for server in servers[: screens.OVERVIEWS_A_PAGE]:
+    for server in concerned[: screens.OVERVIEWS_A_PAGE]:
         label = plain_text("button_open", server=cut(server.name, LONGEST_LABEL))
         rows.append([_button(label, Press("menu", short_id(server.name)))])
     return _keyboard(*rows)
 
 
-def outage_alert(server) -> InlineKeyboardMarkup:
+def outage_alert(server: Server) -> InlineKeyboardMarkup:
     """Under the alert of a server that is not up."""
     return InlineKeyboardMarkup([_take(server), *to_menus([server]).keyboard])
 
 
-def _take(server, is_on_status: bool = False) -> list[InlineKeyboardButton]:
+def _take(server: Server, action: str = "take") -> list[InlineKeyboardButton]:
     """ "I'll take it", as long as nobody has. It carries when the outage began, so that it never
     stands for another one."""
     if server.down_since is None or server.taken_by:
         return []
-    item = "status" if is_on_status else ""
-    press = Press("take", short_id(server.name), item, at=int(server.down_since))
+    press = Press(action, short_id(server.name), outage_at=int(server.down_since))
     return [_button(plain_text("button_take"), press)]
 
 
-def status(server) -> InlineKeyboardMarkup:
+def status(server: Server) -> InlineKeyboardMarkup:
     """The switch of monitoring, and while it is on: who takes an outage, and the pause."""
     key = short_id(server.name)
     action = "monitoring_off" if server.is_monitored else "monitoring_on"
@@ -166,12 +212,12 @@ def status(server) -> InlineKeyboardMarkup:
         pause = [
             _button(
                 plain_text("button_pause", duration=texts.age_choice(minutes)),
-                Press("pause", key, minutes=minutes),
+                Press("pause", key, pause_min=minutes),
             )
             for minutes in PAUSES_MIN
         ]
     return _keyboard(
-        _take(server, is_on_status=True),
+        _take(server, "take_on_status"),
         pause,
         [switch],
         _refresh(Press("status", key)),
@@ -179,55 +225,66 @@ def status(server) -> InlineKeyboardMarkup:
     )
 
 
-def refresh_and_back(server, action: str) -> InlineKeyboardMarkup:
+def refresh_and_back(server: Server, action: str) -> InlineKeyboardMarkup:
     """Enough for a screen that only shows something; `action` is the screen's own."""
     key = short_id(server.name)
     return _keyboard(_refresh(Press(action, key)), _back(Press("menu", key)))
 
 
-def conferences(server, page: Page) -> InlineKeyboardMarkup:
-    """A Stop button for each conference that has an ID. `page.items`: Conference objects."""
+def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:
+    """A Stop button for each conference that has an ID."""
     key = short_id(server.name)
     here = Press("conferences", key, page=page.number)
-    stops = _stop_buttons(page, page.items, replace(here, action="ask_stop"))
+    stops = _stop_buttons(page.first, page.items, _asking_from(here))
     return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
 
 
-def _stop_buttons(page: Page, conferences: Sequence, press: Press) -> list[list]:
-    """A row for each that can be stopped. `press`: what their buttons have in common."""
+def _asking_from(here: Press) -> Press:
+    """What asks before a stop, on a list that `here` shows again."""
+    return replace(here, action="ask_stop", came_from=here.action)
+
+
+def _stop_buttons(
+    first: int, shown: Sequence[Conference], press: Press
+) -> list[list[InlineKeyboardButton]]:
+    """A row for each that can be stopped, counted from `first`. `press`: what their buttons have
+    in common."""
     rows = []
-    for number, conference in enumerate(conferences, page.first):
+    for number, conference in enumerate(shown, first):
         if conference.id and conference.session_id:
-            title = cut(screens.title(conference), LONGEST_LABEL)
+            title = cut(screens.title_of(conference), LONGEST_LABEL)
             label = plain_text("button_stop_entry", number=number, title=title)
             rows.append([_button(label, replace(press, item=short_id(conference.session_id)))])
     return rows
 
 
-def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKeyboardMarkup:
+def forgotten(
+    server: Server, page: Page[Forgotten], age_min: int, certain_count: int
+) -> InlineKeyboardMarkup:
     """Ages to choose from, Stop for each, Stop for all, the switch of the unasked alerts: it also
     gives them the age that is chosen here."""
     key = short_id(server.name)
     choices = [
-        _button(_age_label(age, age == minutes), Press("forgotten", key, minutes=age))
+        _button(_age_label(age, age == age_min), Press("forgotten", key, age_min=age))
         for age in ages_to_choose(server)
     ]
-    here = Press("forgotten", key, page=page.number, minutes=minutes)
-    found = [forgotten.conference for forgotten in page.items]
-    stops = _stop_buttons(page, found, replace(here, action="ask_stop"))
+    here = Press("forgotten", key, page=page.number, age_min=age_min)
+    found = [entry.conference for entry in page.items]
+    stops = _stop_buttons(page.first, found, _asking_from(here))
     stop_all = []
     if certain_count > 1:
         label = plain_text("button_stop_all", number=certain_count)
-        stop_all = [_button(label, Press("ask_stop_all", key, minutes=minutes))]
+        ask_all = replace(_asking_from(here), action="ask_stop_all", page=0)
+        stop_all = [_button(label, ask_all)]
     switches = []
-    if not server.has_forgotten_alerts or minutes != server.forgotten_age_min:
-        label = plain_text("button_forgotten_alerts_on", age=texts.age_choice(minutes))
+    if not server.has_forgotten_alerts or age_min != server.forgotten_age_min:
+        label = plain_text("button_forgotten_alerts_on", age=texts.age_choice(age_min))
         switches.append([_button(label, replace(here, action="forgotten_alerts_on"))])
     if server.has_forgotten_alerts:
         label = plain_text("button_forgotten_alerts_off")
         switches.append([_button(label, replace(here, action="forgotten_alerts_off"))])
     return _keyboard(
-        choices,
+        *(choices[first : first + AGES_A_ROW] for first in range(0, len(choices), AGES_A_ROW)),
         *stops,
         stop_all,
         _turn(page, here),
@@ -237,7 +294,7 @@ def forgotten(server, page: Page, minutes: int, certain_count: int) -> InlineKey
     )
 
 
-def ages_to_choose(server) -> list[int]:
+def ages_to_choose(server: Server) -> list[int]:
     """In minutes: the usual ones and the one that the alerts have."""
     return sorted({*AGES_MIN, server.forgotten_age_min})
 
@@ -250,31 +307,33 @@ def _age_label(minutes: int, is_chosen: bool) -> str:
 # ---------------------------------------------------------------- stopping
 
 
-def _list_of(server, press: Press) -> Press:
-    """The list that the confirmation was reached from: Back leads there."""
-    screen = "forgotten" if press.minutes else "conferences"
-    return Press(screen, short_id(server.name), page=press.page, minutes=press.minutes)
+def _list_of(press: Press) -> Press:
+    """The list that a confirmation was reached from, the conferences of a button that names none:
+    Back leads there."""
+    screen = press.came_from or "conferences"
+    return Press(screen, press.server, page=press.page, age_min=press.age_min)
 
 
-def confirm(action: str, server, press: Press, item: str) -> InlineKeyboardMarkup:
-    """`item` stands for what would be stopped. The confirmation is good for some minutes, so
-    the button carries the time."""
+def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
+    """`press`: what asked; `as_shown` stands for what the confirmation shows. It is good for some
+    minutes, so the button carries the time."""
     now = int(time.time())
-    yes = Press(action, short_id(server.name), item, press.page, press.minutes, now)
+    yes = replace(press, action=action, shown_at=now, as_shown=as_shown)
     return _keyboard(
-        _back(_list_of(server, press)),  # first: a second tap on ⏹ lands here
+        _back(_list_of(press)),  # first: a second tap on ⏹ lands here
         [_button(plain_text("button_confirm_stop"), yes, style="danger")],
     )
 
 
-def back_to_list(server, press: Press) -> InlineKeyboardMarkup:
-    return _keyboard(_back(_list_of(server, press)))
+def back_to_list(press: Press) -> InlineKeyboardMarkup:
+    return _keyboard(_back(_list_of(press)))
 
 
-def forgotten_alert(server, item: str, can_remind: bool = True) -> InlineKeyboardMarkup:
+def forgotten_alert(server: Server, item: str, can_remind: bool = True) -> InlineKeyboardMarkup:
     """`item`: the conference; `can_remind`: nobody has asked to be reminded yet."""
     key = short_id(server.name)
-    ask_stop = Press("ask_stop", key, item, minutes=server.forgotten_age_min)
+    age_min = server.forgotten_age_min
+    ask_stop = Press("ask_stop", key, item, age_min=age_min, came_from="forgotten")
     label = plain_text("button_remind", pause=duration(screens.REMIND_IN_S))
     remind = [_button(label, Press("remind", key, item))]
     not_forgotten = _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item))
@@ -284,23 +343,20 @@ def forgotten_alert(server, item: str, can_remind: bool = True) -> InlineKeyboar
     )
 
 
-def forgotten_list_alert(server) -> InlineKeyboardMarkup:
+def forgotten_list_alert(server: Server) -> InlineKeyboardMarkup:
     press = Press("forgotten", short_id(server.name))
     return _keyboard([_button(plain_text("button_forgotten"), press)])
 
 
-def error(server, press: Press) -> InlineKeyboardMarkup:
+def error(server: Server, press: Press) -> InlineKeyboardMarkup:
     """Under an error: try the same screen again, see how the server is, or go back to its menu."""
     key = short_id(server.name)
     ways_on = [
         [_button(plain_text("button_status"), Press("status", key))],
         _back(Press("menu", key)),
     ]
-    if press.action in (
-        "forgotten_alerts_on",
-        "forgotten_alerts_off",
-    ):  # that is done, only the list is missing
-        press = replace(press, action="forgotten")
-    return (
-        _keyboard(*ways_on) if press.action in CONFIRMED else _keyboard(_refresh(press), *ways_on)
-    )
+    if press.action in CONFIRMED:
+        return _keyboard(*ways_on)
+    if press.action in ("forgotten_alerts_on", "forgotten_alerts_off"):
+        press = replace(press, action="forgotten")  # the switch is done, only the list is missing
+    return _keyboard(_refresh(press), *ways_on)

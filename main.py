@@ -25,6 +25,7 @@ if __name__ == "__main__":  # before anything that needs the libraries
 import logging
 import time
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from telebot import types
 
@@ -52,8 +53,13 @@ announcer: alerts.Announcer
 servers: dict[str, Server] = {}  # short_id(name) -> server
 watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 
+Call = types.CallbackQuery  # a press of a button, as Telegram tells of it
+Target = types.Message | Call  # what is answered
+Keyboard = types.InlineKeyboardMarkup | None
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-def show(target, text: str, keyboard=None, is_result: bool = False) -> None:
+
+def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool = False) -> None:
     """Show a screen: in place of the one whose button was pressed, or as a new message. A message
     is its newest press's: where another came meanwhile, only a result is shown, as a new one."""
     if isinstance(target, types.Message):
@@ -64,30 +70,29 @@ def show(target, text: str, keyboard=None, is_result: bool = False) -> None:
     telegram.edit(bot, target, text, keyboard, is_result)
 
 
-# "start" -> function(message)
-COMMANDS: dict[str, Callable] = {}
+COMMANDS: dict[str, Callable[..., None]] = {}  # "start" -> function(message)
 # The action of a Press -> (function(call, server, press), is it about a server)
-BUTTONS: dict[str, tuple[Callable, bool]] = {}
+BUTTONS: dict[str, tuple[Callable[..., str | None], bool]] = {}
 
 
-def on_command(name: str):
+def on_command(name: str) -> Callable[[Handler], Handler]:
     """Attach the function below to /name."""
 
-    def attach(function):
+    def attach(function: Handler) -> Handler:
         COMMANDS[name] = function
         return function
 
     return attach
 
 
-def on_button(action: str, of_server: bool = True):
+def on_button(action: str, of_server: bool = True) -> Callable[[Handler], Handler]:
     """Attach the function below to all buttons of keyboards.py whose Press has this action.
 
     It is called with the press, the server that the button is about and what else the button
     carries. The text that it returns, if any, appears as a pop-up window.
     """
 
-    def attach(function):
+    def attach(function: Handler) -> Handler:
         BUTTONS[action] = (function, of_server)
         return function
 
@@ -109,65 +114,69 @@ def not_saved() -> str | None:
 # /start: a button for each server, each with its light, and "All servers" below them.
 @on_command("start")
 @on_button("servers", of_server=False)
-def show_servers(target, server=None, press: Press = NO_PRESS) -> None:
+def show_servers(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of them; from a server's menu, the page that this server is on."""
     listed = list(servers.values())
     number = listed.index(server) // screens.SERVERS_A_PAGE if server else press.page
     page = screens.page_of(listed, number, screens.SERVERS_A_PAGE)
-    show(target, screens.servers(page, listed), keyboards.servers(page))
+    show(target, screens.servers_screen(page, listed), keyboards.servers(page))
 
 
 # /status and the button "All servers": one message with the state of each.
 @on_command("status")
 @on_button("all", of_server=False)
-def show_overviews(target, server=None, press: Press = NO_PRESS) -> None:
+def show_overviews(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
     page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
     overviews = trueconf_api.get_overviews(page.items)
-    show(target, screens.overviews(page, overviews), keyboards.overviews(page))
+    show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page))
 
 
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
 @on_command("id")
-def send_id(message):
-    show(message, screens.ids(message.from_user.id, message.chat.id, telegram.topic_of(message)))
+def send_id(message: types.Message) -> None:
+    user, topic = message.from_user, telegram.topic_of(message)
+    show(message, screens.ids(user.id if user else None, message.chat.id, topic))
 
 
 # /help, and whatever the bot does not understand in a private chat: what it can do.
 @on_command("help")
 def send_help(message: types.Message) -> None:
-    show(message, screens.help(list(servers.values())))
+    show(message, screens.help_screen(list(servers.values())))
 
 
 # The menu of one server: Status, Running conferences, Online users, Forgotten conferences.
 @on_button("menu")
-def show_menu(call, server: Server, press: Press) -> None:
-    show(call, screens.menu(server), keyboards.menu(server))
+def show_menu(call: Call, server: Server, press: Press) -> None:
+    show(call, screens.menu_screen(server), keyboards.menu(server))
 
 
 # "Status": the light and the reason, since when, and the switch of the monitoring.
 @on_button("status")
-def show_status(call, server: Server, press: Press) -> None:
+def show_status(call: Call, server: Server, press: Press) -> None:
     status = trueconf_api.get_status(server)
     watcher = watchers[press.server]
-    text = screens.status(server, status, watcher.since_when(status), watcher.lost_looks())
+    text = screens.status_screen(server, status, watcher.since_when(status), watcher.lost_looks())
     show(call, text, keyboards.status(server))
 
 
 # "I'll take it" under the alert of a server that is not up, or on Status. The person sees their
 # name there, the others see it in the alert and get a line.
 @on_button("take")
-def take(call, server: Server, press: Press) -> str | None:
+@on_button("take_on_status")
+def take(call: Call, server: Server, press: Press) -> str | None:
     who, watcher = texts.person(call.from_user), watchers[press.server]
-    first = watcher.take(press.at, who)
+    first = watcher.take(press.outage_at, who)
     if first is None:
         return texts.plain_text("outage_over")
     if first:
         return texts.plain_text("taken_already", who=first)
     status = watcher.status or trueconf_api.get_status(server)
-    since = watcher.since_when(status) or press.at  # 🟡 may have become 🔴 in the same outage
-    announcer.tell_taken(call, server, status, since, who, is_alert=press.item != "status")
-    if press.item == "status":
+    since = (
+        watcher.since_when(status) or press.outage_at
+    )  # 🟡 may have become 🔴 in the same outage
+    announcer.tell_taken(call, server, status, since, who, is_alert=press.action == "take")
+    if press.action == "take_on_status":
         show_status(call, server, press)
     return None
 
@@ -175,8 +184,8 @@ def take(call, server: Server, press: Press) -> str | None:
 # "Pause 1 h" and "End the pause" on Status. The person sees the same screen, the others get a line.
 @on_button("pause")
 @on_button("pause_end")
-def pause(call, server: Server, press: Press) -> None:
-    who, minutes = texts.person(call.from_user), min(press.minutes, max(keyboards.PAUSES_MIN))
+def pause(call: Call, server: Server, press: Press) -> None:
+    who, minutes = texts.person(call.from_user), min(press.pause_min, max(keyboards.PAUSES_MIN))
     if server.is_monitored:  # else there is nothing to pause
         watchers[press.server].pause(minutes / 60, by=who)
     if server.is_monitored and minutes:
@@ -187,7 +196,7 @@ def pause(call, server: Server, press: Press) -> None:
 # The switch of the monitoring on Status. The person sees the same screen, switched.
 @on_button("monitoring_on")
 @on_button("monitoring_off")
-def switch_monitoring(call, server: Server, press: Press) -> str | None:
+def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
     is_on = press.action == "monitoring_on"
     watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
     show_status(call, server, press)
@@ -196,9 +205,9 @@ def switch_monitoring(call, server: Server, press: Press) -> str | None:
 
 # "Online users": how many, how many of them are free, how many in a call.
 @on_button("online")
-def show_online(call, server: Server, press: Press) -> None:
+def show_online(call: Call, server: Server, press: Press) -> None:
     online = trueconf_api.get_online(server)
-    show(call, screens.online(server, online), keyboards.refresh_and_back(server, "online"))
+    show(call, screens.online_screen(server, online), keyboards.refresh_and_back(server, "online"))
 
 
 # ------------------------------------------------------------ conferences
@@ -206,32 +215,32 @@ def show_online(call, server: Server, press: Press) -> None:
 
 # "Running conferences": a page of them, with a ⏹ button for each.
 @on_button("conferences")
-def show_conferences(call, server: Server, press: Press) -> None:
+def show_conferences(call: Call, server: Server, press: Press) -> None:
     running = trueconf_api.get_running_conferences(server)
     page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
-    text = screens.conferences(server, page, len(running))
+    text = screens.conferences_screen(server, page, len(running))
     show(call, text, keyboards.conferences(server, page))
 
 
 # "Forgotten conferences": those older than the chosen age, each with the reason why it is here.
 @on_button("forgotten")
-def show_forgotten(call, server: Server, press: Press) -> None:
-    minutes = press.minutes or server.forgotten_age_min
-    found = trueconf_api.find_forgotten(server, minutes)
+def show_forgotten(call: Call, server: Server, press: Press) -> None:
+    age_min = press.age_min or server.forgotten_age_min
+    found = trueconf_api.find_forgotten(server, age_min)
     page = screens.page_of(found, press.page, screens.CONFERENCES_A_PAGE)
-    text = screens.forgotten(server, page, len(found), minutes)
+    text = screens.forgotten_screen(server, page, len(found), age_min)
     stop_count = len(stopping.stoppable(found))
-    show(call, text, keyboards.forgotten(server, page, minutes, stop_count))
+    show(call, text, keyboards.forgotten(server, page, age_min, stop_count))
 
 
 # The switch below them: whether the bot tells of forgotten conferences unasked, those that are
 # older than the age that is chosen there.
 @on_button("forgotten_alerts_on")
 @on_button("forgotten_alerts_off")
-def switch_forgotten_alerts(call, server: Server, press: Press) -> str | None:
+def switch_forgotten_alerts(call: Call, server: Server, press: Press) -> str | None:
     is_on = press.action == "forgotten_alerts_on"
-    if is_on and press.minutes in keyboards.ages_to_choose(server):
-        server.forgotten_age_min = press.minutes
+    if is_on and press.age_min in keyboards.ages_to_choose(server):
+        server.forgotten_age_min = press.age_min
     watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
     show_forgotten(call, server, press)
     return not_saved()
@@ -240,7 +249,7 @@ def switch_forgotten_alerts(call, server: Server, press: Press) -> str | None:
 # Under an alert, "Remind in 1 h" and "Not forgotten". The answer is a pop-up window.
 @on_button("remind")
 @on_button("not_forgotten")
-def keep_quiet(call, server: Server, press: Press) -> str:
+def keep_quiet(call: Call, server: Server, press: Press) -> str:
     """Say nothing more of a conference: for an hour, or as long as it runs."""
     session_id = next((run for run in server.reported if short_id(run) == press.item), None)
     if session_id is None:
@@ -263,35 +272,35 @@ def keep_quiet(call, server: Server, press: Press) -> str:
 
 # ⏹: the question before a stop, with who is in the conference and a red "Yes, stop".
 @on_button("ask_stop")
-def ask_stop(call, server: Server, press: Press, has_changed: bool = False) -> None:
+def ask_stop(call: Call, server: Server, press: Press, has_changed: bool = False) -> None:
     """Reads the conference again, as the list may be old."""
     conference = stopping.find_one(server, press)
     if conference is None:
-        show(call, screens.not_running(server), keyboards.back_to_list(server, press))
+        show(call, screens.not_running(server), keyboards.back_to_list(press))
         return
     people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
     text = screens.confirm_stop(server, conference, people, has_changed)
-    item = stopping.item_of_one(conference, people)
-    show(call, text, keyboards.confirm("stop", server, press, item))
+    as_shown = stopping.key_of_shown([(conference, people)])
+    show(call, text, keyboards.confirm("stop", press, as_shown))
 
 
 # "Stop all": the same question about every forgotten conference, with who is in each.
 @on_button("ask_stop_all")
-def ask_stop_all(call, server: Server, press: Press, has_changed: bool = False) -> str | None:
+def ask_stop_all(call: Call, server: Server, press: Press, has_changed: bool = False) -> str | None:
     found = stopping.find_all(server, press)
     if not found:
         show_forgotten(call, server, press)
         return texts.plain_text("list_changed") if has_changed else None
-    text = screens.confirm_stop_all(server, found, press.minutes, has_changed)
-    item = stopping.item_of_all(found)
-    show(call, text, keyboards.confirm("stop_all", server, press, item))
+    text = screens.confirm_stop_all(server, found, press.age_min, has_changed)
+    as_shown = stopping.key_of_shown([(one.conference, one.people) for one in found])
+    show(call, text, keyboards.confirm("stop_all", press, as_shown))
     return None
 
 
 # "Yes, stop": what became of it. The others who are listed get a line about who stopped what.
 @on_button("stop")
 @on_button("stop_all")
-def stop(call, server: Server, press: Press) -> str | None:
+def stop(call: Call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
     who = texts.person(call.from_user)
     try:
@@ -300,8 +309,8 @@ def stop(call, server: Server, press: Press) -> str | None:
         ask_again = ask_stop if press.action == "stop" else ask_stop_all
         return ask_again(call, server, press, has_changed=True)
     announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
-    back = keyboards.back_to_list(server, press)
-    show(call, screens.stop_result(server, results), back, is_result=bool(results))
+    text = screens.stop_result(server, results)
+    show(call, text, keyboards.back_to_list(press), is_result=bool(results))
     return None
 
 
@@ -343,7 +352,7 @@ def refuse_message(message: types.Message, user: types.User, command: str | None
 
 
 @telegram.logged
-def receive_press(call: types.CallbackQuery) -> None:
+def receive_press(call: Call) -> None:
     """Every press of a button. The answer, which ends the spinner, is sent last and always."""
     if call.from_user.id not in config.users:
         refuse_press(call)
@@ -356,14 +365,14 @@ def receive_press(call: types.CallbackQuery) -> None:
         telegram.answer(bot, call, popup)
 
 
-def refuse_press(call: types.CallbackQuery) -> None:
+def refuse_press(call: Call) -> None:
     if refused_lately.is_due((call.from_user.id, "press")):
         log.warning("refused a press of %s", texts.person(call.from_user))
     popup = texts.plain_text("stranger_popup", id=call.from_user.id)
     bot.do_aside(lambda: bot.answer_callback_query(call.id, popup, show_alert=True))
 
 
-def handle_press(call: types.CallbackQuery) -> str | None:
+def handle_press(call: Call) -> str | None:
     """Find out what was pressed, for which server, and do it. Returns the text of the pop-up."""
     press = keyboards.unpack(call.data) or NO_PRESS
     if press.action and press.action not in BUTTONS:
@@ -380,7 +389,7 @@ def handle_press(call: types.CallbackQuery) -> str | None:
         return texts.plain_text(refusal.key, **refusal.details)
     except TrueConfError as error:
         log.warning('%s ("%s" of %s)', error, press.action, texts.person(call.from_user))
-        show(call, screens.error(error), keyboards.error(error.server, press))
+        show(call, screens.error_screen(error), keyboards.error(error.server, press))
         return None
 
 

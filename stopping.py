@@ -7,7 +7,7 @@ Decides whether a stop may be carried out; the requests are in `trueconf_api`, t
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import texts
 import trueconf_api
@@ -38,10 +38,7 @@ def find_one(server: Server, press: Press) -> Conference | None:
     TrueConfError."""
     return trueconf_api.find_running(
         server,
-        lambda found: (
-            bool(found.id)
-            and any(press.item in _items_of(name) for name in _names_of(server, found))
-        ),
+        lambda found: bool(found.id) and press.item in map(short_id, _names_of(server, found)),
     )
 
 
@@ -52,14 +49,9 @@ def _names_of(server: Server, conference: Conference) -> set[str]:
     return {conference.session_id, *(f"{conference.id} {name}" for name in earlier if name)}
 
 
-def _items_of(run: str) -> tuple[str, str]:
-    """What stands for a run on a button, and for one that was shown with nobody in it."""
-    return short_id(run), short_id(f"{run} empty")
-
-
 def find_all(server: Server, press: Press) -> list[Forgotten]:
     """What "Stop all" would stop now. Raises TrueConfError."""
-    return stoppable(trueconf_api.find_forgotten(server, press.minutes))
+    return stoppable(trueconf_api.find_forgotten(server, press.age_min))
 
 
 def stoppable(found: list[Forgotten]) -> list[Forgotten]:
@@ -67,14 +59,11 @@ def stoppable(found: list[Forgotten]) -> list[Forgotten]:
     return [forgotten for forgotten in found if forgotten.is_certain][: screens.MOST_IN_A_LIST]
 
 
-def item_of_one(conference: Conference, people: People | TrueConfError | None) -> str:
-    """What stands on the button that confirms the stop of this run."""
-    return _items_of(conference.session_id)[_is_empty(people)]
-
-
-def item_of_all(found: list[Forgotten]) -> str:
-    """What stands on the button that confirms the stop of these runs, in any order."""
-    return short_id("\n".join(sorted(item_of_one(one.conference, one.people) for one in found)))
+def key_of_shown(shown: Sequence[tuple[Conference, People | TrueConfError | None]]) -> str:
+    """What stands for a question about these runs on its button: which they are, in any order, and
+    whether it showed that nobody is in them."""
+    lines = (f"{conference.session_id} {_is_empty(people)}" for conference, people in shown)
+    return short_id("\n".join(sorted(lines)))
 
 
 def _is_empty(people: People | TrueConfError | None) -> bool:
@@ -88,17 +77,18 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     runs. Raises NotNow if the confirmation is too old or somebody else was quicker, NotAsShown,
     and TrueConfError.
     """
-    if not 0 <= int(time.time()) - press.at <= screens.CONFIRM_LIMIT_S:
+    if not 0 <= int(time.time()) - press.shown_at <= screens.CONFIRM_LIMIT_S:
         raise NotNow("confirm_expired", limit=texts.duration(screens.CONFIRM_LIMIT_S))
-    _refuse_claimed(server, [press.item], press)
+    asked = [key for key in (press.item, press.as_shown) if key]
+    _refuse_claimed(server, asked, press)
     try:
         found = _find_as_shown(server, press)
     finally:
-        _refuse_claimed(server, [press.item], press)  # who was quicker may be done by now
+        _refuse_claimed(server, asked, press)  # who was quicker may be done by now
     if not found:
         return {}
-    runs = {item: one for one in found for item in _items_of(one.session_id)}
-    _claim(server, [press.item, *runs], who, press)
+    runs = {short_id(conference.session_id): conference for conference in found}
+    _claim(server, [*asked, *runs], who, press)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
@@ -107,34 +97,39 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
         return results
     finally:
         again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]
-        _end_claim(server, [press.item, *runs], who, [press.item, *again] if again else [])
+        _end_claim(server, [*asked, *runs], who, [*asked, *again] if again else [])
 
 
 def _find_as_shown(server: Server, press: Press) -> list[Conference]:
+    """What the question showed; [] if it was one that no longer runs. Raises NotAsShown if it is
+    another run, or if somebody has come into what was shown empty."""
     if press.action == "stop_all":
         all_found = find_all(server, press)
-        if item_of_all(all_found) != press.item:
+        if key_of_shown([(one.conference, one.people) for one in all_found]) != press.as_shown:
             raise NotAsShown
         return [forgotten.conference for forgotten in all_found]
     conference = find_one(server, press)
     if conference is None:
         return []
-    was_empty = press.item == _items_of(conference.session_id)[True]
-    if not (was_empty or press.item == short_id(conference.session_id)):
-        raise NotAsShown  # the server has named it since: it may be the next run
-    has_begun_since = not (conference.has_session_id or conference.start) and (
-        conference.age_s is not None and conference.age_s < time.time() - press.at - AGE_ERROR_S
-    )
-    people = (
-        trueconf_api.or_error(trueconf_api.get_people, server, conference) if was_empty else None
-    )
-    if has_begun_since or (was_empty and not _is_empty(people)):
+    people: People | TrueConfError | None = None
+    if key_of_shown([(conference, None)]) != press.as_shown:  # it was shown empty, or is another
+        people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
+        if key_of_shown([(conference, people)]) != press.as_shown:
+            raise NotAsShown
+    if _has_begun_since(conference, press):
         raise NotAsShown
     return [conference]
 
 
+def _has_begun_since(conference: Conference, press: Press) -> bool:
+    """Whether a run that nothing but its age tells from others began after the question."""
+    if conference.has_session_id or conference.start or conference.age_s is None:
+        return False
+    return conference.age_s < time.time() - press.shown_at - AGE_ERROR_S
+
+
 def _log(server: Server, conference: Conference, result: str | TrueConfError, who: str) -> None:
-    what = f"{server.name}: {screens.title(conference)} (ID {texts.clean(conference.id)})"
+    what = f"{server.name}: {screens.title_of(conference)} (ID {texts.clean(conference.id)})"
     if result == STOPPED:
         log.info("%s stopped by %s", what, who)
     else:
@@ -165,5 +160,5 @@ def _end_claim(server: Server, keys: list[str], who: str, again: list[str]) -> N
 def _refuse_claimed(server: Server, keys: Iterable[str], press: Press) -> None:
     for key in keys:
         who, done_at = server.stopped_by.get(key, ("", 0))
-        if press.at <= done_at:
+        if press.shown_at <= done_at:
             raise NotNow("already_pressed", who=who)

@@ -83,9 +83,9 @@ def every_press(moscow):
         yield Press(switch, key)
     for action in ("ask_stop", "remind", "not_forgotten"):
         yield Press(action, key, session)
-    yield Press("ask_stop_all", key, minutes=60)
-    yield Press("stop", key, session, at=now)
-    yield Press("stop_all", key, everything, minutes=60, at=now)
+    yield Press("ask_stop_all", key, age_min=60)
+    yield Press("stop", key, session, shown_at=now, as_shown=session)
+    yield Press("stop_all", key, age_min=60, shown_at=now, as_shown=everything)
 
 
 # ---------------------------------------------------------------- strangers

@@ -214,7 +214,7 @@ SCREENS = {
     "stop": [("conferences", {}), ("ask_stop", {}), ("stop", {})],
     "stop_all": [
         ("forgotten", {}),
-        ("forgotten", {"minutes": 60}),
+        ("forgotten", {"age_min": 60}),
         ("ask_stop_all", {}),
         ("stop_all", {}),
     ],

@@ -212,7 +212,8 @@ def call_on(number):
 def test_what_is_remembered_of_stopped_runs_is_bounded():
     server = Server("office", "https://127.0.0.1")
     for number in range(2 * stopping.MOST_REMEMBERED):
-        stopping._claim(server, [str(number)], "Anna", Press("stop", at=1))
+        stopping._claim(server, [str(number)], "Anna", Press("stop", shown_at=1))
     assert len(server.stopped_by) == stopping.MOST_REMEMBERED
+    newest = next(reversed(server.stopped_by))
     with pytest.raises(stopping.NotNow):
-        stopping._claim(server, [next(reversed(server.stopped_by))], "Boris", Press("stop", at=1))
+        stopping._claim(server, [newest], "Boris", Press("stop", shown_at=1))

@@ -19,7 +19,7 @@ from tests.test_settings import FORGOTTEN_KEYS, SERVER_KEYS, STATUS_KEYS, TOP_KE
 
 READMES = ("README.md", "README.ru.md")
 EDIT = re.compile(r"<!-- (append|words|change|before): (.+?) -->\n```\w+\n(.*?)```", re.DOTALL)
-MENU = re.compile(r"(\n    screens = \(.*)\)\n")  # in keyboards.py, whatever stands in it
+MENU = re.compile(r"(\n    names = \(.*)\)\n")  # in keyboards.py, whatever stands in it
 NOT_COPIED = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "settings.json", ".env")
 
 

@@ -67,10 +67,12 @@ def test_servers_show_their_last_known_state_without_being_asked(anna, moscow, b
     message = press(anna, open_menu(anna, "Berlin"), label("status"))
     moscow.clear_requests()
     press(anna, message, BACK, BACK)
-    assert message.labels[:2] == ["🟡 Moscow", "🔴 Berlin"]
+    berlin_is_down = f"🔴 {label('server_down', server='Berlin')}"
+    moscow_stands = f"🟡 {label('server_service_down', server='Moscow')}"
+    assert message.labels[:2] == [moscow_stands, berlin_is_down]
     moscow.come_back()
     press(anna, message, "Moscow", label("status"), BACK, BACK)
-    assert message.labels[:2] == ["🟢 Moscow", "🔴 Berlin"]
+    assert message.labels[:2] == ["🟢 Moscow", berlin_is_down]
 
 
 # Minutes since the last look, seconds between looks, is monitoring on: is the light of now?
@@ -88,7 +90,7 @@ def test_light_is_shown_as_long_as_it_is_fresh_and_the_menu_says_when_it_was_so(
         server.learnt.last_status = status
         [[button]] = keyboards.servers(screens.page_of([server], 0, 16)).keyboard
         assert button.text == ("🟢 Moscow" if is_fresh else "Moscow"), minutes
-        said = texts.plain(screens.menu(server).splitlines()[1])
+        said = texts.plain(screens.menu_screen(server).splitlines()[1])
         assert bool(says(said, "state_up")) == is_fresh, minutes
         was = says(said, "was_up", time=texts.moment(looked_at))
         assert bool(was) == (not is_fresh), minutes
@@ -302,7 +304,7 @@ def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
         f"nonsense:{key}",
         "menu:AAAAAAAA",
         f"menu:{key}:x:y",
-        f"status:{key}:::::::",
+        f"status:{key}" + ":" * 9,
         f"conferences:{key}::-1",
         f"conferences:{key}::1e9",
         f"menu:{key}<b>",
@@ -324,8 +326,8 @@ def test_made_up_pages_and_ages_do_no_harm(anna, moscow):
     menu, key = open_menu(anna, "Moscow"), short_id("Moscow")
     for made_up in (
         Press("conferences", key, page=10**12 - 1),
-        Press("forgotten", key, page=7, minutes=1),
-        Press("forgotten", key, minutes=10**12 - 1),
+        Press("forgotten", key, page=7, age_min=1),
+        Press("forgotten", key, age_min=10**12 - 1),
         Press("servers", page=99),
         Press("all", page=99),
         Press("ask_stop", key, "AAAAAAAA"),
@@ -467,7 +469,7 @@ def test_rows_with_half_a_character_and_line_breaks_are_shown(anna, moscow):
 
 
 def test_refresh_under_an_error_shows_the_list_and_turns_no_switch():
-    pressed = keyboards.Press("forgotten_alerts_on", "somewhere", minutes=60)
+    pressed = keyboards.Press("forgotten_alerts_on", "somewhere", age_min=60)
     server = trueconf_api.Server("Moscow", "https://moscow.example.org")
     refresh = keyboards.error(server, pressed).keyboard[0][0].callback_data
-    assert keyboards.unpack(refresh) == keyboards.Press("forgotten", "somewhere", minutes=60)
+    assert keyboards.unpack(refresh) == keyboards.Press("forgotten", "somewhere", age_min=60)

@@ -887,10 +887,16 @@ def source_files(*folders: str) -> list[Path]:
 
 MAY_IMPORT = {
     "trueconf_api.py": {"lib"},
-    "keyboards.py": {"telebot.types", "texts"},
+    "keyboards.py": {"telebot.types", "texts", "trueconf_api"},
     "status_watcher.py": {"lib.clock", "trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
-    "texts/screens.py": {"lib.server_version", "texts", "trueconf_api"},
+    "texts/screens.py": {
+        "lib.server_version",
+        "lib.settings_json",
+        "lib.telegram_sender",
+        "texts",
+        "trueconf_api",
+    },
     **{f"texts/{language}.py": set() for language in texts.LANGUAGES},
     "lib/clock.py": set(),
     "lib/logs.py": set(),

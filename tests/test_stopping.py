@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -126,17 +127,13 @@ def test_confirmation_is_good_for_five_minutes(anna, server, age_s):
     for screen in (confirmation(anna, "Planning"), confirmation_for_all(anna)):
         calm(screen)
         shown = unpack(screen.button(YES).data)
-        assert abs(shown.at - time.time()) < 60
-        old = Press(shown.action, shown.server, shown.item, shown.page, shown.minutes)
-        for data in (pack(old), pack(at(old, int(time.time()) - age_s))):
+        assert abs(shown.shown_at - time.time()) < 60
+        for shown_at in (0, int(time.time()) - age_s):
+            data = pack(replace(shown, shown_at=shown_at))
             pressed = anna.press_data(screen, data).wait()
             assert says(pressed, "confirm_expired", limit=duration(300))
             assert pressed.show_alert
     assert stop_requests(server) == []
-
-
-def at(old, moment):
-    return Press(old.action, old.server, old.item, old.page, old.minutes, moment)
 
 
 # ---------------------------------------------------------------- afterwards, the truth
@@ -462,14 +459,15 @@ def test_made_up_stops_stop_nothing(anna, server):
     moscow, berlin = short_id("Moscow"), short_id("Berlin")
     session = short_id(running.session_id)
     for made_up in (
-        Press("stop", moscow, "", at=now),
-        Press("stop", moscow, "AAAAAAAA", at=now),
-        Press("stop", moscow, short_id("planning"), at=now),
-        Press("stop", berlin, session, at=now),
-        Press("stop_all", moscow, session, minutes=60, at=now),
-        Press("stop_all", moscow, "", minutes=60, at=now),
-        Press("stop_all", berlin, "", minutes=60, at=now),
-        Press("stop", moscow, session),
+        Press("stop", moscow, shown_at=now),
+        Press("stop", moscow, "AAAAAAAA", shown_at=now, as_shown="AAAAAAAA"),
+        Press("stop", moscow, short_id("planning"), shown_at=now, as_shown=short_id("planning")),
+        Press("stop", berlin, session, shown_at=now, as_shown=session),
+        Press("stop", moscow, session, shown_at=now),
+        Press("stop_all", moscow, age_min=60, shown_at=now, as_shown=session),
+        Press("stop_all", moscow, age_min=60, shown_at=now),
+        Press("stop_all", berlin, age_min=60, shown_at=now),
+        Press("stop", moscow, session, as_shown=session),
     ):
         anna.press_data(message, pack(made_up)).wait()
     assert stop_requests(server) == []

@@ -8,7 +8,7 @@ import re
 import string
 import time
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import example, given
@@ -23,6 +23,7 @@ import trueconf_api
 from demo.telegram import html as telegram_html
 from demo.telegram.html import utf16_length
 from keyboards import Press
+from lib.settings_server import LONGEST_H
 from tests.conftest import OWN_COMMANDS, ROOT, label, says
 from tests.this_version import sources
 from texts import LANGUAGES, Html, screens
@@ -303,13 +304,13 @@ def test_every_reason_of_a_silence_has_words(language):
         assert words in screens.state_sentence(server, Status(SERVICE_DOWN, reason))
         assert words in screens.state_sentence(server, Status(WEB_DOWN, "", reason))
         if reason in SILENCES:
-            assert words in screens.error(ServerUnreachable(server, reason))
+            assert words in screens.error_screen(ServerUnreachable(server, reason))
 
 
 def test_every_other_error_has_a_sentence_that_names_what_matters(language):
     for reason, details in OTHER_REASONS.items():
         error = trueconf_api.TrueConfError(Server("office", "https://10.0.0.1"), reason, **details)
-        said = texts.plain(screens.error(error))
+        said = texts.plain(screens.error_screen(error))
         assert "office" in said
         for value in details.values():
             assert str(value) in said
@@ -344,7 +345,8 @@ def test_russian_endings():
     forms = LANGUAGES["ru"]["conferences_number"]
     for number, form in RUSSIAN.items():
         assert texts.plural_form("ru", number) == form, number
-        assert texts.plural("conferences_number", number) == forms[form].format(number=number)
+        said = texts.plain(texts.plural("conferences_number", number))
+        assert said == forms[form].format(number=number)
 
 
 def test_the_other_languages_have_one_and_many():
@@ -408,11 +410,50 @@ def test_ages_to_choose_from():
 
 def test_moment_has_the_date_unless_it_is_today(language):
     long_ago = (2024, 2, 10, 3, 4, 5, 0, 0, -1)
-    shown = texts.moment(time.mktime(long_ago))
-    assert shown == time.strftime(texts.words("moment_with_date"), long_ago)
-    assert sorted(map(int, re.findall(r"\d+", shown))) == [2, 3, 4, 5, 10, 2024]
+    shown = texts.plain(texts.moment(time.mktime(long_ago)))
+    assert shown == time.strftime(texts.words("moment_with_year"), long_ago)
+    assert set(map(int, re.findall(r"\d+", shown))) | {2} == {2, 3, 4, 10, 2024}
     now = time.time()
     assert texts.moment(now) == time.strftime("%H:%M:%S", time.localtime(now))
+
+
+def test_dates_of_a_sentence_stand_at_all_its_times_or_at_none(language, monkeypatch):
+    """Without seconds, and without the year where it is this one."""
+    now = time.mktime((2026, 6, 15, 12, 0, 0, 0, 0, -1))
+    local = time.localtime
+    monkeypatch.setattr(time, "localtime", lambda at=None: local(now if at is None else at))
+    assert texts.moments(now - 60, now) == ["11:59:00", "12:00:00"]
+    yesterday, today = texts.moments(now - 86400, now)
+    assert yesterday != today
+    for shown in (yesterday, today):
+        assert not re.search("2026|:00:00", shown)
+        assert "12:00" in shown
+    last_year, today = texts.moments(now - 365 * 86400, now)
+    assert "2025" in last_year
+    assert "2026" in today
+
+
+def test_date_can_be_copied_and_searched(language):
+    """Nothing invisible stands in it, as it would in what others have written."""
+    for at in (time.time(), time.time() - 86400, 1e9):
+        assert texts.WORD_JOINER not in texts.words("read_at", time=texts.moment(at))
+
+
+def test_number_and_noun_stay_on_one_line(language):
+    """So do a time and what stands before it."""
+    for key, forms in LANGUAGES[language].items():
+        if isinstance(forms, tuple):
+            names = set(re.findall(r"\{(\w+)\}", "".join(forms))) - {"number"}
+            for number in (1, 2, 5):
+                said = texts.plural(key, number, **dict.fromkeys(names, "x"))
+                assert f"{number} " not in said, key
+    moment = texts.moment(time.time() - 86400)
+    assert " " not in moment
+    for key in ("read_at", "state_since", "paused", "was_down"):
+        names = re.findall(r"\{(\w+)\}", LANGUAGES[language][key])
+        said = texts.words(key, **{**dict.fromkeys(names, "x"), "time": moment})
+        assert f" {moment}" not in said, key
+    assert " –" not in screens.own_network_alert(time.time() - 9, time.time(), 2)
 
 
 # ---------------------------------------------------------------- filling, cleaning, cutting
@@ -495,9 +536,9 @@ def test_foreign_text_reads_the_same_and_is_no_link():
 
 def test_what_is_not_seen_is_dropped_and_nothing_of_it_is_untitled():
     unseen = "\u200b\u200c\u200d\ufe0f\u2060\u00ad\u115f\u3164\u2800\U000e0041"
-    nothing = screens.title(a_conference(unseen))
+    nothing = screens.title_of(a_conference(unseen))
     assert (nothing, texts.clean(unseen)) == (texts.plain_text("untitled"), "")
-    listed = texts.plain(screens.conferences(*a_list_of(a_conference(unseen))))
+    listed = texts.plain(screens.conferences_screen(*a_list_of(a_conference(unseen))))
     assert not says(listed, "entry_owner")
     assert (
         texts.clean(f"Plan\u200bning {unseen}👩\u200d💻") == "Planning \u200c\u200d\ufe0f👩\u200d💻"
@@ -596,9 +637,9 @@ def all_screens(text: str) -> dict[str, str]:
     }
     page = screens.page_of
     made = {
-        "servers": screens.servers(page(servers, 1, screens.SERVERS_A_PAGE), servers),
-        "menu": screens.menu(server),
-        "online": screens.online(server, Online(10**6, 10**6, 1, 1)),
+        "servers": screens.servers_screen(page(servers, 1, screens.SERVERS_A_PAGE), servers),
+        "menu": screens.menu_screen(server),
+        "online": screens.online_screen(server, Online(10**6, 10**6, 1, 1)),
         "confirm_stop": screens.confirm_stop(server, conferences[0], MANY_PEOPLE),
         "confirm_stop, unknown": screens.confirm_stop(server, conferences[0], error),
         "confirm_stop_all": screens.confirm_stop_all(server, found, 90, True),
@@ -606,8 +647,8 @@ def all_screens(text: str) -> dict[str, str]:
         "stop_result, many": screens.stop_result(server, results),
         "stopped_by, one": screens.stopped_by(server, conferences[:1], text or "Anna (1)"),
         "stopped_by, many": screens.stopped_by(server, conferences, text or "Anna (1)"),
-        "error": screens.error(error),
-        "redirect": screens.error(failed),
+        "error": screens.error_screen(error),
+        "redirect": screens.error_screen(failed),
         "state_alert": screens.state_alert(server, down, since, True),
         "recovery": screens.recovery_alert(server, since, time.time(), DOWN, True),
         "reminder": screens.reminder_alert(server, down, since),
@@ -623,18 +664,18 @@ def all_screens(text: str) -> dict[str, str]:
         "several": screens.several_alerts(news, 60),
         "forgotten_alert": screens.forgotten_alert(server, found[0]),
         "forgotten_list_alert": screens.forgotten_list_alert(server, found),
-        "help": screens.help(servers),
+        "help": screens.help_screen(servers),
         "stranger": texts.words("stranger", id=10**15),
-        "empty conferences": screens.conferences(server, page([], 0, 5), 0),
-        "empty forgotten": screens.forgotten(server, page([], 0, 5), 0, 60),
+        "empty conferences": screens.conferences_screen(server, page([], 0, 5), 0),
+        "empty forgotten": screens.forgotten_screen(server, page([], 0, 5), 0, 60),
     }
     for number in range(2):
         shown = page(conferences, number, screens.CONFERENCES_A_PAGE)
-        made[f"conferences {number}"] = screens.conferences(server, shown, len(conferences))
+        made[f"conferences {number}"] = screens.conferences_screen(server, shown, len(conferences))
         shown = page(found, number, screens.CONFERENCES_A_PAGE)
-        made[f"forgotten {number}"] = screens.forgotten(server, shown, len(found), 90)
+        made[f"forgotten {number}"] = screens.forgotten_screen(server, shown, len(found), 90)
     for status in (Status(UP), Status(SERVICE_DOWN, "http_502"), down):
-        made[f"status {status.state}"] = screens.status(server, status, since)
+        made[f"status {status.state}"] = screens.status_screen(server, status, since)
     for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
         made[f"stop_result {result}"] = screens.stop_result(server, {conferences[0]: result})
     return made
@@ -667,7 +708,7 @@ def test_all_servers_in_one_message_fit_whatever_they_say(language):
             )
             for one in page.items
         ]
-        read = telegram_html.parse(screens.overviews(page, overviews))
+        read = telegram_html.parse(screens.overviews_screen(page, overviews))
         assert utf16_length(read.text) <= MESSAGE_LIMIT
         assert len(read.entities) <= ENTITY_LIMIT
         assert read.text.count("users:read") == len(page.items)
@@ -736,7 +777,7 @@ def test_pop_up_with_a_name_of_emoji_is_not_longer_than_telegram_takes(language)
 def test_what_is_unknown_is_not_shown_as_zero():
     server = Server("office", "https://10.0.0.1")
     unknown = Conference("s@x", "", "", "", None, None, "https://10.0.0.1")
-    message = texts.plain(screens.conferences(server, screens.page_of([unknown], 0, 5), 1))
+    message = texts.plain(screens.conferences_screen(server, screens.page_of([unknown], 0, 5), 1))
     assert says(message, "entry_title", title=texts.plain_text("untitled"))
     assert says(message, "entry_age", duration=texts.words("duration_unknown"))
     assert says(message, "entry_no_id")
@@ -750,7 +791,7 @@ def test_error_in_an_overview_takes_the_place_of_the_number():
     server = Server("office", "https://10.0.0.1")
     error = PermissionMissing(server, "permission", permission="users:read")
     page = screens.page_of([server], 0, 8)
-    said = texts.plain(screens.overviews(page, [Overview(server, Status(UP), 0, error)]))
+    said = texts.plain(screens.overviews_screen(page, [Overview(server, Status(UP), 0, error)]))
     assert says(said, "overview_conferences", number=0)
     assert "users:read" in said
     assert not says(said, "overview_online")
@@ -760,10 +801,10 @@ def test_same_error_twice_is_said_once():
     server = Server("office", "https://10.0.0.1")
     error = ServerUnreachable(server, "name_not_found")
     page = screens.page_of([server], 0, 8)
-    said = screens.overviews(page, [Overview(server, Status(UP), error, error)])
+    said = screens.overviews_screen(page, [Overview(server, Status(UP), error, error)])
     assert said.count(screens.reason_words("name_not_found")) == 1
     silent = Status(WEB_DOWN, "", "timed_out")
-    said = texts.plain(screens.overviews(page, [Overview(server, silent, error, error)]))
+    said = texts.plain(screens.overviews_screen(page, [Overview(server, silent, error, error)]))
     assert says(said, "state_web_down")
     assert not says(said, "error_unreachable")
 
@@ -856,8 +897,8 @@ def all_keyboards(text: str) -> list:
         keyboards.overviews(screens.page_of(servers, 1, screens.OVERVIEWS_A_PAGE)),
         keyboards.menu(server),
         keyboards.to_menus(servers),
-        keyboards.confirm("stop_all", server, press, keyboards.short_id("z")),
-        keyboards.back_to_list(server, press),
+        keyboards.confirm("stop_all", press, keyboards.short_id("z")),
+        keyboards.back_to_list(press),
         keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
@@ -886,10 +927,117 @@ def test_buttons_have_labels_that_can_be_read(language):
                 for button in row:
                     assert button.text == texts.clean(button.text) != ""
                     assert len(button.text) <= screens.LONGEST_LABEL + 10
-                    assert not re.search(
-                        r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", button.text
-                    )
+                    ours = button.text.rpartition("…")[2]  # before it, a name that was cut
+                    assert not re.search(r"</?(b|i|code)>(?!.*name)|&(lt|gt|amp);(?!.*)", ours)
                     assert 1 <= len(button.callback_data.encode()) <= 64
+
+
+def test_light_that_is_not_green_stands_with_its_word(language):
+    """However long the name is, the word is not what a phone cuts."""
+    for name in ("Moscow", "Щ" * 100):
+        for state in (UP, SERVICE_DOWN, WEB_DOWN, DOWN):
+            server = Server(name, "https://192.0.2.1")
+            server.learnt.last_status = Status(state)
+            short = Server("Berlin", "https://192.0.2.2")
+            short.learnt.last_status = Status(UP)
+            rows = keyboards.servers(screens.page_of([short, server], 0, 16)).keyboard
+            shown = rows[-2][-1].text
+            assert shown.startswith(f"{screens.STATE_SIGNS[state]} {name[:6]}")
+            assert texts.units(shown) <= screens.LONGEST_LABEL + 5
+            word = texts.plain_text(f"button_server_{state}", server="") if state != UP else ""
+            assert shown.endswith(word)
+            assert len(rows) == 2 + (state != UP or len(name) > screens.SHORT_NAME), name
+
+
+def test_ages_stand_three_a_row(language):
+    server = Server("Moscow", "https://192.0.2.1", forgotten_age_min=90)
+    page = screens.page_of([], 0, screens.CONFERENCES_A_PAGE)
+    rows = keyboards.forgotten(server, page, 90, 0).keyboard
+    assert [len(row) for row in rows[:2]] == [3, 3]
+
+
+def test_pages_are_turned_by_words(language):
+    """Beside ⏹ a ▶ alone looks like "play"."""
+    page = screens.page_of([a_conference("x", number) for number in range(15)], 1, 5)
+    [row] = [row for row in keyboards.conferences(a_server("x"), page).keyboard if len(row) == 2]
+    assert all(re.search(r"\w{4}", button.text) for button in row)
+
+
+def test_worst_state_is_named_first(language):
+    states = {"up": UP, "no website": WEB_DOWN, "no calls": SERVICE_DOWN, "nothing": DOWN}
+    said = screens.several_alerts(states, 4)
+    assert sorted(states, key=said.index) == ["nothing", "no calls", "no website", "up"]
+
+
+# What buttons of 2.0.0 carried, as it stands in messages that people keep, and what it means today.
+OF_2_0_0 = {
+    "servers": Press("servers"),
+    "servers:tm2gSI5I": Press("servers", "tm2gSI5I"),
+    "servers:::1": Press("servers", page=1),
+    "all": Press("all"),
+    "all:::2": Press("all", page=2),
+    "menu:tm2gSI5I": Press("menu", "tm2gSI5I"),
+    "status:tm2gSI5I": Press("status", "tm2gSI5I"),
+    "online:tm2gSI5I": Press("online", "tm2gSI5I"),
+    "conferences:tm2gSI5I::3": Press("conferences", "tm2gSI5I", page=3),
+    "forgotten:tm2gSI5I": Press("forgotten", "tm2gSI5I"),
+    "forgotten:tm2gSI5I::1:240": Press("forgotten", "tm2gSI5I", page=1, age_min=240),
+    "forgotten_alerts_on:tm2gSI5I:::480": Press("forgotten_alerts_on", "tm2gSI5I", age_min=480),
+    "monitoring_off:tm2gSI5I": Press("monitoring_off", "tm2gSI5I"),
+    "take:tm2gSI5I::::1764480000": Press("take", "tm2gSI5I", outage_at=1764480000),
+    "take:tm2gSI5I:status:::1764480000": Press("take_on_status", "tm2gSI5I", outage_at=1764480000),
+    "pause:tm2gSI5I:::480": Press("pause", "tm2gSI5I", pause_min=480),
+    "pause_end:tm2gSI5I": Press("pause_end", "tm2gSI5I"),
+    "remind:tm2gSI5I:wZFGYrlH": Press("remind", "tm2gSI5I", "wZFGYrlH"),
+    "not_forgotten:tm2gSI5I:wZFGYrlH": Press("not_forgotten", "tm2gSI5I", "wZFGYrlH"),
+    "ask_stop:tm2gSI5I:wZFGYrlH": Press(
+        "ask_stop", "tm2gSI5I", "wZFGYrlH", came_from="conferences"
+    ),
+    "ask_stop:tm2gSI5I:wZFGYrlH:2:60": Press(
+        "ask_stop", "tm2gSI5I", "wZFGYrlH", page=2, age_min=60, came_from="forgotten"
+    ),
+    "ask_stop_all:tm2gSI5I:::60": Press(
+        "ask_stop_all", "tm2gSI5I", age_min=60, came_from="forgotten"
+    ),
+    "stop:tm2gSI5I:wZFGYrlH:1::1764480000": Press(
+        "stop", "tm2gSI5I", "wZFGYrlH", 1, shown_at=1764480000, came_from="conferences"
+    ),
+    "stop_all:tm2gSI5I:wZFGYrlH::60:1764480000": Press(
+        "stop_all", "tm2gSI5I", "wZFGYrlH", 0, 60, 1764480000, came_from="forgotten"
+    ),
+}
+
+
+@pytest.mark.parametrize("data", OF_2_0_0)
+def test_button_of_an_earlier_version_means_what_it_meant(data):
+    press = keyboards.unpack(data)
+    assert press == OF_2_0_0[data]
+    assert keyboards.unpack(keyboards.pack(press)) == press
+
+
+def test_button_that_could_not_be_made_again_is_none_of_ours():
+    assert keyboards.unpack("ask_stop:" + "a" * 30)
+    assert keyboards.unpack("ask_stop:" + "a" * 50) is None
+
+
+def test_back_leads_to_the_list_that_is_named_whatever_else_a_button_carries():
+    key = keyboards.short_id("x")
+    for came_from in ("conferences", "forgotten"):
+        press = Press("ask_stop", key, key, 2, age_min=30, came_from=came_from, pause_min=5)
+        [back], [yes] = keyboards.confirm("stop", press, key).keyboard
+        assert keyboards.unpack(back.callback_data) == Press(came_from, key, page=2, age_min=30)
+        [back] = keyboards.back_to_list(keyboards.unpack(yes.callback_data)).keyboard[0]
+        assert keyboards.unpack(back.callback_data).action == came_from
+
+
+def test_longest_button_that_a_list_can_make_fits():
+    """With the last page of 100,000 conferences and the longest age of the settings."""
+    key, longest_age_min = keyboards.short_id("x"), LONGEST_H * 60
+    where = Press("ask_stop", key, key, 19_999, longest_age_min, came_from="forgotten")
+    for press in (where, replace(where, action="ask_stop_all", item="", page=0)):
+        action = press.action.removeprefix("ask_")
+        for row in keyboards.confirm(action, press, key).keyboard:
+            assert len(row[0].callback_data) <= keyboards.CALLBACK_LIMIT
 
 
 def test_button_may_carry_one_more_number(monkeypatch):
@@ -903,17 +1051,17 @@ def test_button_may_carry_one_more_number(monkeypatch):
     press = LongerPress("menu", "abc", page=2, colour=7)
     assert keyboards.unpack(keyboards.pack(press)) == press
     assert keyboards.unpack("menu:abc") == LongerPress("menu", "abc")
-    assert keyboards.unpack("menu:abc:::::1:1") is None
+    assert keyboards.unpack("menu:abc:::::::::1:1") is None
 
 
 def test_status_shows_how_long_the_certificate_is_good():
     server, day_s = Server("office", "https://10.0.0.1"), 86400
     for left_s, days in ((2.9 * day_s, 3), (day_s, 1)):
         end = time.time() + left_s + 60
-        said = screens.status(server, Status(UP, certificate_end=end), None)
+        said = screens.status_screen(server, Status(UP, certificate_end=end), None)
         assert says(said, "certificate_until", days, time=texts.moment(end))
     for end in (None, time.time() - 60):
-        said = screens.status(server, Status(UP, certificate_end=end), None)
+        said = screens.status_screen(server, Status(UP, certificate_end=end), None)
         assert not says(said, "certificate_until")
 
 
@@ -952,6 +1100,6 @@ def test_stop_button_has_the_number_of_its_entry():
     labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
     numbers = (6, 7, 8)
     assert labels[:3] == [label("stop_entry", number=one, title="Planning") for one in numbers]
-    said = texts.plain(screens.conferences(a_server("x"), page, 8))
+    said = texts.plain(screens.conferences_screen(a_server("x"), page, 8))
     assert all(says(said, "entry_title", number=one, title="Planning") for one in numbers)
     assert says(said, "conferences_number", 8)

@@ -160,7 +160,8 @@ def test_server_that_goes_down_and_comes_back_is_announced(stage, servers):
     assert shows_moment(since, "time", went_down_at)
     assert says(since["duration"], "duration_seconds")
     press(stage.anna, status, label("back"))
-    assert "🔴 192.168.0.1" in press(stage.anna, status, label("back")).labels
+    down = label("server_down", server="192.168.0.1")
+    assert f"🔴 {down}" in press(stage.anna, status, label("back")).labels
 
     came_back_at = time.time()
     server.come_back()

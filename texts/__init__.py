@@ -9,6 +9,7 @@ import html
 import importlib
 import re
 import time
+from typing import Any
 
 from lib import own_python, settings
 
@@ -33,7 +34,7 @@ def use(language: str) -> None:
 
 def system_language() -> str:
     """The language of this computer, English if the bot does not speak it."""
-    return own_python.system_language(LANGUAGES)
+    return str(own_python.system_language(LANGUAGES))
 
 
 # ---------------------------------------------------------------- filling
@@ -96,8 +97,9 @@ def words(key: str, /, **values: object) -> Html:
 
 def plural(key: str, number: int, /, **values: object) -> Html:
     """The words of `key` in the form that goes with `number`: 1 час, 2 часа, 5 часов."""
-    forms = LANGUAGES[_language][key]
-    return _fill(forms[plural_form(_language, number)], {**values, "number": number})
+    form = LANGUAGES[_language][key][plural_form(_language, number)]
+    form = form.replace("{number} ", "{number}\u00a0")  # 1 and "hour" stay on one line
+    return _fill(form, {**values, "number": number})
 
 
 def has_words(key: str) -> bool:
@@ -105,12 +107,16 @@ def has_words(key: str) -> bool:
     return key in LANGUAGES[_language]
 
 
+# What a line must not begin with: a time after its "until", the dash of a span.
+_BOUND = re.compile(r" (?=\{(?:time|age|since|until)\}|–)")
+
+
 def _fill(form: str, values: dict[str, object]) -> Html:
     safe = {
         name: value if isinstance(value, Html) else html.escape(_harmless(name, form, clean(value)))
         for name, value in values.items()
     }
-    return Html(form.format(**safe))
+    return Html(_BOUND.sub("\u00a0", form).format(**safe))
 
 
 def _harmless(name: str, form: str, value: str) -> str:
@@ -168,16 +174,26 @@ def age_choice(minutes: int) -> Html:
     return words("duration_hours" if is_whole else "duration_minutes", number=number)
 
 
-def moment(at: float) -> str:
+def moment(at: float) -> Html:
     """The clock of the computer that the bot runs on, with the date if that is not today."""
-    then, now = time.localtime(at), time.localtime()
-    is_today = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
-    return time.strftime("%H:%M:%S" if is_today else plain_text("moment_with_date"), then)
+    return moments(at)[0]
+
+
+def moments(*times: float) -> list[Html]:
+    """The times of one sentence: all with their dates if one of them is not today. Dates have no
+    seconds, and a year where one is not of this year."""
+    now, local = time.localtime(), [time.localtime(at) for at in times]
+    if all((then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday) for then in local):
+        form = "%H:%M:%S"
+    else:
+        is_this_year = all(then.tm_year == now.tm_year for then in local)
+        form = words("moment_with_date" if is_this_year else "moment_with_year")
+    return [Html(time.strftime(form, then).replace(" ", "\u00a0")) for then in local]
 
 
 # ---------------------------------------------------------------- people
 
 
-def person(user) -> str:
+def person(user: Any) -> str:
     """How the log and the others get to know who did something. `user`: Telegram's User."""
     return f"{cut(user.full_name, 60)} ({user.id})"

@@ -7,9 +7,12 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from lib.server_version import first_safe_version
+from lib.settings_json import Problem
+from lib.telegram_sender import Trouble
 from texts import (
     MESSAGE_LIMIT,
     Html,
@@ -18,6 +21,7 @@ from texts import (
     duration,
     has_words,
     moment,
+    moments,
     plain,
     plain_text,
     plural,
@@ -54,7 +58,7 @@ REMIND_IN_S = 3600
 DAY_S = 86400
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
-WORST_FIRST = (DOWN, WEB_DOWN, SERVICE_DOWN, UP, None)
+WORST_FIRST = (DOWN, SERVICE_DOWN, WEB_DOWN, UP, None)
 
 # What the silence of the service allows to say: nobody listens there, somebody on the way swallows
 # the packets, or the connection is taken and nothing comes of it.
@@ -83,17 +87,20 @@ def _read_at() -> Html:
 # ---------------------------------------------------------------- pages
 
 
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True)
-class Page:
+class Page(Generic[Item]):
     """A part of a long list: `items`, the first of them being number `first` (from 1)."""
 
-    items: list
+    items: list[Item]
     number: int  # from 0
     total: int  # pages
     first: int
 
 
-def page_of(items: Sequence, number: int, size: int) -> Page:
+def page_of(items: Sequence[Item], number: int, size: int) -> Page[Item]:
     """Page `number` (from 0), or the nearest there is."""
     total = max(1, -(-len(items) // size))
     number = min(max(number, 0), total - 1)
@@ -101,7 +108,7 @@ def page_of(items: Sequence, number: int, size: int) -> Page:
     return Page(list(items[start : start + size]), number, total, start + 1)
 
 
-def _footer(page: Page | None = None) -> Html:
+def _footer(page: Page[Item] | None = None) -> Html:
     if page is None or page.total == 1:
         return _read_at()
     return Html(f"{_footer_place(page)} · {_read_at()}")
@@ -123,7 +130,7 @@ def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
 # ---------------------------------------------------------------- the screens
 
 
-def servers(page: Page, all_servers: Sequence[Server]) -> Html:
+def servers_screen(page: Page[Server], all_servers: Sequence[Server]) -> Html:
     """A page of the list, and what of `all_servers` nobody will be told."""
     place = _footer_place(page) if page.total > 1 else None
     return _lines(words("servers"), *_silent_lines(all_servers), place)
@@ -155,11 +162,11 @@ def _some(names: Sequence[str]) -> str:
     return plain_text("alert_news_more", news=shown, number=left) if left > 0 else shown
 
 
-def help(servers: Sequence[Server]) -> Html:
+def help_screen(servers: Sequence[Server]) -> Html:
     return _lines(words("help"), *_silent_lines(servers))
 
 
-def _footer_place(page: Page) -> Html:
+def _footer_place(page: Page[Item]) -> Html:
     return words("page", number=page.number + 1, total=page.total)
 
 
@@ -167,7 +174,7 @@ def _heading(server: Server, key: str) -> Html:
     return words("heading", server=cut(server.name, LONGEST_NAME), screen=words(key))
 
 
-def menu(server: Server) -> Html:
+def menu_screen(server: Server) -> Html:
     name = words("bold", text=cut(server.name, LONGEST_NAME))
     return _lines(name, _last_known(server), _paused(server), "", words("menu_question"))
 
@@ -185,10 +192,10 @@ def _last_known(server: Server) -> Html | None:
     return Html(f"{STATE_SIGNS[status.state]} {was}")
 
 
-def light(server: Server) -> str:
-    """The light of the last look, "" if that is too old to be taken for the light of now."""
+def fresh_state(server: Server) -> str | None:
+    """The state of the last look, None if that is too old to be taken for the state of now."""
     status = server.learnt.last_status
-    return STATE_SIGNS[status.state] if status and is_fresh(server) else ""
+    return status.state if status and is_fresh(server) else None
 
 
 def is_fresh(server: Server) -> bool:
@@ -280,7 +287,7 @@ def _paused(server: Server) -> Html | None:
     return words("paused", time=moment(server.paused_until or 0)) if is_paused(server) else None
 
 
-def status(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
+def status_screen(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
     """`lost_looks`: see `Watcher.lost_looks`."""
     age = None
     if since is not None:
@@ -292,8 +299,8 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
         _heading(server, "status"),
         state_line(server, status),
         age,
-        certificate(status.certificate_end),
-        version(server),
+        certificate_line(status.certificate_end),
+        version_line(server),
         _taken(server.taken_by),
         plural("unsteady", lost_looks) if lost_looks else None,
         _paused(server) or checking,
@@ -302,7 +309,7 @@ def status(server: Server, status: Status, since: float | None, lost_looks: int 
     )
 
 
-def version(server: Server) -> Html | None:
+def version_line(server: Server) -> Html | None:
     """The server's version, if it tells it, and that it is attacked, if it is known to be."""
     known = server.product_version
     if first := first_safe_version(known):
@@ -310,7 +317,7 @@ def version(server: Server) -> Html | None:
     return words("version_known", version=known) if known else None
 
 
-def certificate(end: float | None) -> Html | None:
+def certificate_line(end: float | None) -> Html | None:
     """How long the certificate is good, if it is and that is known."""
     if end is None or end < time.time():  # that it has ended, the state says
         return None
@@ -321,7 +328,7 @@ def _days_left(end: float) -> int:
     return max(1, round((end - time.time()) / DAY_S))
 
 
-def overviews(page: Page, overviews: Sequence[Overview]) -> Html:
+def overviews_screen(page: Page[Server], overviews: Sequence[Overview]) -> Html:
     """All servers in one message, a page of them at a time."""
     entries = [_overview(overview) for overview in overviews]
     return _lines(words("bold", text=plain(words("all_servers"))), *entries, "", _footer(page))
@@ -345,7 +352,7 @@ def _overview_part(value: int | TrueConfError, key: str) -> Html:
     return error_sentence(value) if isinstance(value, TrueConfError) else words(key, number=value)
 
 
-def conferences(server: Server, page: Page, total: int) -> Html:
+def conferences_screen(server: Server, page: Page[Conference], total: int) -> Html:
     heading = _heading(server, "conferences")
     if not page.items:
         return _lines(heading, "", words("conferences_none"), "", _footer())
@@ -359,11 +366,11 @@ def _conference(number: int, conference: Conference, reason: Html | None = None)
     joined = conference.participant_count
     knows_age = conference.age_s is not None or not reason  # else the reason says it
     return _lines(
-        words("entry_title", number=number, title=title(conference)),
+        words("entry_title", number=number, title=title_of(conference)),
         reason,
         _parts(_id(conference), _owner(conference)),
         _parts(
-            words("entry_age", duration=age(conference)) if knows_age else None,
+            words("entry_age", duration=age_of(conference)) if knows_age else None,
             words("entry_participants", number=joined)
             if joined is not None and not reason
             else None,
@@ -395,17 +402,17 @@ def _owner(conference: Conference) -> Html | None:
     return words("entry_owner", owner=owner) if owner else None
 
 
-def age(conference: Conference) -> Html:
+def age_of(conference: Conference) -> Html:
     """How long it runs; the seconds are of interest in the first minute only."""
     age_s = conference.age_s
     return duration(age_s if age_s is None or age_s < 60 else age_s // 60 * 60)
 
 
-def title(conference: Conference) -> str:
+def title_of(conference: Conference) -> str:
     return cut(conference.title, LONGEST_TITLE) or plain(words("untitled"))
 
 
-def online(server: Server, online: Online) -> Html:
+def online_screen(server: Server, online: Online) -> Html:
     others = online.online - online.free - online.in_conference
     return _lines(
         _heading(server, "online"),
@@ -419,9 +426,9 @@ def online(server: Server, online: Online) -> Html:
     )
 
 
-def forgotten(server: Server, page: Page, total: int, minutes: int) -> Html:
+def forgotten_screen(server: Server, page: Page[Forgotten], total: int, age_min: int) -> Html:
     heading = _heading(server, "forgotten")
-    limit = words("forgotten_age", age=age_choice(minutes))
+    limit = words("forgotten_age", age=age_choice(age_min))
     watch = words("forgotten_alerts_off")
     if server.has_forgotten_alerts:
         watch = words("forgotten_alerts_on", age=age_choice(server.forgotten_age_min))
@@ -455,10 +462,10 @@ def confirm_stop(
         words("conference_changed") if has_changed else None,
         words("confirm_stop"),
         "",
-        words("bold", text=title(conference)),
+        words("bold", text=title_of(conference)),
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
         _parts(_id(conference), _owner(conference)),
-        words("entry_age", duration=age(conference)),
+        words("entry_age", duration=age_of(conference)),
         _who_is_inside(people),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
@@ -487,7 +494,7 @@ def _names(people: People, most: int) -> str:
 
 
 def confirm_stop_all(
-    server: Server, found: Sequence[Forgotten], minutes: int, has_changed: bool
+    server: Server, found: Sequence[Forgotten], age_min: int, has_changed: bool
 ) -> Html:
     """Those with people in them come first, and a line above says how many there are."""
     inside = sum(_count(forgotten) > 0 for forgotten in found)
@@ -495,8 +502,8 @@ def confirm_stop_all(
     return _lines(
         words("list_changed") if has_changed else None,
         plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
-        words("people_inside", number=inside) if inside else None,
-        words("all_are_older", age=age_choice(minutes)),
+        plural("people_inside", inside, total=len(found)) if inside else None,
+        words("all_are_older", age=age_choice(age_min)),
         "",
         *_short_list(people_first),
         "",
@@ -517,9 +524,9 @@ def _short_list(found: Sequence[Conference | Forgotten]) -> list[Html]:
     lines = []
     for number, item in enumerate(found, 1):
         if isinstance(item, Conference):
-            lines.append(words("short_entry", number=number, title=cut(title(item), limit)))
+            lines.append(words("short_entry", number=number, title=cut(title_of(item), limit)))
             continue
-        name = cut(title(item.conference), limit)
+        name = cut(title_of(item.conference), limit)
         people = _people_in_short(item, most_names)
         lines.append(words("short_entry_people", number=number, title=name, people=people))
     return _at_most(lines)
@@ -555,7 +562,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
     if len(results) == 1:
         [(conference, result)] = results.items()
         name = cut(server.name, LONGEST_NAME)
-        lines = [words(f"result_{_outcome(result)}", title=title(conference), server=name)]
+        lines = [words(f"result_{_outcome(result)}", title=title_of(conference), server=name)]
     else:
         lines = [_heading(server, "forgotten"), Html(""), *_short_results(results)]
     return _lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", _read_at())
@@ -564,7 +571,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
     limit = _short_title(len(results))
     lines = [
-        words(f"stop_all_{_outcome(result)}", title=cut(title(conference), limit))
+        words(f"stop_all_{_outcome(result)}", title=cut(title_of(conference), limit))
         for conference, result in results.items()
     ]
     return _at_most(lines)
@@ -586,7 +593,7 @@ def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> H
     """What the others who are listed get to know."""
     name, who = cut(server.name, LONGEST_NAME), cut(who, LONGEST_NAME)
     if len(conferences) == 1:
-        return words("stopped_by", title=title(conferences[0]), server=name, who=who)
+        return words("stopped_by", title=title_of(conferences[0]), server=name, who=who)
     heading = plural("stopped_all_by", len(conferences), server=name, who=who)
     return _lines(heading, *_short_list(conferences))
 
@@ -618,7 +625,7 @@ def reason_of(error: TrueConfError) -> Html:
     return reason_words(error.reason) if is_known else error_sentence(error)
 
 
-def error(error: TrueConfError) -> Html:
+def error_screen(error: TrueConfError) -> Html:
     name = words("bold", text=cut(error.server.name, LONGEST_NAME))
     return _lines(name, f"⚠️ {error_sentence(error)}", "", _read_at())
 
@@ -671,8 +678,8 @@ def recovery_alert(
         length = duration(until - since)
         if is_first:
             length = words("at_most", duration=length)
-        times = {"since": moment(since), "until": moment(until)}
-        span = words(key or "alert_outage", duration=length, **times)
+        began, ended = moments(since, until)
+        span = words(key or "alert_outage", duration=length, since=began, until=ended)
     return _lines(_light_and_name(server, UP), words("alert_up"), span)
 
 
@@ -687,7 +694,7 @@ def paused_alert(server: Server, until: float, who: str) -> Html:
     return _lines(Html(f"🔧 {name}"), mark)
 
 
-def pause_over_alert(server: Server, status: Status, changes: Sequence[Sequence]) -> Html:
+def pause_over_alert(server: Server, status: Status, changes: Sequence[Sequence[Any]]) -> Html:
     """How it is after a pause, and what was not announced: pairs of a time and a state."""
     told = [f"{STATE_SIGNS.get(state, '')} {moment(at)}".strip() for at, state in changes]
     meanwhile = words("pause_nothing")
@@ -713,12 +720,14 @@ def certificate_alert(server: Server, end: float) -> Html:
 def own_network_alert(since: float, until: float, server_count: int) -> Html:
     """Neither Telegram nor any server could be reached: that was the bot's own network."""
     key = "alert_own_network_one" if server_count == 1 else "alert_own_network"
-    return words(key, since=moment(since), until=moment(until), duration=duration(until - since))
+    began, ended = moments(since, until)
+    return words(key, since=began, until=ended, duration=duration(until - since))
 
 
 def missed_alerts(states: dict[str, str | None], since: float, until: float) -> Html:
     """What stands above alerts that come late. `states`: see `several_alerts`."""
-    return words("alert_missed", news=_news(states), since=moment(since), until=moment(until))
+    began, ended = moments(since, until)
+    return words("alert_missed", news=_news(states), since=began, until=ended)
 
 
 def several_alerts(states: dict[str, str | None], count: int) -> Html:
@@ -740,10 +749,10 @@ def forgotten_alert(server: Server, one: Forgotten) -> Html:
     why = words(
         "alert_forgotten_why",
         reason=forgotten_reason(one),
-        duration=age(conference),
+        duration=age_of(conference),
     )
     return _lines(
-        words("alert_forgotten", title=title(conference)),
+        words("alert_forgotten", title=title_of(conference)),
         why,
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
         _parts(_id(conference), _owner(conference)),
@@ -761,7 +770,7 @@ def decided_alert(alert: str, who: str, remind_at: float) -> Html:
 def stopped_alert(server: Server, conference: Conference, who: str, at: float) -> Html:
     """What the alert about a forgotten conference becomes when somebody has stopped it."""
     return _lines(
-        words("alert_stopped", title=title(conference)),
+        words("alert_stopped", title=title_of(conference)),
         words("mark_stopped", who=cut(who, LONGEST_NAME), time=moment(at)),
         words("entry_server", server=cut(server.name, LONGEST_NAME)),
     )
@@ -785,8 +794,8 @@ def ids(user_id: int | None, chat_id: int, topic: int | None) -> Html:
     )
 
 
-def telegram_trouble(trouble) -> str:
-    """The sentence for a `telegram_sender.Trouble`, for the log and the console."""
+def telegram_trouble(trouble: Trouble) -> str:
+    """The sentence for the log and the console."""
     sentence = words(
         f"telegram_{trouble.kind}",
         reason=reason_words(trouble.reason),
@@ -797,8 +806,8 @@ def telegram_trouble(trouble) -> str:
     return plain(sentence)
 
 
-def problem(one) -> str:
-    """The sentence for a `settings.Problem`, for the console: without tags."""
+def problem(one: Problem) -> str:
+    """The sentence for the console: without tags."""
     found = json.dumps(one.found, ensure_ascii=False)
     values = {"key": one.key, "found": cut(found, 60), **dict(one.details)}
     return plain(words(f"problem_{one.code}", **values))
