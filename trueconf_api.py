@@ -106,6 +106,7 @@ __all__ = [
 
 MOST_MATCHES, MOST_ASKED = 5, 50  # accounts and conferences of one server, see find_people
 PROBE_LIMIT_S = 4  # "is it up?" has to be quicker than a press
+PROBE_BYTES = 1024 * 1024  # many servers are looked at at the same time
 STOPPED, STILL_RUNNING, ALREADY_OVER = "stopped", "still_running", "already_over"
 
 Result = TypeVar("Result")
@@ -184,7 +185,7 @@ def _look(server: Server, url: str, good: range) -> tuple[str, bool]:
     something on the way could have answered so."""
     is_checked = url.startswith("https") and bool(server.verify)
     try:
-        answer = Client(server, PROBE_LIMIT_S).send("GET", url)
+        answer = Client(server, PROBE_LIMIT_S, PROBE_BYTES).send("GET", url)
     except ServerUnreachable as error:
         return error.reason, error.reason.startswith(("certificate_", "tls_", "not_https"))
     except BadAnswer:

@@ -41,7 +41,7 @@ from lib.trueconf_model import (
 )
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
-MAX_VALUES = 1_000_000  # in the JSON: 16 MB of "{}," would become 500 MB of objects
+MAX_VALUES = 1_000_000  # in the JSON of a question: 16 MB of "{}," would become 500 MB of objects
 USUAL_HEADERS = requests.utils.default_headers()
 PAGE_SIZES = (500, 200, 100, None)  # tried in this order; None: as many as the server likes
 MAX_ROWS = 100_000  # of one list
@@ -85,8 +85,9 @@ class Answer:
 
     @property
     def value_count(self) -> int:
-        """About how many values its JSON has."""
-        return len(self.body) - len(self.body.translate(None, b",[{"))
+        """About how many values its JSON has. An object takes the memory of four more."""
+        value_count = len(self.body) - len(self.body.translate(None, b",[{"))
+        return value_count + 4 * self.body.count(b"{")
 
     def json(self) -> Any:
         """The decoded body, None if it is not JSON, or has too many values."""
@@ -140,9 +141,14 @@ class Client:
     needs, to name it if it is missing. All methods raise TrueConfError.
     """
 
-    def __init__(self, server: Server, limit_s: float | None = None):
+    def __init__(
+        self,
+        server: Server,
+        limit_s: float | None = None,
+        max_bytes: int = transport.MAX_BYTES,
+    ):
         self.server = server
-        self.limits = transport.Limits(limit_s or PRESS_LIMIT_S)
+        self.limits = transport.Limits(limit_s or PRESS_LIMIT_S, max_bytes)
         self._values_left = MAX_VALUES
         self._lock = threading.Lock()  # guards the values
 
