@@ -141,12 +141,7 @@ class Client:
     needs, to name it if it is missing. All methods raise TrueConfError.
     """
 
-    def __init__(
-        self,
-        server: Server,
-        limit_s: float | None = None,
-        max_bytes: int = transport.MAX_BYTES,
-    ):
+    def __init__(self, server: Server, limit_s: float | None = None, max_bytes: int | None = None):
         self.server = server
         self.limits = transport.Limits(limit_s or PRESS_LIMIT_S, max_bytes)
         self._values_left = MAX_VALUES

@@ -73,10 +73,10 @@ def side_by_side(
 class Limits:
     """What all the requests of one question together may still cost. For many threads."""
 
-    def __init__(self, limit_s: float, max_bytes: int = MAX_BYTES):
+    def __init__(self, limit_s: float, max_bytes: int | None = None):
         self.limit_s = limit_s
         self._deadline = time.monotonic() + limit_s
-        self._wire_bytes_left = self._unpacked_bytes_left = max_bytes
+        self._wire_bytes_left = self._unpacked_bytes_left = max_bytes or MAX_BYTES
         self._lock = threading.Lock()  # guards the bytes
 
     def left_s(self) -> float:
