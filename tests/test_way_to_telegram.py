@@ -16,6 +16,7 @@ import pytest
 from telebot import apihelper
 
 import texts
+from demo import portal
 from demo.trueconf import certificates
 from lib import connections
 from lib import telegram as ours
@@ -192,6 +193,18 @@ def test_what_answers_at_tg_api_url_and_is_no_telegram_is_named(launch, status, 
         launch(settings)
         bot.wait_for_output(is_said)
         assert bot.stop() == 0
+
+
+@pytest.mark.parametrize("answer", portal.ANSWERS)
+def test_sign_in_page_is_not_taken_for_telegram(monkeypatch, answer):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.ca_file())
+    with portal.Portal(answer=answer) as page:
+        ways = [("http", page.plain, page.certificate)]
+        ways += [("https", page.encrypted, kind) for kind in portal.CERTIFICATES]
+        for scheme, door, page.certificate in ways:
+            bot = ours.Bot(TOKEN, f"{scheme}://{page.host}:{door.port}")
+            assert not ours.answers(bot), (scheme, page.certificate)
+            assert bot.sender.silent_since is not None
 
 
 def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, anna, settings_for):
