@@ -480,9 +480,10 @@ SAMPLE = re.compile(r"```json\n(\{.*?\n\})\n```", re.DOTALL)
 ROW = re.compile(r"^\| `servers\.\w+\.(\w+\.\w+)` \|.*\| `?([\d.]+)`? \|$", re.M)
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
-def test_readme_shows_the_values_of_the_example_and_the_defaults_of_the_code(tmp_path, readme):
-    text = (ROOT / readme).read_text(encoding="utf-8")
+@pytest.mark.parametrize("language", ["", ".ru"])
+def test_pages_show_the_values_of_the_example_and_the_defaults_of_the_code(tmp_path, language):
+    pages = [ROOT / f"README{language}.md", ROOT / "docs" / f"settings{language}.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     samples = [json.loads(one) for one in SAMPLE.findall(text)]
     [example] = filled_in_example()["servers"].values()
     servers = [server for one in samples for server in one["servers"].values()]
