@@ -22,9 +22,10 @@ from lib import trueconf_v3, trueconf_v4
 from tests.conftest import ANNA, ROOT, BotProcess, open_menu, press
 from tests.test_settings import FORGOTTEN_KEYS, SERVER_KEYS, STATUS_KEYS, TOP_KEYS
 
+DOCS = [f"docs/{file.name}" for file in sorted(ROOT.glob("docs/*.md"))]
 PAGES = {
-    "en": ["README.md", *(f"docs/{file.name}" for file in sorted(ROOT.glob("docs/*[!u].md")))],
-    "ru": ["README.ru.md", *(f"docs/{file.name}" for file in sorted(ROOT.glob("docs/*.ru.md")))],
+    "en": ["README.md", *(page for page in DOCS if not page.endswith(".ru.md"))],
+    "ru": ["README.ru.md", *(page for page in DOCS if page.endswith(".ru.md"))],
 }
 ALL_PAGES = [*PAGES["en"], *PAGES["ru"]]
 SETTINGS_PAGES = ("docs/settings.md", "docs/settings.ru.md")
