@@ -199,8 +199,17 @@ def test_edits_of_the_page_leave_the_code_as_tidy_as_it_was(changed_project):
         "Server version",
         "People in conferences",
     }
-    ruff = [sys.executable, "-m", "ruff", "check", "--quiet", str(changed_project)]
-    assert subprocess.run(ruff, check=False).returncode == 0
+
+
+def test_edits_of_the_page_are_what_ruff_allows(changed_project):
+    if ruff("--version"):
+        pytest.skip("ruff does not run here, as under Wine")
+    assert ruff("check", "--quiet", str(changed_project)) == 0
+
+
+def ruff(*arguments: str) -> int:
+    command = [sys.executable, "-m", "ruff", *arguments]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 
 @pytest.mark.parametrize("pair", [*zip(*PAGES.values(), strict=True)], ids=PAGES["en"])
