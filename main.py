@@ -4,7 +4,7 @@ Run it with `python main.py`. What it needs to know stands in settings.json (see
 `python main.py --demo` shows it without any account or server.
 
 This file is the bot itself: what happens when somebody writes a command or presses a button.
-To add a button of your own, make four small edits (README.md walks through them):
+To add a button of your own, make four small edits (docs/own-button.md walks through them):
 
 1. trueconf_api.py   a function that asks the server something
 2. texts/            its words, in each language

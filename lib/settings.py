@@ -1,7 +1,8 @@
 """Loads, checks and saves the settings.
 
 It speaks to nobody: problems and warnings leave here as `Problem`s, `texts` has the sentences.
-The keys are described in README.md; the servers leave as `Server` objects, which know the defaults.
+The keys are described in docs/settings.md; the servers leave as `Server` objects, which know the
+defaults.
 A new key is one line where its section is read, and one in SAVED if the bot itself changes it.
 """
 

@@ -380,7 +380,7 @@ def test_all_problems_are_told_at_once(tmp_path):
     lines = command_line.settings_error(error).splitlines()
     assert "settings.json" in lines[0]
     assert sum(line.startswith("- ") for line in lines) == 6
-    assert "README" in lines[-1]
+    assert "settings.json.example" in lines[-1]
 
 
 def test_message_of_the_error_itself_holds_no_value(tmp_path):

@@ -311,7 +311,7 @@ WORDS = {
     "problem_unchecked": "{key}: Bei false wird das Zertifikat nicht geprüft, und jeder kann sich als dieser Server ausgeben.",
     "command_line": "Ein Telegram-Bot für Administratoren von TrueConf Server.",
     "settings_wrong": "Die Einstellungen ({source}) müssen korrigiert werden:",
-    "settings_help_file": "README.md beschreibt alle Schlüssel, settings.json.example ist eine Vorlage.",
+    "settings_help_file": "docs/settings.md beschreibt alle Schlüssel, settings.json.example ist eine Vorlage.",
     "settings_none": "Es gibt noch keine Einstellungen. So geht es weiter:\n1. Kopieren Sie settings.json.example nach settings.json und füllen Sie die Datei aus.\n2. Oder probieren Sie es ohne Konto und ohne Server aus: {python} main.py --demo\n3. Oder folgen Sie README.md: Dort steht, wie man einen Bot und eine OAuth2-Anwendung anlegt.",
     "settings_none_replit": "Es gibt kein Secret namens settings. Öffnen Sie in Replit den Bereich Secrets, legen Sie den Schlüssel settings an und fügen Sie als Wert den Inhalt von settings.json ein. Auch ein Deployment braucht dieses Secret.",
     "token_refused": "Telegram hat das Token des Bots (tg-api-token) nicht akzeptiert. Kopieren Sie es bei @BotFather noch einmal: /mybots, Ihr Bot, API Token.",

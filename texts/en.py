@@ -311,7 +311,7 @@ WORDS = {
     "problem_unchecked": "{key}: false means that anybody can pretend to be this server.",
     "command_line": "A Telegram bot for the administrators of TrueConf Server.",
     "settings_wrong": "Please correct the settings ({source}):",
-    "settings_help_file": "README.md describes all keys, settings.json.example is a sample.",
+    "settings_help_file": "docs/settings.md describes all keys, settings.json.example is a sample.",
     "settings_none": "There are no settings yet. You have three options:\n1. Copy settings.json.example to settings.json and fill it in.\n2. Try it without an account and without a server: {python} main.py --demo\n3. Follow README.md: how to register a bot and an OAuth2 application.",
     "settings_none_replit": "There is no secret named settings. In Replit open Secrets, add the key settings and paste the content of settings.json as its value. A deployment needs the secret too.",
     "token_refused": "Telegram did not accept the bot's token (tg-api-token). Copy it from @BotFather again: /mybots, your bot, API Token.",

@@ -311,7 +311,7 @@ WORDS = {
     "problem_unchecked": "{key}: con false no se comprueba el certificado y cualquiera puede hacerse pasar por este servidor.",
     "command_line": "Un bot de Telegram para administradores de TrueConf Server.",
     "settings_wrong": "Hay que corregir la configuración ({source}):",
-    "settings_help_file": "README.md describe todas las claves; settings.json.example es un ejemplo.",
+    "settings_help_file": "docs/settings.md describe todas las claves; settings.json.example es un ejemplo.",
     "settings_none": "Todavía no hay configuración. Hay tres opciones:\n1. Copie settings.json.example como settings.json y complételo.\n2. Pruebe el bot sin cuenta y sin servidor: {python} main.py --demo\n3. Siga los pasos de README.md: explica cómo registrar un bot y una aplicación OAuth2.",
     "settings_none_replit": "No hay ningún secreto llamado settings. En Replit, abra Secrets, añada la clave settings y pegue como valor el contenido de settings.json. Si publica el bot, el Deployment también necesita ese secreto.",
     "token_refused": "Telegram no aceptó el token del bot (tg-api-token). Cópielo de nuevo en @BotFather: /mybots, su bot, API Token.",

@@ -311,7 +311,7 @@ WORDS = {
     "problem_unchecked": "{key}: false — сертификат не проверяется, сервер можно подменить.",
     "command_line": "Telegram-бот для администраторов TrueConf Server.",
     "settings_wrong": "Настройки ({source}) нужно исправить:",
-    "settings_help_file": "Все ключи описаны в README.ru.md, образец — settings.json.example.",
+    "settings_help_file": "Все ключи описаны в docs/settings.ru.md, образец — settings.json.example.",
     "settings_none": "Настроек ещё нет. Есть три пути:\n1. Скопируйте settings.json.example в settings.json и заполните его.\n2. Попробуйте без учётной записи и без сервера: {python} main.py --demo\n3. Пройдите по шагам в README.ru.md: там регистрация бота и приложения OAuth2.",
     "settings_none_replit": "Секрета settings нет. В Replit откройте Secrets, добавьте ключ settings, а значением вставьте содержимое settings.json. Для публикации секрет нужен и в Deployments.",
     "token_refused": "Telegram не принял токен бота (tg-api-token). Скопируйте его у @BotFather ещё раз: /mybots, ваш бот, API Token.",
