@@ -18,7 +18,7 @@ from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
-from trueconf_api import Conference, Forgotten, Server
+from trueconf_api import Conference, Forgotten, Participant, Server
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 AGES_A_ROW = 3  # more of them are cut on a phone
@@ -45,6 +45,7 @@ class Press:
     as_shown: str = ""  # `short_id` of what a confirmation showed
     pause_min: int = 0  # how long a pause is to last
     outage_at: int = 0  # time.time() when the outage began that somebody takes
+    list_page: int = 0  # of the conferences, where the page of one was opened
 
 
 NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
@@ -232,28 +233,41 @@ def refresh_and_back(server: Server, action: str) -> InlineKeyboardMarkup:
 
 
 def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:
-    """A Stop button for each conference that has an ID."""
+    """A button for each that opens its page. None of them can stop anything."""
     key = short_id(server.name)
     here = Press("conferences", key, page=page.number)
-    stops = _stop_buttons(page.first, page.items, _asking_from(here))
-    return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
+    opening = Press("conference", key, list_page=page.number)
+    pages = _entries("button_entry", page.first, page.items, opening)
+    return _keyboard(*pages, _turn(page, here), _refresh(here), _back(Press("menu", key)))
+
+
+def conference(press: Press, page: Page[Participant], can_stop: bool) -> InlineKeyboardMarkup:
+    """Under the page of a conference, where `press` led to."""
+    here = replace(press, action="conference", page=page.number)
+    ask_stop = _button(plain_text("button_stop"), replace(_asking_from(here), page=0))
+    return _keyboard(
+        [ask_stop] if can_stop else [],  # first: a second tap lands on "Back" of the question
+        _turn(page, here),
+        _refresh(here),
+        _back(_list_of(here)),
+    )
 
 
 def _asking_from(here: Press) -> Press:
-    """What asks before a stop, on a list that `here` shows again."""
+    """What asks before a stop, on a screen that `here` shows again."""
     return replace(here, action="ask_stop", came_from=here.action)
 
 
-def _stop_buttons(
-    first: int, shown: Sequence[Conference], press: Press
+def _entries(
+    key: str, first: int, shown: Sequence[Conference], press: Press
 ) -> list[list[InlineKeyboardButton]]:
-    """A row for each that can be stopped, counted from `first`. `press`: what their buttons have
-    in common."""
+    """A row for each that `press` can be about, counted from `first`. `press`: what their buttons
+    have in common; what has no ID cannot be stopped."""
     rows = []
     for number, conference in enumerate(shown, first):
-        if conference.id and conference.session_id:
+        if conference.session_id and (conference.id or press.action == "conference"):
             title = cut(screens.title_of(conference), LONGEST_LABEL)
-            label = plain_text("button_stop_entry", number=number, title=title)
+            label = plain_text(key, number=number, title=title)
             rows.append([_button(label, replace(press, item=short_id(conference.session_id)))])
     return rows
 
@@ -270,7 +284,7 @@ def forgotten(
     ]
     here = Press("forgotten", key, page=page.number, age_min=age_min)
     found = [entry.conference for entry in page.items]
-    stops = _stop_buttons(page.first, found, _asking_from(here))
+    stops = _entries("button_stop_entry", page.first, found, _asking_from(here))
     stop_all = []
     if certain_count > 1:
         label = plain_text("button_stop_all", number=certain_count)
@@ -308,10 +322,19 @@ def _age_label(minutes: int, is_chosen: bool) -> str:
 
 
 def _list_of(press: Press) -> Press:
-    """The list that a confirmation was reached from, the conferences of a button that names none:
-    Back leads there."""
+    """The list that a confirmation, or the page of a conference, was reached from; the conferences
+    where a button names none."""
+    if "conference" in (press.action, press.came_from):
+        return Press("conferences", press.server, page=press.list_page)
     screen = press.came_from or "conferences"
     return Press(screen, press.server, page=press.page, age_min=press.age_min)
+
+
+def _screen_before(press: Press) -> Press:
+    """What a confirmation was reached from: Back leads there."""
+    if press.came_from != "conference":
+        return _list_of(press)
+    return Press("conference", press.server, press.item, list_page=press.list_page)
 
 
 def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
@@ -320,7 +343,7 @@ def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
     now = int(time.time())
     yes = replace(press, action=action, shown_at=now, as_shown=as_shown)
     return _keyboard(
-        _back(_list_of(press)),  # first: a second tap on ⏹ lands here
+        _back(_screen_before(press)),  # first: a second tap on ⏹ lands here
         [_button(plain_text("button_confirm_stop"), yes, style="danger")],
     )
 

@@ -213,13 +213,25 @@ def show_online(call: Call, server: Server, press: Press) -> None:
 # ------------------------------------------------------------ conferences
 
 
-# "Running conferences": a page of them, with a ⏹ button for each.
+# "Running conferences": some of them, with a button for each.
 @on_button("conferences")
 def show_conferences(call: Call, server: Server, press: Press) -> None:
     running = trueconf_api.get_running_conferences(server)
     page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
     text = screens.conferences_screen(server, page, len(running))
     show(call, text, keyboards.conferences(server, page))
+
+
+# Such a button: the page of this conference, with who is in it and ⏹.
+@on_button("conference")
+def show_conference(call: Call, server: Server, press: Press) -> None:
+    found = stopping.find_page(server, press)
+    if found is None:
+        show(call, screens.not_running(server), keyboards.back_to_list(press))
+        return
+    page = screens.page_of(screens.people_in(found), press.page, screens.PEOPLE_A_PAGE)
+    keyboard = keyboards.conference(press, page, can_stop=bool(found.conference.id))
+    show(call, screens.conference_screen(server, found, page), keyboard)
 
 
 # "Forgotten conferences": those older than the chosen age, each with the reason why it is here.

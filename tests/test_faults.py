@@ -210,8 +210,9 @@ SCREENS = {
     "conferences": [("conferences", {})],
     "online": [("online", {})],
     "forgotten": [("forgotten", {})],
-    "ask_stop": [("conferences", {}), ("ask_stop", {})],
-    "stop": [("conferences", {}), ("ask_stop", {}), ("stop", {})],
+    "conference": [("conferences", {}), ("conference", {})],
+    "ask_stop": [("conferences", {}), ("conference", {}), ("ask_stop", {})],
+    "stop": [("conferences", {}), ("conference", {}), ("ask_stop", {}), ("stop", {})],
     "stop_all": [
         ("forgotten", {}),
         ("forgotten", {"age_min": 60}),

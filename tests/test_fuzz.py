@@ -313,6 +313,13 @@ def check_lists(server, running, found) -> None:
         page = screens.page_of(found, number, screens.CONFERENCES_A_PAGE)
         text = screens.forgotten_screen(server, page, len(found), 60)
         check_message(text, keyboards.forgotten(server, page, 60, len(found)))
+    for conference in running[:2]:
+        people = trueconf_api.or_error(trueconf_api.get_people, server, conference)
+        found_page = trueconf_api.ConferencePage(conference, people, None)
+        page = screens.page_of(screens.people_in(found_page), 0, screens.PEOPLE_A_PAGE)
+        opened = Press("conference", short_id(server.name), short_id(conference.session_id))
+        keyboard = keyboards.conference(opened, page, can_stop=True)
+        check_message(screens.conference_screen(server, found_page, page), keyboard)
     if running:
         check_message(screens.stopped_by(server, running, "Anna"))
         people = trueconf_api.People(2, 0, ("Anna", "Boris"), None, None)
@@ -488,7 +495,7 @@ def test_presses_of_any_content_do_nothing(telegram, anna, new_server, settings_
         some.builds(
             lambda action, item, rest: f"{action}:{key}:{item}:{rest}",
             some.sampled_from(
-                ["stop", "ask_stop", "stop_all", "remind", "not_forgotten", "nobody"]
+                ["stop", "ask_stop", "stop_all", "conference", "remind", "not_forgotten", "nobody"]
             ),
             some.sampled_from([*items, "", "x", "AAAAAAAA"]),
             some.sampled_from(["", "::", "9:9:9", f"::{now - 301}", f"::{now + 10**9}", "-1"]),

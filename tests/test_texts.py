@@ -8,7 +8,7 @@ import re
 import string
 import time
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 from hypothesis import example, given
@@ -37,11 +37,14 @@ from trueconf_api import (
     WEB_DOWN,
     BadAnswer,
     Conference,
+    ConferencePage,
     Forgotten,
     Online,
     Overview,
+    Participant,
     People,
     PermissionMissing,
+    Recording,
     Server,
     ServerUnreachable,
     Status,
@@ -615,7 +618,19 @@ def a_conference(text: str, number: int = 0) -> Conference:
         participant_count=1000,
         age_s=10**7 + 3700,
         server_url=address,
+        max_people=10**12,
+        planned_s=10**12,
     )
+
+
+def crowd(name: str, count: int) -> People:
+    """Of these the first half leads, and the last quarter are guests."""
+    people = [
+        Participant(f"{number}@x", name, number * 4 >= count * 3, number * 2 < count)
+        for number in range(count)
+    ]
+    guests = sum(one.is_guest for one in people)
+    return People(count, guests, (), None, None, tuple(people))
 
 
 def all_screens(text: str) -> dict[str, str]:
@@ -674,6 +689,14 @@ def all_screens(text: str) -> dict[str, str]:
         made[f"conferences {number}"] = screens.conferences_screen(server, shown, len(conferences))
         shown = page(found, number, screens.CONFERENCES_A_PAGE)
         made[f"forgotten {number}"] = screens.forgotten_screen(server, shown, len(found), 90)
+    for people in (crowd(text, 5000), crowd("", 1), People(0, 0, (), None, None), error, failed):
+        pages = ConferencePage(conferences[0], people, Recording(True, since))
+        in_it = screens.people_in(pages)
+        for number in (0, 50, 124):
+            shown = page(in_it, number, screens.PEOPLE_A_PAGE)
+            made[f"conference {number}, {people}"] = screens.conference_screen(server, pages, shown)
+        unknown = ConferencePage(replace(conferences[0], age_s=None), people, failed)
+        made[f"conference, {people}"] = screens.conference_screen(server, unknown, shown)
     for status in (Status(UP), Status(SERVICE_DOWN, "http_502"), down):
         made[f"status {status.state}"] = screens.status_screen(server, status, since)
     for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
@@ -902,6 +925,7 @@ def all_keyboards(text: str) -> list:
         keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
+        keyboards.conference(press, screens.page_of(range(5000), 3, 40), can_stop=True),
         keyboards.outage_alert(a_server(text, down_since=1e11)),
         keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),
     ]
@@ -1034,7 +1058,14 @@ def test_longest_button_that_a_list_can_make_fits():
     """With the last page of 100,000 conferences and the longest age of the settings."""
     key, longest_age_min = keyboards.short_id("x"), LONGEST_H * 60
     where = Press("ask_stop", key, key, 19_999, longest_age_min, came_from="forgotten")
-    for press in (where, replace(where, action="ask_stop_all", item="", page=0)):
+    opened = Press("conference", key, key, list_page=19_999)
+    page = screens.page_of(range(5000), 124, screens.PEOPLE_A_PAGE)
+    asked = keyboards.conference(opened, page, can_stop=True).keyboard[0][0].callback_data
+    for press in (
+        where,
+        replace(where, action="ask_stop_all", item="", page=0),
+        keyboards.unpack(asked),
+    ):
         action = press.action.removeprefix("ask_")
         for row in keyboards.confirm(action, press, key).keyboard:
             assert len(row[0].callback_data) <= keyboards.CALLBACK_LIMIT
@@ -1051,7 +1082,7 @@ def test_button_may_carry_one_more_number(monkeypatch):
     press = LongerPress("menu", "abc", page=2, colour=7)
     assert keyboards.unpack(keyboards.pack(press)) == press
     assert keyboards.unpack("menu:abc") == LongerPress("menu", "abc")
-    assert keyboards.unpack("menu:abc:::::::::1:1") is None
+    assert keyboards.unpack("menu:abc" + ":" * len(fields(Press)) + "1") is None
 
 
 def test_status_shows_how_long_the_certificate_is_good():
@@ -1090,16 +1121,21 @@ def test_title_on_a_button_is_what_it_is():
     conference = a_conference("<b>R&D</b> &amp;")
     page = screens.page_of([conference], 0, 5)
     labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
-    assert labels[0] == label("stop_entry", number=1, title="<b>R&D</b> &amp;")
+    assert labels[0] == label("entry", number=1, title="<b>R&D</b> &amp;")
     assert html.unescape(labels[0]) != labels[0]
 
 
-def test_stop_button_has_the_number_of_its_entry():
+def test_button_has_the_number_of_its_entry():
     conferences = [a_conference("Planning", number) for number in range(8)]
     page = screens.page_of(conferences, 1, 5)
-    labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
-    numbers = (6, 7, 8)
-    assert labels[:3] == [label("stop_entry", number=one, title="Planning") for one in numbers]
+    found = screens.page_of([Forgotten(one, "empty") for one in conferences], 1, 5)
+    for key, keyboard in (
+        ("entry", keyboards.conferences(a_server("x"), page)),
+        ("stop_entry", keyboards.forgotten(a_server("x"), found, 60, 0)),
+    ):
+        labels = [row[0].text for row in keyboard.keyboard]
+        numbered = [label(key, number=one, title="Planning") for one in (6, 7, 8)]
+        assert [one for one in labels if "Planning" in one] == numbered
     said = texts.plain(screens.conferences_screen(a_server("x"), page, 8))
-    assert all(says(said, "entry_title", number=one, title="Planning") for one in numbers)
+    assert all(says(said, "entry_title", number=one, title="Planning") for one in (6, 7, 8))
     assert says(said, "conferences_number", 8)

@@ -34,11 +34,14 @@ from trueconf_api import (
     UP,
     WEB_DOWN,
     Conference,
+    ConferencePage,
     Forgotten,
     Online,
     OutcomeUnknown,
     Overview,
+    Participant,
     People,
+    Recording,
     Server,
     Status,
     TrueConfError,
@@ -47,6 +50,7 @@ from trueconf_api import (
 CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
+PEOPLE_A_PAGE = 40
 MOST_IN_A_LIST = 50
 MOST_NAMES, LONGEST_PERSON = 10, 40  # of the people in a conference
 MOST_WITH_NAMES, MOST_NAMES_IN_A_LINE = 10, 3  # in a list of several conferences
@@ -358,7 +362,7 @@ def conferences_screen(server: Server, page: Page[Conference], total: int) -> Ht
         return _lines(heading, "", words("conferences_none"), "", _footer())
     entries = [_conference(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("conferences_number", total)
-    return _lines(heading, number, "", *entries, words("stop_hint"), _footer(page))
+    return _lines(heading, number, "", *entries, words("conference_hint"), _footer(page))
 
 
 def _conference(number: int, conference: Conference, reason: Html | None = None) -> Html:
@@ -410,6 +414,88 @@ def age_of(conference: Conference) -> Html:
 
 def title_of(conference: Conference) -> str:
     return cut(conference.title, LONGEST_TITLE) or plain(words("untitled"))
+
+
+def people_in(found: ConferencePage | None) -> tuple[Participant, ...]:
+    """Those who are known to be in a conference."""
+    return found.people.participants if found and isinstance(found.people, People) else ()
+
+
+def conference_screen(server: Server, found: ConferencePage, page: Page[Participant]) -> Html:
+    """The page of a conference with a page of `people_in` it. What is not known is left out."""
+    conference = found.conference
+    url = conference.realtime_url
+    return _lines(
+        _heading(server, "conference"),
+        words("bold", text=title_of(conference)),
+        _parts(_id(conference), _owner(conference)),
+        _age_and_plan(conference),
+        _recording(found.recording),
+        "",
+        *_inside(conference, found.people, page),
+        "",
+        words("conference_realtime", url=url) if url else None,
+        _footer(page),
+    )
+
+
+def _age_and_plan(conference: Conference) -> Html | None:
+    planned = duration(conference.planned_s) if conference.planned_s else None
+    if conference.age_s is None:
+        return words("entry_planned", planned=planned) if planned else None
+    age = age_of(conference)
+    if planned:
+        return words("entry_age_planned", duration=age, planned=planned)
+    return words("entry_age", duration=age)
+
+
+def _recording(recording: Recording | TrueConfError | None) -> Html | None:
+    if recording is None:
+        return None
+    if isinstance(recording, TrueConfError):
+        return _could_not("recorded_unknown", recording)
+    if recording.since is not None and recording.is_running:
+        return words("recorded_since", time=moment(recording.since))
+    return words("recorded" if recording.is_running else "recorded_not")
+
+
+def _could_not(key: str, error: TrueConfError) -> Html:
+    """What could not be found out, and why."""
+    return Html(f"⚠️ {words(key)}. {error_sentence(error)}")
+
+
+def _inside(
+    conference: Conference, people: People | TrueConfError, page: Page[Participant]
+) -> list[Html]:
+    """How many are in it, and a page of their names, the guests on a line of their own."""
+    if isinstance(people, TrueConfError):
+        return [_could_not("forgotten_not_examined", people)]
+    if not people.count:
+        return [words("forgotten_empty")]
+    now, most = plural("people_now", people.count), conference.max_people or 0
+    if most >= people.count:
+        now = plural("people_now_of", people.count, most=most)
+    lines = [_named(now, [one for one in page.items if not one.is_guest])]
+    guests = [one for one in page.items if one.is_guest]
+    if guests:
+        lines.append(_named(plural("people_guests", people.guest_count), guests))
+    return lines
+
+
+def _named(now: Html, people: Sequence[Participant]) -> Html:
+    names = ", ".join(map(_person, people))
+    return words("people_named", now=now, names=names) if names else now
+
+
+def _person(one: Participant) -> str:
+    name = cut(one.name, LONGEST_PERSON) or plain_text("person_unnamed")
+    if one.is_owner:
+        return plain_text("person_owner", name=name)
+    if one.is_leader:  # who the owner is may not be known
+        return plain_text(
+            "person_leader" if one.is_owner is None else "person_moderator", name=name
+        )
+    return name
 
 
 def online_screen(server: Server, online: Online) -> Html:

@@ -458,7 +458,9 @@ class Benchmark:
         for _ in range(self.repetitions + 1):
             (conference_id, session), _ = self.world.add_conferences("branch", 2)
             self.phone.press("conferences")
-            asking = [find, [self.people("branch", session)]]
+            people = [self.people("branch", session)]
+            self.press("conference", "page of a conference", [self.running("branch"), people])
+            asking = [find, people]
             self.press("ask_stop", "confirmation of a stop", asking)
             path = f"conferences/{conference_id}"
             calm(self.phone.message)

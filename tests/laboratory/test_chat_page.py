@@ -263,7 +263,8 @@ def test_a_person_stops_a_conference(start_demo, open_page):
     menu = page.start()
     page.press(menu, "Head office")
     page.press(menu, word("button_conferences"))
-    confirmation = page.press(menu, "1. ")
+    page.press(menu, "1. ")
+    confirmation = page.press(menu, word("button_stop"))
     assert "Weekly planning" in confirmation["text"]
     assert page.find(".key.danger").text == word("button_confirm_stop")
     before = page.conferences("office")

@@ -1,0 +1,312 @@
+"""The screens of people: the page of a conference, who is online by name, /who."""
+
+import pytest
+
+from demo.trueconf.server import FOUR_SCOPES, RECORDS_SCOPE_V4, V4_SCOPES, Person
+from keyboards import Press, pack, short_id, unpack
+from lib.trueconf_v3 import ROLES_PERMISSION
+from tests.conftest import label, open_menu, press, says, shows_moment
+from texts import duration, plain_text, plural, words
+
+BACK, REFRESH, NEXT, PREVIOUS, STOP = map(label, ("back", "refresh", "next", "previous", "stop"))
+SCOPES = {"Moscow": FOUR_SCOPES, "Berlin": V4_SCOPES}
+MARKUP = ["<b>&amp;</b>", "</code>", "&lt;", "{name}", "%s", "\u202egpj.exe", "a\nb", "\ud83d"]
+LINKS = ["@all", "/stop", "#tag", "https://example.org/a", "evil.example.org", "+7 495 123-45-67"]
+ODD_NAMES = [*MARKUP, *LINKS, "Щ" * 5000, "🟢" * 300, "a.b/" * 100, "", None, " ", "\u200b", 17]
+
+
+@pytest.fixture(scope="module")
+def servers(stage):
+    """One that speaks API v3.3 and one that speaks v4, by name; the bot that asks them runs."""
+    started = {name: stage.new_server(scopes=scopes) for name, scopes in SCOPES.items()}
+    started["Berlin"].api_versions = {"v4"}
+    stage.start_bot({name: server.settings() for name, server in started.items()})
+    return started
+
+
+@pytest.fixture(params=SCOPES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def server(servers, name):
+    """One of them, as new."""
+    server = servers[name]
+    people = list(server.people)
+    yield server
+    server.mend()
+    server.come_back()
+    server.people[:] = people
+    server.conferences.clear()
+    server.stops.clear()
+    allow(server, *SCOPES[name])
+
+
+@pytest.fixture
+def anna(stage, servers):
+    yield stage.anna
+    seen = stage.anna.chat.bot_messages
+    assert all(not one.dropped_entities and not one.dropped_links for one in seen)
+
+
+def allow(server, *scopes):
+    """From now on its tokens allow this."""
+    if set(server.scopes) != set(scopes):
+        server.scopes = scopes
+        server.expire_tokens()
+
+
+def list_of(person, name):
+    return press(person, open_menu(person, name), label("conferences"))
+
+
+def page_of(person, name, title="Meeting"):
+    return press(person, list_of(person, name), title)
+
+
+def names_after(message, key, number):
+    """The names that stand in the line of this number of people."""
+    return says(message, "people_named", now=plural(key, number))["names"].split(", ")
+
+
+def owner(name):
+    return plain_text("person_owner", name=name)
+
+
+# ---------------------------------------------------------------- the page of a conference
+
+
+def test_page_tells_who_is_in_it_and_for_how_long(anna, server, name):
+    guests = [Person(f"#guest:{number}@x", f"Guest {number}") for number in (1, 2)]
+    people = ("boris", "anna", *guests, "clara")
+    meeting = server.add_conference("Meeting", owner="anna", people=people, age_s=1500)
+    meeting.max_people, meeting.planned_s = 25, 2700
+    meeting.leave("clara")
+    screen = page_of(anna, name)
+    assert says(screen, "heading", server=name, screen=words("conference"))
+    assert "\nMeeting\n" in screen.text
+    assert says(screen, "entry_id", id=meeting.id)
+    assert says(screen, "entry_owner", owner="anna")
+    assert says(screen, "entry_age_planned", duration=duration(1500), planned=duration(2700))
+    now = plural("people_now_of", 4, most=25)
+    assert says(screen, "people_named", now=now, names=f"{owner('Anna Petrova')}, Boris Ivanov")
+    assert names_after(screen, "people_guests", 2) == ["Guest 1", "Guest 2"]
+    assert says(screen, "conference_realtime")
+    assert not says(screen, "recorded_not")
+    assert says(screen, "read_at")
+    links = [entity["url"] for entity in screen.entities if entity["type"] == "text_link"]
+    assert links[0].endswith(f"/c/{meeting.id}")
+    assert "/tools/real-time/" in links[1]
+    assert screen.labels == [STOP, REFRESH, BACK]
+
+
+def test_page_is_shown_after_two_round_trips_and_one_edit(anna, server, name):
+    server.add_conference("Meeting")
+    screen = page_of(anna, name)
+    edits = screen.edits
+    server.clear_requests()
+    press(anna, screen, REFRESH)
+    assert len(server.requests) == (3 if name == "Moscow" else 4)
+    assert screen.edits <= edits + 1
+
+
+def test_buttons_of_the_list_open_pages_and_none_of_them_can_stop(anna, server, name):
+    for number in range(7):
+        server.add_conference(f"Meeting {number}", people=(), age_s=1000 - number)
+    screen = press(anna, list_of(anna, name), NEXT)
+    assert says(screen, "conference_hint")
+    assert not any("⏹" in one for one in [screen.text, *screen.labels])
+    actions = {unpack(button.data).action for button in screen.buttons}
+    assert actions == {"conference", "conferences", "menu"}
+    press(anna, screen, "7. ")
+    assert says(screen, "forgotten_empty")
+    press(anna, screen, REFRESH, BACK)
+    assert says(screen, "page", number=2, total=2)
+    assert server.stops == []
+
+
+def test_stop_button_asks_and_back_leads_to_the_page_and_then_to_the_list(anna, server, name):
+    for number in range(7):
+        server.add_conference(f"Meeting {number}", age_s=1000 - number)
+    screen = press(anna, list_of(anna, name), NEXT, "7. ", STOP)
+    assert says(screen, "confirm_stop")
+    press(anna, screen, BACK)
+    assert says(screen, "heading", server=name, screen=words("conference"))
+    press(anna, screen, STOP, label("confirm_stop"))
+    assert says(screen, "result_stopped")
+    assert len(server.stops) == 1
+    press(anna, screen, BACK)
+    assert says(screen, "page", number=2, total=2)
+    assert says(screen, "conferences_number", 6)
+
+
+@pytest.mark.parametrize("made_by", ["2.0.0", "2.1.0"])
+def test_stop_button_of_a_list_of_an_earlier_version_leads_to_the_confirmation(
+    anna, server, name, made_by
+):
+    for number in range(7):
+        server.add_conference(f"Meeting {number}", age_s=1000 - number)
+    screen = press(anna, list_of(anna, name), NEXT)
+    item = unpack(screen.button("6. ").data).item
+    asking = Press("ask_stop", short_id(name), item, page=1)
+    if made_by == "2.1.0":
+        asking = Press("ask_stop", short_id(name), item, page=1, came_from="conferences")
+    anna.press_data(screen, pack(asking)).wait()
+    assert says(screen, "confirm_stop")
+    press(anna, screen, BACK)
+    assert says(screen, "heading", server=name, screen=words("conferences"))
+    assert says(screen, "page", number=2, total=2)
+    assert server.stops == []
+
+
+def test_page_of_a_conference_that_is_over_says_so(anna, server, name):
+    for number in range(7):
+        server.add_conference(f"Meeting {number}", age_s=1000 - number)
+    screen = press(anna, list_of(anna, name), NEXT)
+    number = says(screen.button("7. ").text, "button_entry")["title"]
+    next(one for one in server.conferences if one.title == number).end()
+    press(anna, screen, "7. ")
+    assert says(screen, "not_running")
+    assert screen.labels == [BACK]
+    press(anna, screen, BACK)
+    assert says(screen, "page", number=2, total=2)
+
+
+@pytest.mark.parametrize(
+    ("people", "guests"), [(0, 0), (1, 0), (40, 0), (41, 0), (30, 90), (0, 50)]
+)
+def test_everybody_is_named_once_on_pages_of_forty(anna, server, name, people, guests):
+    meeting = server.add_conference("Meeting", owner="p3", people=())
+    for number in range(people):
+        meeting.join(Person(f"p{number}", f"Person {number:02}."))
+    for number in range(guests):
+        meeting.join(Person(f"#guest:{number}@x", f"Guest {number:02}."))
+    screen, seen = page_of(anna, name), ""
+    pages = max(1, -(-(people + guests) // 40))
+    for number in range(1, pages + 1):
+        assert says(screen, "page", number=number, total=pages) or pages == 1
+        assert screen.text.count("Person ") + screen.text.count("Guest ") <= 40
+        assert screen.labels[0] == STOP
+        seen += screen.text
+        if number < pages:
+            press(anna, screen, NEXT)
+    assert NEXT not in screen.labels
+    assert all(seen.count(f"Person {number:02}.") == 1 for number in range(people))
+    assert all(seen.count(f"Guest {number:02}.") == 1 for number in range(guests))
+    assert says(screen, "people_guests", guests) or not guests
+    assert says(screen, "forgotten_empty") or people + guests
+    if pages > 1:
+        press(anna, screen, PREVIOUS)
+        assert says(screen, "page", number=pages - 1, total=pages)
+
+
+def test_page_of_five_thousand_people_turns(anna, server, name):
+    meeting = server.add_conference("Meeting", people=())
+    for number in range(5000):
+        meeting.join(Person(f"p{number}", "Щ" * 60))
+    screen = press(anna, page_of(anna, name), NEXT)
+    assert says(screen, "page", number=2, total=125)
+    assert says(screen, "people_now", 5000)
+
+
+def test_people_of_any_name_and_of_none(anna, server, name):
+    meeting = server.add_conference("<b>Meeting", owner="@all", people=())
+    for number, odd in enumerate(ODD_NAMES):
+        for prefix in ("p", "#guest:"):
+            person = Person(f"{prefix}{number}@x")
+            person.display_name = odd
+            meeting.join(person)
+    screen = press(anna, list_of(anna, name), "Meeting")
+    shown = [screen.text, press(anna, screen, NEXT).text]
+    assert "<b>&amp;</b>" in shown[0]
+    assert plain_text("person_unnamed") in shown[1]
+    assert says(screen, "people_guests", len(ODD_NAMES))
+
+
+def test_moderators_are_named_and_who_may_be_the_owner_too(anna, server, name):
+    more = ROLES_PERMISSION if name == "Moscow" else "conferences.participants:read"
+    allow(server, *SCOPES[name], more)
+    meeting = server.add_conference("Meeting", owner="anna", people=("boris", "anna", "clara"))
+    meeting.set_role("clara", 2)
+    screen = page_of(anna, name)
+    moderator = plain_text("person_moderator", name="Clara Gomez")
+    named = says(screen, "people_named", now=plural("people_now_of", 3, most=meeting.max_people))
+    first, second, third = named["names"].split(", ")
+    assert first == owner("Anna Petrova")
+    assert says(second, "person_moderator")
+    assert third == "Boris Ivanov"
+    assert moderator.partition(" (")[2] == second.partition(" (")[2]
+    meeting.owner = None
+    press(anna, screen, REFRESH)
+    assert says(screen, "person_leader")
+    assert not says(screen, "entry_owner")
+
+
+MISSING = {
+    "Moscow": ("logs.calls.participants:read", "logs.calls:read"),
+    "Berlin": ("conferences.participants:read", "conferences.sessions:read"),
+}
+
+
+def test_missing_permission_is_named_and_the_rest_of_the_page_stands(anna, server, name):
+    people, running = MISSING[name]
+    server.add_conference("Meeting", age_s=1500)
+    screen = page_of(anna, name)
+    allow(server, *(set(SCOPES[name]) - {people}))
+    press(anna, screen, REFRESH)
+    assert says(screen, "forgotten_not_examined")
+    assert says(screen, "error_permission", permission=people)
+    assert says(screen, "entry_age_planned", duration=duration(1500))
+    assert screen.labels == [STOP, REFRESH, BACK]
+    allow(server, *(set(SCOPES[name]) - {running}))
+    press(anna, screen, REFRESH)
+    assert says(screen, "error_permission", permission=running)
+    assert BACK in screen.labels
+    allow(server, *SCOPES[name])
+    press(anna, screen, REFRESH)
+    assert "\nMeeting\n" in screen.text
+
+
+def test_page_of_a_server_that_is_down_says_so_and_refresh_tries_again(anna, server, name):
+    server.add_conference("Meeting")
+    screen = page_of(anna, name)
+    server.go_down()
+    press(anna, screen, REFRESH)
+    assert says(screen, "error_unreachable", reason=words("reason_refused"))
+    server.come_back()
+    press(anna, screen, REFRESH)
+    assert "\nMeeting\n" in screen.text
+
+
+def test_what_is_not_known_is_left_out(anna, server, name):
+    meeting = server.add_conference("Meeting", owner=None, age_s=1500)
+    meeting.max_people = meeting.planned_s = None
+    screen = page_of(anna, name)
+    assert says(screen, "entry_age", duration=duration(1500))
+    assert not says(screen, "entry_age_planned")
+    assert not says(screen, "entry_owner")
+    assert says(screen, "people_now", 2)
+    meeting.max_people = 1  # fewer than there are
+    press(anna, screen, REFRESH)
+    assert not says(screen, "people_now_of")
+
+
+@pytest.mark.parametrize("name", ["Berlin"])  # v3 lists what was recorded, not what is
+def test_recording_is_told_where_the_token_may_know(anna, server, name):
+    allow(server, *V4_SCOPES, RECORDS_SCOPE_V4)
+    meeting = server.add_conference("Meeting", age_s=600)
+    screen = page_of(anna, name)
+    assert says(screen, "recorded_not")
+    since = meeting.record().started_at
+    press(anna, screen, REFRESH)
+    assert shows_moment(says(screen, "recorded_since"), "time", since)
+    server.break_path("recordings", "status", status=500)
+    press(anna, screen, REFRESH)
+    assert says(screen, "recorded_unknown")
+    assert says(screen, "error_status", status=500)
+    assert says(screen, "people_now_of", 2)
+    server.mend()
+    meeting.stop_recording()
+    press(anna, screen, REFRESH)
+    assert says(screen, "recorded_not")
