@@ -18,7 +18,7 @@ from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
-from trueconf_api import Conference, Forgotten, Participant, Server
+from trueconf_api import Account, Conference, ConferencePage, Forgotten, Participant, Server
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 AGES_A_ROW = 3  # more of them are cut on a phone
@@ -232,6 +232,18 @@ def refresh_and_back(server: Server, action: str) -> InlineKeyboardMarkup:
     return _keyboard(_refresh(Press(action, key)), _back(Press("menu", key)))
 
 
+def online(server: Server) -> InlineKeyboardMarkup:
+    """The names of those who were counted, Refresh and Back."""
+    by_name = _button(plain_text("button_by_name"), Press("by_name", short_id(server.name)))
+    return InlineKeyboardMarkup([[by_name], *refresh_and_back(server, "online").keyboard])
+
+
+def by_name(server: Server, page: Page[Account]) -> InlineKeyboardMarkup:
+    key = short_id(server.name)
+    here = Press("by_name", key, page=page.number)
+    return _keyboard(_turn(page, here), _refresh(here), _back(Press("online", key)))
+
+
 def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:
     """A button for each that opens its page. None of them can stop anything."""
     key = short_id(server.name)
@@ -241,12 +253,16 @@ def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:
     return _keyboard(*pages, _turn(page, here), _refresh(here), _back(Press("menu", key)))
 
 
-def conference(press: Press, page: Page[Participant], can_stop: bool) -> InlineKeyboardMarkup:
-    """Under the page of a conference, where `press` led to."""
+def conference(
+    press: Press, found: ConferencePage | None, page: Page[Participant]
+) -> InlineKeyboardMarkup:
+    """Under the page of a conference that `press` led to; None: it no longer runs."""
+    if found is None:
+        return back_to_list(press)
     here = replace(press, action="conference", page=page.number)
     ask_stop = _button(plain_text("button_stop"), replace(_asking_from(here), page=0))
     return _keyboard(
-        [ask_stop] if can_stop else [],  # first: a second tap lands on "Back" of the question
+        [ask_stop] if found.conference.id else [],  # first: a second tap on it lands on Back
         _turn(page, here),
         _refresh(here),
         _back(_list_of(here)),

@@ -207,7 +207,15 @@ def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
 @on_button("online")
 def show_online(call: Call, server: Server, press: Press) -> None:
     online = trueconf_api.get_online(server)
-    show(call, screens.online_screen(server, online), keyboards.refresh_and_back(server, "online"))
+    show(call, screens.online_screen(server, online), keyboards.online(server))
+
+
+# "By name": who they are, those in a call or conference first.
+@on_button("by_name")
+def show_by_name(call: Call, server: Server, press: Press) -> None:
+    online = trueconf_api.get_online_people(server)
+    page = screens.page_of(online, press.page, screens.PEOPLE_A_PAGE)
+    show(call, screens.by_name_screen(server, page, online), keyboards.by_name(server, page))
 
 
 # ------------------------------------------------------------ conferences
@@ -226,12 +234,9 @@ def show_conferences(call: Call, server: Server, press: Press) -> None:
 @on_button("conference")
 def show_conference(call: Call, server: Server, press: Press) -> None:
     found = stopping.find_page(server, press)
-    if found is None:
-        show(call, screens.not_running(server), keyboards.back_to_list(press))
-        return
     page = screens.page_of(screens.people_in(found), press.page, screens.PEOPLE_A_PAGE)
-    keyboard = keyboards.conference(press, page, can_stop=bool(found.conference.id))
-    show(call, screens.conference_screen(server, found, page), keyboard)
+    text = screens.conference_screen(server, found, page)
+    show(call, text, keyboards.conference(press, found, page))
 
 
 # "Forgotten conferences": those older than the chosen age, each with the reason why it is here.

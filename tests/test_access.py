@@ -72,7 +72,7 @@ def every_press(moscow):
     everything = short_id("\n".join(sorted(one.session_id for one in moscow.conferences)))
     key, now = short_id("Moscow"), int(time.time())
     yield from (Press("servers"), Press("all"), Press("servers", page=1))
-    for action in ("menu", "status", "online", "conferences", "forgotten"):
+    for action in ("menu", "status", "online", "by_name", "conferences", "forgotten"):
         yield Press(action, key)
     for switch in (
         "monitoring_on",

@@ -209,6 +209,7 @@ SCREENS = {
     "status": [("status", {})],
     "conferences": [("conferences", {})],
     "online": [("online", {})],
+    "by_name": [("online", {}), ("by_name", {})],
     "forgotten": [("forgotten", {})],
     "conference": [("conferences", {}), ("conference", {})],
     "ask_stop": [("conferences", {}), ("conference", {}), ("ask_stop", {})],

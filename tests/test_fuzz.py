@@ -318,7 +318,7 @@ def check_lists(server, running, found) -> None:
         found_page = trueconf_api.ConferencePage(conference, people, None)
         page = screens.page_of(screens.people_in(found_page), 0, screens.PEOPLE_A_PAGE)
         opened = Press("conference", short_id(server.name), short_id(conference.session_id))
-        keyboard = keyboards.conference(opened, page, can_stop=True)
+        keyboard = keyboards.conference(opened, found_page, page)
         check_message(screens.conference_screen(server, found_page, page), keyboard)
     if running:
         check_message(screens.stopped_by(server, running, "Anna"))
@@ -376,6 +376,9 @@ def test_people_of_any_shape_are_counted(answers, users, next_page_id):
     online = ask(trueconf_api.get_online, server)
     if online:
         check_message(screens.online_screen(server, online))
+        found = ask(trueconf_api.get_online_people, server)
+        page = screens.page_of(found, 0, screens.PEOPLE_A_PAGE)
+        check_message(screens.by_name_screen(server, page, found))
         assert online.accounts >= online.online >= online.free + online.busy + online.in_conference
 
 

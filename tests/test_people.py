@@ -1,5 +1,7 @@
 """The screens of people: the page of a conference, who is online by name, /who."""
 
+import re
+
 import pytest
 
 from demo.trueconf.server import FOUR_SCOPES, RECORDS_SCOPE_V4, V4_SCOPES, Person
@@ -310,3 +312,82 @@ def test_recording_is_told_where_the_token_may_know(anna, server, name):
     meeting.stop_recording()
     press(anna, screen, REFRESH)
     assert says(screen, "recorded_not")
+
+
+# ---------------------------------------------------------------- online by name
+
+
+def by_name(person, name):
+    return press(person, open_menu(person, name), label("online"), label("by_name"))
+
+
+def group(message, key, number):
+    """The names of those who do this, on the page that the message shows."""
+    now = plain_text(key, number=number)
+    lines = message.text.splitlines()
+    return lines[lines.index(now) + 1].split(", ") if now in lines else []
+
+
+def test_who_is_online_is_named_those_in_conferences_first(anna, server, name):
+    server.people[:] = [
+        Person("z", "Zoe", status=5),
+        Person("b", "Boris"),
+        Person("a", "anna"),
+        Person("c", "Clara", status=2),
+        Person("o", "Olga", status=0),
+        Person("x", "Xenia", status=4),
+        Person("d", "Dan", is_active=False),
+    ]
+    counted = press(anna, open_menu(anna, name), label("online"))
+    assert says(counted, "online_of", online=5)
+    screen = press(anna, counted, label("by_name"))
+    assert says(screen, "heading", server=name, screen=words("online"))
+    assert group(screen, "online_in_conference", 2) == ["Clara", "Zoe"]
+    assert group(screen, "online_free", 2) == ["anna", "Boris"]
+    assert group(screen, "online_other", 1) == ["Xenia"]
+    assert screen.text.index("Clara") < screen.text.index("Boris") < screen.text.index("Xenia")
+    assert not any(one in screen.text for one in ("Olga", "Dan"))
+    assert screen.labels == [REFRESH, BACK]
+    server.people.clear()
+    press(anna, screen, REFRESH)
+    assert says(screen, "online_nobody")
+    press(anna, screen, BACK)
+    assert says(screen, "online_of", online=0)
+
+
+@pytest.mark.parametrize("count", [1, 40, 41, 5000])
+def test_any_number_of_people_is_named_on_pages_of_forty(anna, server, name, count):
+    server.people[:] = [
+        Person(f"p{number}", f"Person {number:04}.", status=5 if number % 2 else 1)
+        for number in range(count)
+    ]
+    screen, seen, pages = by_name(anna, name), "", -(-count // 40)
+    for number in range(1, min(pages, 3) + 1):
+        assert says(screen, "page", number=number, total=pages) or pages == 1
+        assert screen.text.count("Person ") == min(40, count - 40 * (number - 1))
+        seen += screen.text
+        if number < pages:
+            press(anna, screen, NEXT)
+    assert len(set(re.findall(r"Person \d+", seen))) == min(count, 120)
+    assert says(seen, "online_in_conference", number=count // 2) or count == 1
+
+
+def test_online_people_of_any_name_and_of_none(anna, server, name):
+    server.people[:] = []
+    for number, odd in enumerate(ODD_NAMES):
+        person = Person(f"p{number}", status=number % 6)
+        person.display_name = odd
+        server.people.append(person)
+    screen = by_name(anna, name)
+    assert "</code>" in screen.text
+    assert all(f"p{number}" in screen.text for number in (17, 19, 20))
+
+
+def test_missing_permission_for_names_is_named(anna, server, name):
+    screen = by_name(anna, name)
+    allow(server, *(set(SCOPES[name]) - {"users:read"}))
+    press(anna, screen, REFRESH)
+    assert says(screen, "error_permission", permission="users:read")
+    allow(server, *SCOPES[name])
+    press(anna, screen, REFRESH)
+    assert says(screen, "online_free")

@@ -343,6 +343,7 @@ def test_made_up_pages_and_ages_do_no_harm(anna, moscow):
         Press("ask_stop_all", key),
         Press("conference", key, "AAAAAAAA", page=10**12 - 1, list_page=10**12 - 1),
         Press("conference", key),
+        Press("by_name", key, page=10**12 - 1),
     ):
         data = pack(made_up)
         pressed = anna.press_data(menu, data).wait()

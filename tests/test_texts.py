@@ -35,6 +35,7 @@ from trueconf_api import (
     STOPPED,
     UP,
     WEB_DOWN,
+    Account,
     BadAnswer,
     Conference,
     ConferencePage,
@@ -633,6 +634,10 @@ def crowd(name: str, count: int) -> People:
     return People(count, guests, (), None, None, tuple(people))
 
 
+def a_page(text: str) -> ConferencePage:
+    return ConferencePage(a_conference(text), crowd(text, 100), None)
+
+
 def all_screens(text: str) -> dict[str, str]:
     """Every screen and alert, filled with as much as there may be."""
     server = a_server(text)
@@ -689,6 +694,12 @@ def all_screens(text: str) -> dict[str, str]:
         made[f"conferences {number}"] = screens.conferences_screen(server, shown, len(conferences))
         shown = page(found, number, screens.CONFERENCES_A_PAGE)
         made[f"forgotten {number}"] = screens.forgotten_screen(server, shown, len(found), 90)
+    accounts = [Account("x@x", text, text, number % 6, True) for number in range(1, 90)]
+    for some_of in (accounts, accounts[:1], []):
+        for number in range(3):
+            shown = page(some_of, number, screens.PEOPLE_A_PAGE)
+            name = f"by_name {number} of {len(some_of)}"
+            made[name] = screens.by_name_screen(server, shown, some_of)
     for people in (crowd(text, 5000), crowd("", 1), People(0, 0, (), None, None), error, failed):
         pages = ConferencePage(conferences[0], people, Recording(True, since))
         in_it = screens.people_in(pages)
@@ -925,13 +936,16 @@ def all_keyboards(text: str) -> list:
         keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
-        keyboards.conference(press, screens.page_of(range(5000), 3, 40), can_stop=True),
+        keyboards.conference(press, a_page(text), screens.page_of(range(5000), 3, 40)),
+        keyboards.conference(press, None, screens.page_of([], 0, 40)),
         keyboards.outage_alert(a_server(text, down_since=1e11)),
         keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),
     ]
     for one in (server, other):
         made.append(keyboards.status(one))
         made.append(keyboards.refresh_and_back(one, "online"))
+        made.append(keyboards.online(one))
+        made.append(keyboards.by_name(one, screens.page_of(range(5000), 3, 40)))
         page = screens.page_of(conferences, 1, screens.CONFERENCES_A_PAGE)
         made.append(keyboards.conferences(one, page))
         page = screens.page_of(found, 1, screens.CONFERENCES_A_PAGE)
@@ -1060,7 +1074,7 @@ def test_longest_button_that_a_list_can_make_fits():
     where = Press("ask_stop", key, key, 19_999, longest_age_min, came_from="forgotten")
     opened = Press("conference", key, key, list_page=19_999)
     page = screens.page_of(range(5000), 124, screens.PEOPLE_A_PAGE)
-    asked = keyboards.conference(opened, page, can_stop=True).keyboard[0][0].callback_data
+    asked = keyboards.conference(opened, a_page("x"), page).keyboard[0][0].callback_data
     for press in (
         where,
         replace(where, action="ask_stop_all", item="", page=0),

@@ -27,7 +27,7 @@ from tests.conftest import (
 from texts import duration, plural, words
 
 NAMES = ("192.168.0.1", "server #2", "Сервер 3")
-OF_PEOPLE = ("conference",)  # screens that each version fills from other requests
+OF_PEOPLE = ("conference", "by_name")  # screens that each version fills from other requests
 VERSIONS = ("v3.3", "v3.2", "v4")  # of the API, each server speaks one
 OLD_TOKEN = "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27"
 
@@ -128,6 +128,11 @@ def test_screens_say_what_the_server_knows(stage, servers):
     assert says(online, "online_of", online=free + 4, accounts=plural("accounts", 11))
     assert says(online, "online_free", number=free)
     assert says(online, "online_in_conference", number=4)
+    press(stage.anna, online, label("by_name"))
+    assert says(online, "online_free", number=free)
+    assert "Anna Petrova" in online.text
+    press(stage.anna, online, label("back"))
+    assert says(online, "online_of")
 
     forgotten = press(stage.anna, online, label("back"), label("forgotten"))
     assert says(forgotten, "forgotten_none")

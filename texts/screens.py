@@ -5,6 +5,7 @@ A function is called after its screen. What is filled in is escaped by `texts.wo
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -33,6 +34,7 @@ from trueconf_api import (
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
+    Account,
     Conference,
     ConferencePage,
     Forgotten,
@@ -421,8 +423,12 @@ def people_in(found: ConferencePage | None) -> tuple[Participant, ...]:
     return found.people.participants if found and isinstance(found.people, People) else ()
 
 
-def conference_screen(server: Server, found: ConferencePage, page: Page[Participant]) -> Html:
+def conference_screen(
+    server: Server, found: ConferencePage | None, page: Page[Participant]
+) -> Html:
     """The page of a conference with a page of `people_in` it. What is not known is left out."""
+    if found is None:
+        return not_running(server)
     conference = found.conference
     url = conference.realtime_url
     return _lines(
@@ -510,6 +516,29 @@ def online_screen(server: Server, online: Online) -> Html:
         "",
         _read_at(),
     )
+
+
+def by_name_screen(server: Server, page: Page[Account], online: Sequence[Account]) -> Html:
+    """A page of those who are online, by what they do."""
+    totals = Counter(map(_doing, online))
+    lines = []
+    for key in ("online_in_conference", "online_free", "online_other"):
+        if names := ", ".join(name_of(one) for one in page.items if _doing(one) == key):
+            now = words(key, number=totals[key])
+            lines += [words("online_named", now=now, names=names), Html("")]
+    nobody = [words("online_nobody"), Html("")]
+    return _lines(_heading(server, "online"), "", *(lines or nobody), _footer(page))
+
+
+def _doing(account: Account) -> str:
+    if account.is_in_conference:
+        return "online_in_conference"
+    return "online_free" if account.is_free else "online_other"
+
+
+def name_of(account: Account) -> str:
+    known = filter(None, (cut(text, LONGEST_PERSON) for text in (account.name, account.login)))
+    return next(known, plain_text("person_unnamed"))
 
 
 def forgotten_screen(server: Server, page: Page[Forgotten], total: int, age_min: int) -> Html:
