@@ -18,11 +18,21 @@ from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
-from trueconf_api import Account, Conference, ConferencePage, Forgotten, Participant, Server
+from trueconf_api import (
+    Account,
+    Conference,
+    ConferencePage,
+    Forgotten,
+    Participant,
+    Search,
+    Server,
+    TrueConfError,
+)
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 AGES_A_ROW = 3  # more of them are cut on a phone
 PAUSES_MIN = (60, 480)
+MOST_FOUND = 10  # conferences under the answer to /who
 CALLBACK_LIMIT = 64  # bytes, of Telegram
 CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
 
@@ -242,6 +252,18 @@ def by_name(server: Server, page: Page[Account]) -> InlineKeyboardMarkup:
     key = short_id(server.name)
     here = Press("by_name", key, page=page.number)
     return _keyboard(_turn(page, here), _refresh(here), _back(Press("online", key)))
+
+
+def who(found: Sequence[Search]) -> InlineKeyboardMarkup | None:
+    """On to the conferences that those are in who were found."""
+    titles = {}
+    for search in found:
+        matches = () if isinstance(search.matches, TrueConfError) else search.matches
+        for one in (one for match in matches for one in match.conferences or ()):
+            press = Press("conference", short_id(search.server.name), short_id(one.session_id))
+            titles[press] = screens.title_of(one)
+    rows = [[_button(cut(title, LONGEST_LABEL), press)] for press, title in titles.items()]
+    return _keyboard(*rows[:MOST_FOUND]) if rows else None
 
 
 def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:

@@ -132,6 +132,14 @@ def show_overviews(target: Target, server: Server | None = None, press: Press = 
     show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page))
 
 
+# /who NAME: people of that name on all servers, and what they do now. Not where others read it.
+@on_command("who")
+def find_people(message: types.Message) -> None:
+    asked, is_private = texts.clean(telegram.words_of(message)), message.chat.type == "private"
+    found = trueconf_api.find_people([*servers.values()], asked) if asked and is_private else []
+    show(message, screens.who_screen(asked, found, is_private), keyboards.who(found))
+
+
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
 @on_command("id")
 def send_id(message: types.Message) -> None:

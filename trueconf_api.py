@@ -57,6 +57,7 @@ from lib.trueconf_rules import (
     example_of,
     forget_names,
     has_words,
+    missing_of,
     online_of,
     people_of,
     run_state,
@@ -443,7 +444,7 @@ def find_people(servers: list[Server], words: str) -> list[Search]:
     `GET users`; where one of the first MOST_MATCHES of a server is in a call or conference, also
     what runs there and who is in it, for at most MOST_ASKED conferences.
     """
-    small = words.casefold().split()
+    small = list(dict.fromkeys(words.casefold().split()))
 
     def search(server: Server) -> Search:
         found = or_error(_search, server, small)
@@ -459,7 +460,7 @@ def _search(server: Server, words: list[str]) -> Search:
     is_busy = any(account.is_in_conference for account in first)
     answers = or_error(_who_is_where, client) if is_busy else []
     matches = tuple(Match(account, conferences_of(account, answers)) for account in first)
-    return Search(server, matches, len(wanted))
+    return Search(server, matches, len(wanted), missing_of(answers))
 
 
 def _who_is_where(client: Client) -> list[tuple[Conference, People | TrueConfError]]:

@@ -344,11 +344,12 @@ class Match:
 @dataclass(frozen=True)
 class Search:
     """Who was found on a server: the first of `count` accounts, or the error that kept us from
-    knowing."""
+    knowing. `missing`: the permission without which nobody knows in which conference they are."""
 
     server: Server
     matches: tuple[Match, ...] | TrueConfError
     count: int = 0
+    missing: PermissionMissing | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from lib.trueconf_model import (
     Online,
     Participant,
     People,
+    PermissionMissing,
     Recording,
     Server,
     TrueConfError,
@@ -229,6 +230,14 @@ def conferences_of(
         elif any(not (person.id or person.is_guest) for person in people.participants):
             is_complete = False
     return tuple(found) if found or is_complete else None
+
+
+def missing_of(
+    answers: list[tuple[Conference, People | TrueConfError]] | TrueConfError,
+) -> PermissionMissing | None:
+    """The permission that is missing to know who is in these conferences."""
+    errors = [answers] if isinstance(answers, TrueConfError) else [people for _, people in answers]
+    return next((error for error in errors if isinstance(error, PermissionMissing)), None)
 
 
 def _is_account(participant: Participant, account: Account) -> bool:

@@ -161,7 +161,7 @@ def test_refresh_that_changes_nothing_is_no_error(anna, moscow, stage):
 
 def test_commands_are_in_telegrams_menu(anna, stage):
     names = [command["command"] for command in stage.telegram.commands]
-    assert names == ["start", "status", "id", "help"]
+    assert names == ["start", "status", "who", "id", "help"]
     assert says(ask(anna, "/help"), "help")
     assert says(ask(anna, "/id"), "your_id", id=anna.id)
     assert says(ask(anna, "/status"), "all_servers")

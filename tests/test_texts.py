@@ -40,12 +40,14 @@ from trueconf_api import (
     Conference,
     ConferencePage,
     Forgotten,
+    Match,
     Online,
     Overview,
     Participant,
     People,
     PermissionMissing,
     Recording,
+    Search,
     Server,
     ServerUnreachable,
     Status,
@@ -634,6 +636,22 @@ def crowd(name: str, count: int) -> People:
     return People(count, guests, (), None, None, tuple(people))
 
 
+def searches(text: str, count: int) -> list[Search]:
+    """So many servers; every third of them failed."""
+    conferences = [a_conference(text, number) for number in range(9)]
+    kinds = [(5, True, conferences), (5, True, None), (2, True, ()), (1, True, ()), (0, False, ())]
+    matches = [
+        Match(Account(f"{text}@x", text, text, status, is_active), runs and tuple(runs))
+        for status, is_active, runs in kinds
+    ]
+    servers = [a_server(text, number) for number in range(count)]
+    errors = [PermissionMissing(one, "permission", permission="users:read") for one in servers]
+    return [
+        Search(one, error) if number % 3 == 1 else Search(one, tuple(matches), 5000, error)
+        for number, (one, error) in enumerate(zip(servers, errors, strict=True))
+    ]
+
+
 def a_page(text: str) -> ConferencePage:
     return ConferencePage(a_conference(text), crowd(text, 100), None)
 
@@ -700,6 +718,12 @@ def all_screens(text: str) -> dict[str, str]:
             shown = page(some_of, number, screens.PEOPLE_A_PAGE)
             name = f"by_name {number} of {len(some_of)}"
             made[name] = screens.by_name_screen(server, shown, some_of)
+    made["who, usage"] = screens.who_screen("", [], is_private=True)
+    made["who, in a group"] = screens.who_screen(text, [], is_private=False)
+    if asked := texts.clean(text):
+        for found in (searches(text, 1), searches(text, 60), searches(text, 0)):
+            name = f"who {len(found)}"
+            made[name] = screens.who_screen(asked, found, is_private=True)
     for people in (crowd(text, 5000), crowd("", 1), People(0, 0, (), None, None), error, failed):
         pages = ConferencePage(conferences[0], people, Recording(True, since))
         in_it = screens.people_in(pages)
@@ -937,6 +961,7 @@ def all_keyboards(text: str) -> list:
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
         keyboards.conference(press, a_page(text), screens.page_of(range(5000), 3, 40)),
+        keyboards.who(searches(text, 60)),
         keyboards.conference(press, None, screens.page_of([], 0, 40)),
         keyboards.outage_alert(a_server(text, down_since=1e11)),
         keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),

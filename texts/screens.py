@@ -38,12 +38,14 @@ from trueconf_api import (
     Conference,
     ConferencePage,
     Forgotten,
+    Match,
     Online,
     OutcomeUnknown,
     Overview,
     Participant,
     People,
     Recording,
+    Search,
     Server,
     Status,
     TrueConfError,
@@ -53,6 +55,8 @@ CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
 PEOPLE_A_PAGE = 40
+MOST_SERVERS, MOST_TITLES = 40, 3  # where somebody is looked for, and of theirs
+WHO_LIMIT = MESSAGE_LIMIT - 200  # room for what stands below
 MOST_IN_A_LIST = 50
 MOST_NAMES, LONGEST_PERSON = 10, 40  # of the people in a conference
 MOST_WITH_NAMES, MOST_NAMES_IN_A_LINE = 10, 3  # in a list of several conferences
@@ -120,14 +124,16 @@ def _footer(page: Page[Item] | None = None) -> Html:
     return Html(f"{_footer_place(page)} · {_read_at()}")
 
 
-def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
+def pack_message(
+    heading: Html, entries: Iterable[Html], limit: int = MESSAGE_LIMIT
+) -> tuple[Html, int]:
     """A message of the heading and as many entries as Telegram's limit allows, none of them cut,
     and how many those are: at least one, if there are any."""
     message, held = heading, 0
     for entry in entries:
         longer = Html(f"{message}\n\n{entry}")
         # The tags do not count for Telegram, so this is on the safe side.
-        if units(longer) > MESSAGE_LIMIT and held:
+        if units(longer) > limit and held:
             break
         message, held = longer, held + 1
     return message, held
@@ -539,6 +545,59 @@ def _doing(account: Account) -> str:
 def name_of(account: Account) -> str:
     known = filter(None, (cut(text, LONGEST_PERSON) for text in (account.name, account.login)))
     return next(known, plain_text("person_unnamed"))
+
+
+def who_screen(asked: str, found: Sequence[Search], is_private: bool) -> Html:
+    """The answer to /who: who is called so on which servers, and what they do now."""
+    if not (is_private and asked):
+        return words("who_usage" if is_private else "who_private")
+    heading, entries, failed = words("who", asked=cut(asked, LONGEST_NAME)), [], []
+    for search in found:
+        name = words("bold", text=cut(search.server.name, LONGEST_NAME))
+        if isinstance(search.matches, TrueConfError):
+            failed.append(Html(f"⚠️ {name}: {error_sentence(search.matches)}"))
+        elif search.matches:
+            entries.append(_lines(name, *_found(search, search.matches)))
+    if not entries and len(failed) < len(found):
+        heading = _lines(heading, "", words("who_nobody"))
+    entries += failed
+    message, held = pack_message(heading, entries[:MOST_SERVERS], WHO_LIMIT)
+    left = len(entries) - held
+    return _lines(message, "", plural("who_more_servers", left) if left else None, _read_at())
+
+
+def _found(search: Search, matches: Sequence[Match]) -> list[Html]:
+    """A line for each of them, and what could not be found out."""
+    lines = [words("who_person", name=_with_login(one.account), doing=_now(one)) for one in matches]
+    if search.count > len(matches):
+        lines.append(plural("who_more", search.count - len(matches)))
+    if search.missing:
+        lines.append(Html(f"⚠️ {error_sentence(search.missing)}"))
+    return lines
+
+
+def _with_login(account: Account) -> str:
+    name, login = name_of(account), cut(account.login, LONGEST_PERSON)
+    return plain_text("who_login", name=name, login=login) if login not in ("", name) else name
+
+
+def _now(match: Match) -> Html:
+    account, conferences = match.account, match.conferences
+    if not account.is_active:
+        return words("who_disabled")
+    if not account.is_in_conference:
+        known = "who_online" if account.is_online else "who_offline"
+        return words("who_free" if account.is_free else known)
+    if not conferences:
+        return words("who_busy" if conferences is None else "who_in_call")
+    titles = [
+        plain_text("who_title", title=cut(title_of(one), LONGEST_PERSON))
+        for one in conferences[:MOST_TITLES]
+    ]
+    shown, left = ", ".join(titles), len(conferences) - len(titles)
+    if left:
+        shown = plain_text("alert_news_more", news=shown, number=left)
+    return words("who_in_conference", titles=shown)
 
 
 def forgotten_screen(server: Server, page: Page[Forgotten], total: int, age_min: int) -> Html:
