@@ -19,10 +19,12 @@ import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 from trueconf_api import (
+    UP,
     Account,
     Conference,
     ConferencePage,
     Forgotten,
+    Overview,
     Participant,
     Search,
     Server,
@@ -150,7 +152,7 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     rows: list[list[InlineKeyboardButton]] = []
     fits_beside = False  # the button before, which has a row to itself so far
     for server in page.items:
-        label, is_short = _light_and_name(server)
+        label, is_short = _light_and_name(server, screens.fresh_state(server))
         button = _button(label, Press("menu", short_id(server.name)))
         if fits_beside and is_short:
             rows[-1].append(button)
@@ -162,10 +164,9 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
 
 
-def _light_and_name(server: Server) -> tuple[str, bool]:
+def _light_and_name(server: Server, state: str | None) -> tuple[str, bool]:
     """The name with its light, and with a word for a light that is not green; and whether there
     is room for another button beside it."""
-    state = screens.fresh_state(server)
     key = f"button_server_{state}"
     if texts.has_words(key):
         room = max(SHORT_NAME, LONGEST_LABEL - texts.units(plain_text(key, server="")))
@@ -176,9 +177,15 @@ def _light_and_name(server: Server) -> tuple[str, bool]:
     return f"{screens.STATE_SIGNS[state]} {name}".strip(), is_short
 
 
-def overviews(page: Page[Server]) -> InlineKeyboardMarkup:
+def overviews(page: Page[Server], shown: Sequence[Overview]) -> InlineKeyboardMarkup:
+    """A button for each server that is not up, as on the list of servers."""
     here = Press("all", page=page.number)
-    return _keyboard(_turn(page, here), _refresh(here), _back(Press("servers")))
+    not_up = [
+        [_button(_light_and_name(server, state)[0], Press("menu", short_id(server.name)))]
+        for server, state in ((one.server, one.status.state) for one in shown)
+        if state != UP
+    ]
+    return _keyboard(*not_up, _turn(page, here), _refresh(here), _back(Press("servers")))
 
 
 def menu(server: Server) -> InlineKeyboardMarkup:

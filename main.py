@@ -122,14 +122,14 @@ def show_servers(target: Target, server: Server | None = None, press: Press = NO
     show(target, screens.servers_screen(page, listed), keyboards.servers(page))
 
 
-# /status and the button "All servers": one message with the state of each.
+# /status and the button "All servers": the state of each, a button for each that is not up.
 @on_command("status")
 @on_button("all", of_server=False)
 def show_overviews(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
     page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
     overviews = trueconf_api.get_overviews(page.items)
-    show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page))
+    show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page, overviews))
 
 
 # /who NAME: people of that name on all servers, and what they do now. Not where others read it.

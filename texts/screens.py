@@ -357,7 +357,7 @@ def _overview(overview: Overview) -> Html:
             _overview_part(overview.online, "overview_online"),
         ]
         lines += dict.fromkeys(counts)  # the same error is said once
-    return _lines(*lines)
+    return _lines(*lines, _paused(server))
 
 
 def _overview_part(value: int | TrueConfError, key: str) -> Html:
