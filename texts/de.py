@@ -104,7 +104,7 @@ WORDS = {
     # stopping
     "confirm_stop": "<b>Diese Konferenz beenden?</b>",
     "people_now": ("Jetzt ist {number} Teilnehmer dabei", "Jetzt sind {number} Teilnehmer dabei"),
-    "people_now_of": ("Jetzt ist {number} Teilnehmer dabei, von höchstens {most}", "Jetzt sind {number} Teilnehmer dabei, von höchstens {most}"),
+    "people_now_of": ("Jetzt ist {number} von höchstens {most} Teilnehmern dabei", "Jetzt sind {number} von höchstens {most} Teilnehmern dabei"),
     "people_named": "{now}: {names}",
     "people_others": ("{number} weiterer", "{number} weitere"),
     "people_guests": ("{number} Gast", "{number} Gäste"),
@@ -116,7 +116,7 @@ WORDS = {
     "who_usage": "Schreiben Sie nach dem Befehl einen Namen, zum Beispiel: /who Anna\nIch suche auf allen Servern, in Namen und Logins.",
     "who_private": "Auf /who antworte ich nur im privaten Chat: In einer Gruppe würden alle lesen, wer wo ist.",
     "who_nobody": "Niemand wurde gefunden.",
-    "who_person": "{name} – {doing}",
+    "who_person": "• {name} – {doing}",
     "who_login": "{name} ({login})",
     "who_title": "„{title}“",
     "who_in_conference": "in der Konferenz {titles}",

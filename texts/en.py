@@ -104,7 +104,7 @@ WORDS = {
     # stopping
     "confirm_stop": "<b>Stop this conference?</b>",
     "people_now": ("{number} person is in it now", "{number} people are in it now"),
-    "people_now_of": ("{number} person is in it now, of at most {most}", "{number} people are in it now, of at most {most}"),
+    "people_now_of": ("{number} of at most {most} people is in it now", "{number} of at most {most} people are in it now"),
     "people_named": "{now}: {names}",
     "people_others": ("{number} more", "{number} more"),
     "people_guests": ("{number} guest", "{number} guests"),
@@ -116,7 +116,7 @@ WORDS = {
     "who_usage": "Write a name after the command, such as: /who Anna\nI will look for it on all servers, in names and logins.",
     "who_private": "I answer /who in a private chat only: in a group everybody would read who is where.",
     "who_nobody": "Nobody was found.",
-    "who_person": "{name} – {doing}",
+    "who_person": "• {name} – {doing}",
     "who_login": "{name} ({login})",
     "who_title": "“{title}”",
     "who_in_conference": "in the conference {titles}",

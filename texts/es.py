@@ -116,7 +116,7 @@ WORDS = {
     "who_usage": "Escriba un nombre después del comando, por ejemplo: /who Ana\nLo buscaré en todos los servidores, en nombres y logins.",
     "who_private": "Solo respondo a /who en un chat privado: en un grupo todos leerían quién está dónde.",
     "who_nobody": "No se encontró a nadie.",
-    "who_person": "{name} — {doing}",
+    "who_person": "• {name} — {doing}",
     "who_login": "{name} ({login})",
     "who_title": "«{title}»",
     "who_in_conference": "en la conferencia {titles}",

@@ -116,7 +116,7 @@ WORDS = {
     "who_usage": "Напишите имя после команды, например: /who Анна\nПоищу на всех серверах, в именах и логинах.",
     "who_private": "На /who отвечаю только в личном чате: в группе все прочитали бы, кто где.",
     "who_nobody": "Никого не нашлось.",
-    "who_person": "{name} — {doing}",
+    "who_person": "• {name} — {doing}",
     "who_login": "{name} ({login})",
     "who_title": "«{title}»",
     "who_in_conference": "в конференции {titles}",

@@ -244,6 +244,7 @@ def test_a_person_presses_every_button(start_demo, open_page):
     labels = " ".join(label for _, label in pressed)
     for key in (
         *("all_servers", "status", "conferences", "online", "forgotten", "refresh", "next"),
+        *("by_name", "stop"),
         *(
             "previous",
             "monitoring_on",
