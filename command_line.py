@@ -17,7 +17,8 @@ import texts
 import trueconf_api
 from lib import connections, ending, logs, settings, telegram
 from lib.server_version import first_safe_version
-from lib.trueconf_client import VERSIONS, Answer
+from lib.trueconf_client import VERSIONS
+from lib.trueconf_fields import Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 

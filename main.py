@@ -122,14 +122,22 @@ def show_servers(target: Target, server: Server | None = None, press: Press = NO
     show(target, screens.servers_screen(page, listed), keyboards.servers(page))
 
 
-# /status and the button "All servers": one message with the state of each.
+# /status and the button "All servers": the state of each, a button for each that is not up.
 @on_command("status")
 @on_button("all", of_server=False)
 def show_overviews(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
     page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
     overviews = trueconf_api.get_overviews(page.items)
-    show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page))
+    show(target, screens.overviews_screen(page, overviews), keyboards.overviews(page, overviews))
+
+
+# /who NAME: people of that name on all servers, and what they do now. Not where others read it.
+@on_command("who")
+def find_people(message: types.Message) -> None:
+    asked, is_private = texts.clean(telegram.words_of(message)), message.chat.type == "private"
+    found = trueconf_api.find_people([*servers.values()], asked) if asked and is_private else []
+    show(message, screens.who_screen(asked, found, is_private), keyboards.who(found))
 
 
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
@@ -207,19 +215,36 @@ def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
 @on_button("online")
 def show_online(call: Call, server: Server, press: Press) -> None:
     online = trueconf_api.get_online(server)
-    show(call, screens.online_screen(server, online), keyboards.refresh_and_back(server, "online"))
+    show(call, screens.online_screen(server, online), keyboards.online(server))
+
+
+# "By name": who they are, those in a call or conference first.
+@on_button("by_name")
+def show_by_name(call: Call, server: Server, press: Press) -> None:
+    online = trueconf_api.get_online_people(server)
+    page = screens.page_of(online, press.page, screens.PEOPLE_A_PAGE)
+    show(call, screens.by_name_screen(server, page, online), keyboards.by_name(server, page))
 
 
 # ------------------------------------------------------------ conferences
 
 
-# "Running conferences": a page of them, with a ⏹ button for each.
+# "Running conferences": some of them, with a button for each.
 @on_button("conferences")
 def show_conferences(call: Call, server: Server, press: Press) -> None:
     running = trueconf_api.get_running_conferences(server)
     page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
     text = screens.conferences_screen(server, page, len(running))
     show(call, text, keyboards.conferences(server, page))
+
+
+# Such a button: the page of this conference, with who is in it and ⏹.
+@on_button("conference")
+def show_conference(call: Call, server: Server, press: Press) -> None:
+    found = stopping.find_page(server, press)
+    page = screens.page_of(screens.people_in(found), press.page, screens.PEOPLE_A_PAGE)
+    text = screens.conference_screen(server, found, page)
+    show(call, text, keyboards.conference(press, found, page))
 
 
 # "Forgotten conferences": those older than the chosen age, each with the reason why it is here.

@@ -279,6 +279,11 @@ def command_of(bot: Bot, message: types.Message) -> str | None:
     return words[1].lower()
 
 
+def words_of(message: types.Message) -> str:
+    """What stands after the command, "" if nothing does."""
+    return " ".join((message.text or "").split(maxsplit=1)[1:])
+
+
 def _say_that_it_runs() -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads what we print any more
         # With its line end in one piece: the log has a thread of its own.

@@ -393,7 +393,8 @@ def live_a_little(telegram, server) -> None:
     person.starts_bot()
     server.add_conference("Совещание\n🟢\r\nERROR forged", conference_id="777")
     press_all(person, "line", label("status"), label("monitoring_off"))
-    press_all(person, "Сервер", label("conferences"), "Совещание", label("confirm_stop"))
+    stop = label("stop"), label("confirm_stop")
+    press_all(person, "Сервер", label("conferences"), "Совещание", *stop)
     person.chat.wait_for(saying("result_stopped"))
 
 
