@@ -263,7 +263,9 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         name = telegram.ask_name(bot)
         report.ok("check_telegram", name=name)
         for user in loaded.users:
-            _check_user(report, bot, user, name)
+            _check_user(report, bot, "check_group" if user < 0 else "check_user", user, name)
+        for viewer in loaded.viewers:
+            _check_user(report, bot, "check_viewer", viewer, name)
     except telegram.TokenRefused:
         report.bad_sentence(_token_refused(loaded))
     except telegram.Unreachable as error:
@@ -272,8 +274,7 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         report.bad_sentence(telegram.describe(error))
 
 
-def _check_user(report: _Report, bot: telegram.Bot, user: int, name: str) -> None:
-    key = "check_group" if user < 0 else "check_user"
+def _check_user(report: _Report, bot: telegram.Bot, key: str, user: int, name: str) -> None:
     try:
         # "typing..." needs the same right as a message, and leaves nothing behind.
         bot.send_chat_action(user, "typing")

@@ -30,8 +30,8 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "language", "quiet-hours", "tg-proxy", "tg-api-url", "log-file",
-    "servers",
+    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "tg-proxy",
+    "tg-api-url", "log-file", "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
@@ -259,6 +259,21 @@ def test_quiet_hours_may_go_over_midnight(tmp_path):
         loaded = load(tmp_path, put(BASE, "quiet-hours", written))
         assert [one for one in quiet if not loaded.is_quiet_at(at_clock(*one))] == [], written
         assert [one for one in loud if loaded.is_quiet_at(at_clock(*one))] == [], written
+
+
+def test_viewers_are_people_and_have_no_fewer_rights_by_being_listed_twice(tmp_path):
+    content = put(BASE, "tg-users-id", [111, -1005])
+    loaded = load(tmp_path, put(content, "tg-viewers-id", ["222", 333, " 222 ", 111]))
+    assert (loaded.viewers, loaded.users) == ([222, 333], [111, -1005])
+    assert loaded.recipients == [(111, None), (-1005, None), (222, None), (333, None)]
+    assert [one for one in (111, 222, 333, 444) if loaded.may_look(one)] == [111, 222, 333]
+    [warning] = loaded.warnings
+    assert (warning.code, warning.key) == ("viewer_too", "tg-viewers-id[3]")
+    assert "111" in screens.problem(warning)
+    assert loaded.telegram_keys()["tg-viewers-id"] == [222, 333]
+    for none in ([], GONE):
+        with_none = put(put(BASE, "tg-viewers-id", [1]), "tg-viewers-id", none)
+        assert load(tmp_path, with_none).viewers == []
 
 
 def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):
