@@ -15,7 +15,7 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, ending, logs, settings, telegram
+from lib import connections, ending, heartbeat, logs, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
@@ -231,6 +231,8 @@ def check(loaded: settings.Settings) -> bool:
     if loaded.log_file:
         _check_log_file(report, loaded.log_file)
     _check_telegram(report, loaded)
+    if loaded.heartbeat_url:
+        _check_heartbeat(report, loaded.heartbeat_url)
     for server in loaded.servers.values():
         print(f"\n{texts.cut(server.name, screens.LONGEST_NAME)} ({server.url})")
         _check_server(report, server)
@@ -272,6 +274,14 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
         report.bad_sentence(screens.telegram_trouble(error.trouble))
     except telegram.FAILURES as error:
         report.bad_sentence(telegram.describe(error))
+
+
+def _check_heartbeat(report: _Report, url: str) -> None:
+    host, trouble = heartbeat.host_of(url), heartbeat.fetch(url)
+    if trouble:
+        report.bad("check_heartbeat_failed", host=host, reason=screens.reason_words(trouble))
+    else:
+        report.ok("check_heartbeat", host=host)
 
 
 def _check_user(report: _Report, bot: telegram.Bot, key: str, user: int, name: str) -> None:

@@ -36,7 +36,7 @@ import stopping
 import texts
 import trueconf_api
 from keyboards import NO_PRESS, Press, short_id
-from lib import logs, settings, telegram
+from lib import heartbeat, logs, settings, telegram
 from status_watcher import Watcher
 from texts import screens
 from trueconf_api import Server, TrueConfError
@@ -142,9 +142,8 @@ def show_overviews(target: Target, server: Server | None = None, press: Press = 
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
 @on_command("id", for_viewers=True)
 def send_id(message: types.Message) -> None:
-    user, topic = message.from_user, telegram.topic_of(message)
-    user_id = user.id if user else None
-    show(message, screens.ids(user_id, message.chat.id, topic, is_viewer(message)))
+    user, place = message.from_user, (message.chat.id, telegram.topic_of(message))
+    show(message, screens.ids(user.id if user else None, *place, is_viewer(message)))
 
 
 # /help, and whatever the bot does not understand in a private chat: what it can do.
@@ -428,10 +427,16 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     commands = [types.BotCommand(name, texts.plain_text(f"command_{name}")) for name in COMMANDS]
     polling = telegram.Polling(bot, commands)
     polling.start()
+    heart = heartbeat.Heartbeat(
+        config.heartbeat_url,
+        lambda: heartbeat.trouble_of(bot, watchers.values(), announcer.oldest_waiting_s()),
+    )
+    heart.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
         config.save_when_due()
         time.sleep(SAVE_EVERY_S)
 
+    heart.stop()
     bot.sender.is_ending = True
     for watcher in watchers.values():
         watcher.stop()

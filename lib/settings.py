@@ -39,7 +39,11 @@ from lib.trueconf_model import Server
 LANGUAGES = ("ru", "en", "de", "es")
 # Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.
 NOBODYS_IDS = (1087968824, 136817688, 777000)
-VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
+VARIABLES = {
+    "tg-api-token": "TG_API_TOKEN",
+    "tg-proxy": "TG_PROXY",
+    "heartbeat-url": "HEARTBEAT_URL",
+}
 
 # Between tries to save what could not be saved.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60
@@ -88,6 +92,7 @@ class Settings:
     viewers: list[int]  # people who may look and change nothing; none of them is in `users`
     language: str
     quiet_hours: tuple[int, int] | None  # from, to, in minutes of the day; to < from: over midnight
+    heartbeat_url: str
     proxy: str
     api_url: str
     log_file: Path | None
@@ -129,6 +134,9 @@ class Settings:
         """What no log may show."""
         password = urlsplit(self.proxy).password or ""
         found = [self.token, password, unquote(password)]
+        # Logs name an address, or what follows its host.
+        heartbeat = urlsplit(self.heartbeat_url)
+        found += [self.heartbeat_url, heartbeat.path, heartbeat.query]
         for server in self.servers.values():
             found += [server.access_token, server.client_secret]
         return found
@@ -267,7 +275,7 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
 
 
 def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """TG_API_TOKEN and TG_PROXY, for those who keep secrets out of JSON."""
+    """Those of VARIABLES that are set, for those who keep secrets out of JSON."""
     found = {key: variables.get(name) for key, name in VARIABLES.items()}
     return {key: value for key, value in found.items() if value}
 
@@ -284,6 +292,7 @@ def _read(top: Section, source: Source) -> Settings:
         viewers=_viewers(top, [chat for chat, _ in listed]),
         language=top.choice("language", LANGUAGES[0], LANGUAGES),
         quiet_hours=_quiet_hours(top),
+        heartbeat_url=_heartbeat_url(top),
         proxy=_proxy(top),
         api_url=_api_url(top),
         log_file=top.path("log-file"),
@@ -388,6 +397,15 @@ def _api_url(top: Section) -> str:
         top.complain("api_url_bot", "tg-api-url")
     if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
         top.warn("unencrypted_api", "tg-api-url")
+    return url
+
+
+def _heartbeat_url(top: Section) -> str:
+    key = "heartbeat-url"
+    url = top.address(key, top.text(key, needed=False), ("http", "https"))
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
+        top.warn("unencrypted_heartbeat", key)
     return url
 
 

@@ -145,6 +145,11 @@ WRONG = [
     ("tg-viewers-id", ["1 2"], "user_several", "tg-viewers-id[0]", '"1 2"', "[123456789, "),
     ("tg-viewers-id", [777000], "nobody", "tg-viewers-id[0]", "777000", "@userinfobot"),
     ("tg-viewers-id", ["<ID>"], "placeholder", "tg-viewers-id[0]", '"<ID>"', ""),
+    ("heartbeat-url", "hc-ping.com/x", "address", "heartbeat-url", "", "http, https"),
+    ("heartbeat-url", "ftp://host/x", "address", "heartbeat-url", "", "http, https"),
+    ("heartbeat-url", "https://host/a b", "address", "heartbeat-url", "", "http, https"),
+    ("heartbeat-url", True, "not_text", "heartbeat-url", "", ""),
+    ("heartbeat-url", "<https://host/x>", "brackets", "heartbeat-url", "", ""),
     ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),
@@ -361,7 +366,7 @@ def test_every_problem_that_the_code_can_find_was_tried_above():
     tried = {code for _, _, code, *_ in WRONG} | set(FILES) | set(OTHER_FILES)
     tried |= {code for _, _, code, *_ in AT_WRONG_DEPTH}
     warnings = {"alike", "viewer_too", "unchecked", "unknown", "unknown_near"}
-    warnings |= {"unencrypted", "unencrypted_api"}
+    warnings |= {"unencrypted", "unencrypted_api", "unencrypted_heartbeat"}
     known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
     assert known == tried | warnings
     assert known <= constants
