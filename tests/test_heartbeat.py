@@ -465,11 +465,13 @@ def test_heartbeat_does_not_go_through_the_proxy_for_telegram(own_stage, receive
     assert not any(PATH in request for request in proxy.requests)
 
 
-def test_demo_takes_the_heartbeat_of_a_real_bot_away(monkeypatch):
+def test_demo_takes_the_heartbeat_of_a_real_bot_away_and_keeps_its_viewers(monkeypatch):
     monkeypatch.setenv("HEARTBEAT_URL", "https://hc-ping.com/x")
-    played = demo.run.start("en", {"tg-api-token": TOKEN, "tg-users-id": [ANNA]})
+    people = {"tg-users-id": [ANNA], "tg-viewers-id": [BORIS]}
+    played = demo.run.start("en", {"tg-api-token": TOKEN, **people})
     try:
         assert "HEARTBEAT_URL" not in os.environ
+        assert played.settings["tg-viewers-id"] == [BORIS]
     finally:
         played.stop()
         played.page.stop()
