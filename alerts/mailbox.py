@@ -62,6 +62,8 @@ def _is_held_back(entry: Entry, server: Server | None) -> bool:
         return not server.is_monitored
     if entry.kind == FORGOTTEN:
         return server.is_quiet or not server.has_forgotten_alerts
+    if entry.kind == OUTAGE and not server.learnt.is_state_sure:
+        return True  # it may be over: nobody has looked since the restart
     if entry.kind in (OUTAGE, JOB, "certificate"):
         return server.is_quiet or not (server.is_monitored or entry.kind == JOB)
     return False
