@@ -158,13 +158,15 @@ class Record:
                     with self.changing(entry.server):
                         entry.is_closed = True
                         self.open.pop(entry.number, None)
-                    for chat in self.chats.values():
-                        chat.told.pop(entry.number, None)
-                        chat.refused.pop(entry.number, None)
+                    for name in self.chats:
+                        with self.telling(name) as chat:
+                            chat.told.pop(entry.number, None)
+                            chat.refused.pop(entry.number, None)
 
     def _knows_all(self, chat: Chat, entry: Entry) -> bool:
         is_told = chat.told.get(entry.number, 0) >= len(entry.news)
-        return is_told and not any(
+        # Who was told of it and has refused the rest is to learn the rest some day.
+        return is_told and not chat.refused.get(entry.number) and not any(
             self.is_stale(message)
             for message in list(chat.messages.values())
             if entry.number in [number for number, _ in message.shows]
@@ -307,7 +309,7 @@ class Record:
             if entry.server == name
         ]
         known.sort(key=lambda entry: entry.number)
-        self._next_number = max([0, *(entry.number for entry in known)]) + 1
+        self._next_number = max([0, *(entry.number for entry in known), *self._numbers_told()]) + 1
         self.entries = {entry.number: entry for entry in known}
         self.open = {
             entry.number: entry
@@ -322,6 +324,14 @@ class Record:
         if is_same_run and isinstance(steady, float) and isinstance(now, float):
             self._offset = now - steady
             self.note_clock()  # it may have been set while the bot was off
+
+    def _numbers_told(self) -> Iterator[int]:
+        """Those that a chat knows, be they forgotten by now: a new entry must not be taken for
+        one of them."""
+        for chat in self.chats.values():
+            yield from (*chat.told, *chat.refused)
+            for message in chat.messages.values():
+                yield from (number for number, _ in message.shows)
 
     def save(self) -> None:
         """Write what has changed. What cannot be written is tried again at growing distances."""

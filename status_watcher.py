@@ -101,6 +101,7 @@ class Watcher(threading.Thread):
             job.next_at = first_at
 
     def _drop_looks(self) -> None:
+        self.server.learnt.is_state_sure = False
         self.status: Status | None = None  # the confirmed one
         self._since: float | None = None  # when it came into this state; None: before we looked
         self._looks_at_change, self._change_is_up = 0, False
@@ -222,6 +223,7 @@ class Watcher(threading.Thread):
         self.server.is_monitored = is_on
         log.info("%s: monitoring %s, by %s", self.server.name, "on" if is_on else "off", by)
         self.look_now()
+        self.record.wake()  # what was held back
 
     def switch_forgotten_alerts(self, is_on: bool, by: str) -> None:
         """The same for the search for forgotten conferences."""
@@ -252,6 +254,8 @@ class Watcher(threading.Thread):
         is_first = self._looked_at is None or seen_at - self._looked_at > longest_gap_s
         if is_first:  # what was seen before the sleep proves nothing, and nobody looked meanwhile
             self._looks_at_change, self._since = 0, None
+            self.server.learnt.is_state_sure = False
+            self.record.wake()
         now = self.steady()
         if self._looked_at is not None and not is_first:
             self.record.note_looked(self.server, now - self._looked_at)

@@ -62,6 +62,8 @@ def _is_held_back(entry: Entry, server: Server | None) -> bool:
         return not server.is_monitored
     if entry.kind == FORGOTTEN:
         return server.is_quiet or not server.has_forgotten_alerts
+    if entry.kind == OUTAGE and not server.learnt.is_state_sure:
+        return True  # it may be over: nobody has looked since the restart
     if entry.kind in (OUTAGE, JOB, "certificate"):
         return server.is_quiet or not (server.is_monitored or entry.kind == JOB)
     return False
@@ -247,6 +249,9 @@ class Mailbox(threading.Thread):
             if message is None:
                 return
             self._is_refused = False
+            for _, entry, heard in shown:
+                if entry.number in chat.refused:
+                    chat.refused[entry.number] = heard
             if message_id and message.kind in SHOWN_ON:
                 chat.messages[message_id] = message
                 for oldest in sorted(chat.messages)[:-MOST_MESSAGES]:
@@ -266,23 +271,35 @@ class Mailbox(threading.Thread):
         if not self._is_refused:
             log.warning("%s gets no alerts: %s", self.recipient, telegram.describe(error))
         self._is_refused = True
+        self._keep_for_later([one for one in shown if one[1].kind in (OUTAGE, JOB)])
+        self._note_told(shown)
+
+    def _keep_for_later(self, shown: list[News]) -> None:
         with self.record.telling(self.recipient) as chat:
-            for _, entry, heard in shown:
-                if entry.kind in (OUTAGE, JOB):
-                    chat.refused.setdefault(entry.number, chat.told.get(entry.number, 0))
-                chat.told[entry.number] = heard
+            for entry in [one for _, one, _ in shown if not one.is_closed]:
+                chat.refused.setdefault(entry.number, chat.told.get(entry.number, 0))
 
     def tell_again(self) -> None:
-        """Somebody reads here again: tell what goes on and was refused, not all that was missed."""
+        """Somebody reads here again: tell what goes on and was refused, and what became of what
+        was told before, not all that was missed."""
         if not self.chat.refused:
             return
         with self.record.telling(self.recipient) as chat:
             for number, heard in chat.refused.items():
                 entry = self.record.open.get(number)
-                if entry is not None and entry.ended is None:
+                if entry and (entry.ended is None or heard) and not self._knows_newer(entry):
                     chat.told[number] = heard
+            for message in chat.messages.values():
+                if any(number in chat.refused for number, _ in message.shows):
+                    message.facts = ""  # as it may have been refused to change it
             chat.refused.clear()
         self.wake.set()
+
+    def _knows_newer(self, entry: Entry) -> bool:
+        """Whether the chat was told what happened since: the end of this would come after that."""
+        since = [one for one in self.record.open.values() if one.number > entry.number]
+        told = {one.number for one in since if (one.server, one.kind) == (entry.server, entry.kind)}
+        return any(self.chat.told.get(number) for number in told - {*self.chat.refused})
 
     def _wait_s(self, error: ApiTelegramException) -> float:
         new_id = telegram.new_chat_id(error)
@@ -314,6 +331,8 @@ class Mailbox(threading.Thread):
             if error.error_code in (401, 404, 429):
                 raise
             log.info("%s: a message was not changed: %s", self.recipient, telegram.describe(error))
+            if error.error_code == 403:
+                self._keep_for_later(shown)
         except telegram.FAILURES:
             raise
         except Exception:

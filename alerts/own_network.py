@@ -97,7 +97,7 @@ class MakingSure(threading.Thread):
         server = self._server_of(entry)
         if server is None or not server.is_monitored:
             return float("inf")
-        if entry.is_unsure:
+        if entry.is_unsure or (entry.kind == OUTAGE and not server.learnt.is_state_sure):
             return now
         if entry.kind == PAUSE and entry.ended is None:
             return entry.until
@@ -148,6 +148,8 @@ class MakingSure(threading.Thread):
             for server in self.servers:
                 if server.is_monitored and server.name in clear:
                     self._publish_due(server)
+                    server.learnt.is_state_sure = True
+        self.record.wake()
 
     def _note_silent_dns(self) -> bool:
         """Where the DNS is silent for all servers that have a name, it is the bot's own trouble:

@@ -146,6 +146,9 @@ class Learnt:
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
     last_status: Status | None = None
+    # What is remembered of its state was made sure of since monitoring began, or went on after
+    # the computer had slept.
+    is_state_sure: bool = False
     certificate_end: float | None = None  # time.time(), as of the newest connection
     # address -> hash of its answer, version of TrueConf Server in it; see Server.learn_version
     told_versions: dict[str, tuple[int, str]] = field(default_factory=dict)
