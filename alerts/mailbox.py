@@ -41,10 +41,13 @@ class Telling:
 def next_telling(record: Record, chat: Chat, servers: dict[str, Server]) -> Telling | None:
     """What waits the longest, with all that belongs together with it; None if nothing waits."""
     waiting: dict[str, list[Entry]] = {}
+    first: dict[str, str] = {}  # server -> the kind of what is to be said of its outages first
     for entry in list(record.open.values()):
         heard = chat.told.get(entry.number, 0)
         if heard < len(entry.news) and not _is_held_back(entry, servers.get(entry.server)):
-            waiting.setdefault(_kind_of(entry, heard), []).append(entry)
+            kind = _kind_of(entry, heard)
+            if not (kind and entry.kind == OUTAGE) or first.setdefault(entry.server, kind) == kind:
+                waiting.setdefault(kind, []).append(entry)
     for kind, entries in waiting.items():
         if kind == FORGOTTEN:
             there = [entry for entry in entries if entry.server == entries[0].server]
