@@ -76,7 +76,7 @@ def _kind_of(entry: Entry, heard: int) -> str:
     """The kind of message that tells what is new of an entry, "" if nothing is worth it."""
     waiting = entry.news[heard:]
     if entry.kind == OUTAGE:
-        if entry.is_silent:
+        if entry.is_silent and not heard:
             return ""
         if "up" in waiting or "down" in waiting:
             return "up" if "up" in waiting else "down"
