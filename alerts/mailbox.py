@@ -78,9 +78,13 @@ def _kind_of(entry: Entry, heard: int) -> str:
     if entry.kind == OUTAGE:
         if entry.is_silent and not heard:
             return ""
-        if "up" in waiting or "down" in waiting:
-            return "up" if "up" in waiting else "down"
-        return "" if entry.by or entry.ended is not None else "reminder"
+        if "up" in waiting:
+            return "up"
+        is_known = heard and entry.step_at(heard).state == entry.state  # it went and came back
+        if "down" in waiting and not is_known:
+            return "down"
+        is_reminded = "reminder" in waiting and not entry.by and entry.ended is None
+        return "reminder" if is_reminded else ""
     if entry.kind == PAUSE:
         return "pause" if waiting == ["begin"] else "pause_end" if heard else ""
     if entry.kind == JOB:
