@@ -166,10 +166,14 @@ class Record:
     def _knows_all(self, chat: Chat, entry: Entry) -> bool:
         is_told = chat.told.get(entry.number, 0) >= len(entry.news)
         # Who was told of it and has refused the rest is to learn the rest some day.
-        return is_told and not chat.refused.get(entry.number) and not any(
-            self.is_stale(message)
-            for message in list(chat.messages.values())
-            if entry.number in [number for number, _ in message.shows]
+        return (
+            is_told
+            and not chat.refused.get(entry.number)
+            and not any(
+                self.is_stale(message)
+                for message in list(chat.messages.values())
+                if entry.number in [number for number, _ in message.shows]
+            )
         )
 
     def shown_by(self, message: Message) -> list[tuple[Entry, int]]:
