@@ -256,6 +256,7 @@ class Record:
             step_s, self._offset = offset - self._offset, offset
             if abs(step_s) > CLOCK_WAS_SET_S:
                 self._move(step_s)
+                self.wake()
 
     def _move(self, step_s: float) -> None:
         log.warning("the clock was set by %.0f s", step_s)

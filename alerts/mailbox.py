@@ -41,10 +41,13 @@ class Telling:
 def next_telling(record: Record, chat: Chat, servers: dict[str, Server]) -> Telling | None:
     """What waits the longest, with all that belongs together with it; None if nothing waits."""
     waiting: dict[str, list[Entry]] = {}
+    first: dict[str, str] = {}  # server -> the kind of what is to be said of its outages first
     for entry in list(record.open.values()):
         heard = chat.told.get(entry.number, 0)
         if heard < len(entry.news) and not _is_held_back(entry, servers.get(entry.server)):
-            waiting.setdefault(_kind_of(entry, heard), []).append(entry)
+            kind = _kind_of(entry, heard)
+            if not (kind and entry.kind == OUTAGE) or first.setdefault(entry.server, kind) == kind:
+                waiting.setdefault(kind, []).append(entry)
     for kind, entries in waiting.items():
         if kind == FORGOTTEN:
             there = [entry for entry in entries if entry.server == entries[0].server]
@@ -73,11 +76,15 @@ def _kind_of(entry: Entry, heard: int) -> str:
     """The kind of message that tells what is new of an entry, "" if nothing is worth it."""
     waiting = entry.news[heard:]
     if entry.kind == OUTAGE:
-        if entry.is_silent:
+        if entry.is_silent and not heard:
             return ""
-        if "up" in waiting or "down" in waiting:
-            return "up" if "up" in waiting else "down"
-        return "" if entry.by or entry.ended is not None else "reminder"
+        if "up" in waiting:
+            return "up"
+        is_known = heard and entry.step_at(heard).state == entry.state  # it went and came back
+        if "down" in waiting and not is_known:
+            return "down"
+        is_reminded = "reminder" in waiting and not entry.by and entry.ended is None
+        return "reminder" if is_reminded else ""
     if entry.kind == PAUSE:
         return "pause" if waiting == ["begin"] else "pause_end" if heard else ""
     if entry.kind == JOB:

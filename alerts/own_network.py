@@ -18,6 +18,7 @@ from memory import Record
 PROBE_S, AGAIN_S = 3, 10
 LONGEST_WAIT_S = 3600
 TOGETHER_S = 60  # reminders that fall due within it come together
+MOST_ROUNDS = 3  # of looks, until what was seen stays the same
 JOB_FAILS_S = 3600  # before it is told
 DNS_SILENT = "dns_silent"
 # What a state of a server turns out to be; WAIT: that is not clear yet.
@@ -74,15 +75,36 @@ class MakingSure(threading.Thread):
             if wait_s > 0:
                 return min(wait_s, LONGEST_WAIT_S)
             self._note_doubts()
-            if not self._is_there():
+            clear = self._look_until_nothing_changes()
+            if clear is None:
                 return PROBE_S
-            clear = self._look_again()
-            if self._is_there():
-                self.publish(clear)
+            self.publish(clear)
             return AGAIN_S if self._until_due_s() <= 0 else 0.0
         except Exception:  # the next news must find its way
             log.exception("what was seen could not be made sure of")
             return PROBE_S
+
+    def _look_until_nothing_changes(self) -> set[str] | None:
+        """Look again while Telegram answers. What came about between its two answers may have
+        begun and ended there, so that is looked at once more. Returns the names of the servers of
+        which it is clear how they are, None where Telegram does not answer."""
+        changed: set[str] = set()
+        for _ in range(MOST_ROUNDS):
+            if not self._is_there():
+                return None
+            before = self._unsure()
+            clear = self._look_again()
+            after = self._unsure()
+            changed = {name for name, _ in after - before}
+            if not changed:
+                break
+        return clear - changed if self._is_there() else None
+
+    def _unsure(self) -> set[tuple[str, str]]:
+        """The servers of whose outages something is unsure, each with what that is."""
+        with self.record.lock:
+            outages = [one for one in self.record.open.values() if one.is_unsure]
+            return {(one.server, f"{one.number} {len(one.steps)} {one.ended}") for one in outages}
 
     # ------------------------------------------------------------ what is due
 

@@ -89,7 +89,8 @@ class Entry:
         """What of it a message shows besides its own news: a message with other facts is old."""
         is_over = self.ended is not None and self.is_end_sure
         decision = self.details.get("decision", "")
-        return f"{self.by}|{self.ended if is_over else ''}|{decision}|{self.until or ''}"
+        begun = int(self.begun) if self.kind == OUTAGE else ""  # moves where the clock is set
+        return f"{self.by}|{self.ended if is_over else ''}|{decision}|{self.until or ''}|{begun}"
 
     def step_at(self, heard: int) -> Step:
         """The state that the first `heard` of the news speak of."""
