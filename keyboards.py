@@ -189,7 +189,7 @@ def overviews(page: Page[Server], shown: Sequence[Overview]) -> InlineKeyboardMa
         if state != UP
     ]
     pause_all = []
-    if any(one.server.is_monitored and not one.server.is_quiet for one in shown):
+    if any(one.server.is_monitored and not one.server.known.pause for one in shown):
         label = plain_text("button_pause_all", duration=texts.age_choice(PAUSES_MIN[0]))
         pause_all = [_button(label, replace(here, action="pause_all"))]
     ways_on = [_turn(page, here), pause_all, _refresh(here), _back(Press("servers"))]

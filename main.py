@@ -224,7 +224,7 @@ def outages_of(call: Call, server: Server | None, press: Press) -> list[Entry]:
 @on_button("pause_all", of_server=False)
 def pause_all(call: Call, server: Server | None, press: Press) -> None:
     person, until = call.from_user, time.time() + 60 * keyboards.PAUSES_MIN[0]
-    paused = [one for one in servers.values() if one.is_monitored and not one.is_quiet]
+    paused = [one for one in servers.values() if one.is_monitored and not one.known.pause]
     announcer.pause(paused, until, texts.name_of(person), *telegram.seen_by(call))
     log.info("%d servers paused for 1 h, by %s", len(paused), texts.person(person))
     show_overviews(call, press=press)

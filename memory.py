@@ -249,6 +249,19 @@ class Record:
                 self._days_saved_at = self.clocks.steady()
                 self._unsaved.update(("servers", name) for name in self._servers)
 
+    def note_window(self, server: Server) -> None:
+        """A planned window begins by the clock. It ends by the clock where nobody looks, else when
+        it is sure how the server is."""
+        is_inside = server.is_in_window(self.clocks.now())
+        with self.lock:
+            if is_inside != server.known.in_window and (is_inside or not server.is_monitored):
+                self.switch_window(server, is_inside)
+
+    def switch_window(self, server: Server, is_inside: bool) -> None:
+        log.info("%s: a planned window %s", server.name, "begins" if is_inside else "is over")
+        with self.changing(server.name) as known:
+            known.in_window = is_inside
+
     def note_clock(self) -> None:
         """Move what goes on by as much as the clock was set, so that no length changes."""
         with self.lock:

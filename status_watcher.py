@@ -24,6 +24,7 @@ BETWEEN_LOOKS_S = 2  # of those in a row
 RETRY_TOKEN_S = 60
 # A token may be good for years, and Windows cannot wait longer than 49 days.
 LONGEST_WAIT_S = 3600
+UNTIL_WINDOW_S = 60  # at most, until the begin or end of a planned one is noticed
 SLEEP_GAP_S = 60  # a look that comes so much too late: the computer was asleep
 UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are told
 CERTIFICATE_DAYS = (14, 7, 3, 1)  # before the end of a certificate: when people are told
@@ -126,7 +127,8 @@ class Watcher(threading.Thread):
         if not self._is_watched():
             self._drop_looks()
         due_at = [job.due_at for job in self._jobs if job.is_on()]
-        longest_at = self.steady() + LONGEST_WAIT_S
+        longest_s = UNTIL_WINDOW_S if self.server.maintenance else LONGEST_WAIT_S
+        longest_at = self.steady() + longest_s
         return max(0.0, min([longest_at, *due_at]) - self.steady())
 
     def _attempt(self, job: Job) -> None:
@@ -237,6 +239,7 @@ class Watcher(threading.Thread):
     def check(self) -> None:
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
         self.record.note_clock()
+        self.record.note_window(self.server)
         seen_at = self.steady()
         try:
             status = trueconf_api.get_status(self.server)

@@ -52,6 +52,7 @@ class Announcer:
         record.add_chats(mailbox.recipient for mailbox in self.mailboxes)
         for server in self.servers:
             record.take_over(server)
+            record.note_window(server)
         record.save()
         config.drop_earlier()
         for mailbox in self.mailboxes:

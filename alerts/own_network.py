@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from lib.clock import Clocks
 from lib.entries import CUT, JOB, OUTAGE, PAUSE, Entry, Step
 from lib.evidence import BACK_TOGETHER_S, Evidence, vanished_with_telegram
+from lib.schedule import until_next_minute_s
 from lib.trueconf_model import Server
 from memory import Record
 
@@ -71,9 +72,11 @@ class MakingSure(threading.Thread):
         """Make sure of what there is, if Telegram answers. Returns how many seconds to wait."""
         try:
             self.record.note_clock()
+            for server in self.servers:
+                self.record.note_window(server)
             wait_s = self._until_due_s()
             if wait_s > 0:
-                return min(wait_s, LONGEST_WAIT_S)
+                return min(wait_s, self._longest_wait_s())
             self._note_doubts()
             clear = self._look_until_nothing_changes()
             if clear is None:
@@ -112,7 +115,16 @@ class MakingSure(threading.Thread):
         now = self.clocks.now()
         with self.record.lock:
             dues = [self._due_at(entry, now) for entry in self.record.open.values()]
+            dues += [now for server in self.servers if self._is_window_over(server, now)]
         return min(dues, default=float("inf")) - now
+
+    def _longest_wait_s(self) -> float:
+        """Windows begin and end with a minute of the clock on the wall, which may be set."""
+        has_windows = any(server.maintenance for server in self.servers)
+        return until_next_minute_s(self.clocks.now()) if has_windows else LONGEST_WAIT_S
+
+    def _is_window_over(self, server: Server, now: float) -> bool:
+        return server.is_monitored and server.known.in_window and not server.is_in_window(now)
 
     def _due_at(self, entry: Entry, now: float) -> float:
         """When something is to be made sure of, time.time(); inf if nothing is."""
@@ -122,7 +134,7 @@ class MakingSure(threading.Thread):
         if entry.is_unsure or (entry.kind == OUTAGE and not server.learnt.is_state_sure):
             return now
         if entry.kind == PAUSE and entry.ended is None:
-            return entry.until
+            return max(entry.until, server.window_end(now) or 0)
         if entry.kind == JOB and not entry.news and entry.ended is None:
             return entry.begun + JOB_FAILS_S
         is_reminded = entry.kind == OUTAGE and entry.ended is None and server.repeat_h > 0
@@ -236,10 +248,12 @@ class MakingSure(threading.Thread):
         return SURE if is_in_silence else NOTHING  # Telegram was gone long before and after
 
     def _publish_due(self, server: Server) -> None:
-        """The end of a pause, a reminder, a job that has failed for long."""
+        """The end of a window or a pause, a reminder, a job that has failed for long."""
         now, known = self.clocks.now(), server.known
         pause, outage = known.pause, known.outage
-        if pause and pause.until <= now:
+        if self._is_window_over(server, now):
+            self.record.switch_window(server, False)
+        if pause and pause.until <= now and not known.in_window:
             log.info("%s: the pause is over", server.name)
             with self.record.changing(server.name):
                 pause.ended = now

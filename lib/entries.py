@@ -101,11 +101,12 @@ class Entry:
 class Known:
     """What is remembered of one server. `days`: date -> for how many seconds it was looked at, and
     for how many of them it was not up. `certificate_told`: the newest of the moments that were
-    told, time.time()."""
+    told, time.time(). `in_window`: in one that is planned, or how it is at its end is not sure."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
     days: dict[str, float] = field(default_factory=dict)
     certificate_told: float = 0
+    in_window: bool = False
 
     def of_kind(self, kind: str) -> list[Entry]:
         """The oldest first."""

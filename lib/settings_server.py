@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import idna
 
 from lib.entries import Earlier
+from lib.schedule import Window, read_window
 from lib.settings_files import Problem
 from lib.settings_section import Section, trimmed
 from lib.trueconf_model import LONGEST_ID, STATES, Server, is_token
@@ -19,6 +20,7 @@ from lib.trueconf_model import LONGEST_ID, STATES, Server, is_token
 API_VERSIONS = ("auto", *(f"v3.{minor}" for minor in range(1, 12)), "v4", "v4.1")
 DAY_S = 86400
 LONGEST_H, SHORTEST_REPEAT_H = 720, 0.001
+LONGEST_WINDOW_H = 12  # without a warning
 
 
 def read_servers(top: Section) -> dict[str, Server]:
@@ -66,6 +68,7 @@ def _server(name: str, servers: Section) -> Server:
         is_monitored=status.switch("state", Server.is_monitored),
         look_interval_s=status.number("timeout", Server.look_interval_s, 1, DAY_S),
         repeat_h=_repeat_h(status),
+        maintenance=_maintenance(status),
         has_forgotten_alerts=forgotten.switch("state", Server.has_forgotten_alerts),
         forgotten_age_min=max(1, round(age_h * 60)),
         forgotten_interval_s=forgotten.number("timeout", Server.forgotten_interval_s, 1, DAY_S),
@@ -119,6 +122,25 @@ def _repeat_h(status: Section) -> float:
     if 0 < hours < SHORTEST_REPEAT_H:
         status.complain("number", "repeat", hours, least=SHORTEST_REPEAT_H, most=LONGEST_H)
     return hours
+
+
+def _maintenance(status: Section) -> tuple[Window, ...]:
+    key = "maintenance"
+    value = status.get(key, [])
+    if not isinstance(value, list):
+        status.complain("windows", key, value)
+        return ()
+    windows = []
+    for position, written in enumerate(value):
+        window = read_window(written) if isinstance(written, str) else None
+        place = f"{key}[{position}]"
+        if window is None:
+            status.complain("window", place, written)
+            continue
+        if window.length_min > LONGEST_WINDOW_H * 60:
+            status.warn("long_window", place, hours=LONGEST_WINDOW_H)
+        windows.append(window)
+    return tuple(windows)
 
 
 # What 2.0.0 has written itself: an odd value is as good as none.

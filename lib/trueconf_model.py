@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from lib import trueconf_transport as transport
 from lib.entries import Earlier, Known
+from lib.schedule import Window, is_inside, window_end
 from lib.server_version import LONGEST_BODY, version_in
 
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
@@ -194,6 +195,7 @@ class Server:
     is_monitored: bool = False
     look_interval_s: float = 15
     repeat_h: float = 0  # hours between reminders of an outage; 0: none
+    maintenance: tuple[Window, ...] = ()  # nothing is announced in them
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300
@@ -209,8 +211,16 @@ class Server:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing is announced of it. A pause lasts until its end was made sure of."""
-        return self.known.pause is not None
+        """Whether nothing is announced of it. A pause and a planned window last until it is made
+        sure how the server is at their end."""
+        return self.known.in_window or self.known.pause is not None
+
+    def is_in_window(self, at: float) -> bool:
+        return is_inside(self.maintenance, at)
+
+    def window_end(self, at: float) -> float | None:
+        """When the planned window ends that this time.time() is in; None outside of all."""
+        return window_end(self.maintenance, at)
 
     @property
     def host(self) -> str:

@@ -36,7 +36,7 @@ ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
     r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|heartbeat_url|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
 )
-READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
+READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG|TZ")  # when it starts
 
 # On Windows Ctrl+C goes to all processes of a console, so each bot gets a console of its own, and
 # what presses Ctrl+C for a moment shares it.

@@ -15,6 +15,7 @@ import command_line
 import texts
 from lib import settings
 from lib.logs import mask
+from lib.schedule import Window
 from lib.settings import SettingsError
 from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN
@@ -38,7 +39,7 @@ SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
     "server_status", "forgotten_conferences", "told",
 )  # fmt: skip
-STATUS_KEYS = ("state", "timeout", "port", "repeat", "down_since", "paused_until")
+STATUS_KEYS = ("state", "timeout", "port", "repeat", "maintenance", "down_since", "paused_until")
 FORGOTTEN_KEYS = ("state", "hours", "timeout", "reported")
 STATUS = "servers/office/server_status"
 FORGOTTEN = "servers/office/forgotten_conferences"
@@ -304,6 +305,25 @@ def test_heartbeat_that_travels_readable_to_another_computer_is_warned_of(tmp_pa
         loaded = load(tmp_path, put(BASE, "heartbeat-url", url))
         assert [warning.code for warning in loaded.warnings] == codes
         assert all("push/x" not in screens.problem(warning) for warning in loaded.warnings)
+
+
+def test_planned_windows_are_read(tmp_path):
+    assert load(tmp_path).servers["office"].maintenance == ()
+    loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", "sun 23:00-02:00"]))
+    windows = (Window(180, 210), Window(1380, 120, 6))
+    assert (loaded.servers["office"].maintenance, loaded.warnings) == (windows, [])
+
+
+def test_window_of_more_than_half_a_day_is_warned_of(tmp_path):
+    for written, is_long in [
+        ("08:00-20:00", False), ("08:00-20:01", True), ("20:00-08:01", True), ("00:00-24:00", True),
+        ("sat 13:00-12:59", True),
+    ]:  # fmt: skip
+        loaded = load(tmp_path, put(BASE, f"{STATUS}/maintenance", ["03:00-03:30", written]))
+        found = [(warning.code, warning.key) for warning in loaded.warnings]
+        key = "servers.office.server_status.maintenance[1]"
+        assert found == [("long_window", key)] * is_long, written
+        assert all("12" in screens.problem(warning) for warning in loaded.warnings)
 
 
 def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):

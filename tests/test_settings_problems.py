@@ -29,6 +29,7 @@ from tests.test_settings import (
 from tests.this_version import sources
 from texts import screens
 
+AT_STATUS, AT_FORGOTTEN = "servers.office.server_status", "servers.office.forgotten_conferences"
 # Where, what stands there; the code and the key of the problem, what of the value the sentence
 # shows, and what it says to be right.
 WRONG = [
@@ -150,6 +151,15 @@ WRONG = [
     ("heartbeat-url", "https://host/a b", "address", "heartbeat-url", "", "http, https"),
     ("heartbeat-url", True, "not_text", "heartbeat-url", "", ""),
     ("heartbeat-url", "<https://host/x>", "brackets", "heartbeat-url", "", ""),
+    (f"{STATUS}/maintenance", "03:00-03:30", "windows", f"{AT_STATUS}.maintenance",
+     '"03:00-03:30"', '["03:00-03:30", "sun 02:00-04:00"]'),
+    (f"{STATUS}/maintenance", {"a": 1}, "windows", f"{AT_STATUS}.maintenance", "…", '["03:00'),
+    (f"{STATUS}/maintenance", [3], "window", f"{AT_STATUS}.maintenance[0]", "3", '"03:00-03:30"'),
+    *[
+        (f"{STATUS}/maintenance", ["03:00-04:00", wrong], "window",
+         f"{AT_STATUS}.maintenance[1]", f'"{wrong}"', '"sun 02:00-04:00"')
+        for wrong in ("3-4", "03:00-03:00", "03:00-24:30", "So 02:00-04:00", "")
+    ],
     ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),
@@ -187,7 +197,6 @@ WRONG = [
 ]  # fmt: skip
 
 
-AT_STATUS, AT_FORGOTTEN = "servers.office.server_status", "servers.office.forgotten_conferences"
 # What stands where it does not belong, the code and the key of the problem, where it belongs.
 AT_WRONG_DEPTH = [
     ("branch", BASE["servers"]["office"], "misplaced_server", "branch", "servers"),
@@ -366,7 +375,7 @@ def test_every_problem_that_the_code_can_find_was_tried_above():
     tried = {code for _, _, code, *_ in WRONG} | set(FILES) | set(OTHER_FILES)
     tried |= {code for _, _, code, *_ in AT_WRONG_DEPTH}
     warnings = {"alike", "viewer_too", "unchecked", "unknown", "unknown_near"}
-    warnings |= {"unencrypted", "unencrypted_api", "unencrypted_heartbeat"}
+    warnings |= {"unencrypted", "unencrypted_api", "unencrypted_heartbeat", "long_window"}
     known = {key.removeprefix("problem_") for key in texts.LANGUAGES["en"] if "problem_" in key}
     assert known == tried | warnings
     assert known <= constants

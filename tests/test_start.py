@@ -918,6 +918,7 @@ MAY_IMPORT = {
     "lib/settings_files.py": {"dotenv", "lib"},
     "lib/heartbeat.py": {"requests", "urllib3", "lib"},
     "lib/server_version.py": set(),
+    "lib/schedule.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},

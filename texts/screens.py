@@ -304,8 +304,12 @@ def is_paused(server: Server) -> bool:
 
 
 def _paused(server: Server) -> Html | None:
-    until = server.known.pause.until if server.known.pause else 0
-    return words("paused", time=moment(until)) if is_paused(server) else None
+    """Until when nothing is announced of it."""
+    until = server.known.pause.until if server.known.pause and is_paused(server) else 0
+    planned_until = server.window_end(time.time()) or 0
+    if server.is_monitored and planned_until > until:
+        return words("planned", time=moment(planned_until))
+    return words("paused", time=moment(until)) if until else None
 
 
 def status_screen(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
