@@ -211,7 +211,7 @@ def pause(call: Call, server: Server, press: Press) -> None:
     if minutes and server.is_monitored:  # else there is nothing to pause
         until = time.time() + 60 * minutes
         announcer.pause([server], until, texts.name_of(person), *telegram.seen_by(call))
-        log.info("%s: paused for %d min, by %s", server.name, minutes, texts.person(person))
+        log.info("%s: paused for %g h, by %s", server.name, minutes / 60, texts.person(person))
     elif server.known.pause:
         announcer.end_pause(server)
         log.info("%s: pause ended, by %s", server.name, texts.person(person))
@@ -336,9 +336,8 @@ def ask_stop_all(call: Call, server: Server, press: Press, has_changed: bool = F
 @on_button("stop_all")
 def stop(call: Call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
-    who = texts.person(call.from_user)
     try:
-        results = stopping.stop_once(server, press, who)
+        results = stopping.stop_once(server, press, call.from_user)
     except stopping.NotAsShown:
         ask_again = ask_stop if press.action == "stop" else ask_stop_all
         return ask_again(call, server, press, has_changed=True)
@@ -464,6 +463,7 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     bot.sender.is_ending = True
     for watcher in watchers.values():
         watcher.stop()
+    record.save()
     if polling.is_token_refused:
         raise telegram.TokenRefused
 

@@ -7,13 +7,13 @@ It tells people nothing itself: what it finds stands in the record, and `alerts`
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import trueconf_api
 from lib.clock import Clocks, steady_clock
-from lib.entries import CERTIFICATE, FORGOTTEN
+from lib.entries import CERTIFICATE, FORGOTTEN, KEPT, Entry
 from lib.evidence import Evidence
 from memory import Record, forgotten_details
 from trueconf_api import DOWN, UP, WEB_DOWN, Server, Status, TrueConfError
@@ -236,6 +236,7 @@ class Watcher(threading.Thread):
 
     def check(self) -> None:
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
+        self.record.note_clock()
         seen_at = self.steady()
         try:
             status = trueconf_api.get_status(self.server)
@@ -337,15 +338,26 @@ class Watcher(threading.Thread):
             return
         now, told = self.now(), server.known.of_kind(FORGOTTEN)
         lately = {entry.begun for entry in told if entry.begun > now - 3600}
+        news = [one for one in twice if not server.known.forgotten(one.conference.session_id)]
         with self.record.changing(server.name):
-            for one in twice:
-                entry = server.known.forgotten(one.conference.session_id)
-                if entry is None and len(lately) < MOST_TIMES_AN_HOUR:
+            if len(lately) < MOST_TIMES_AN_HOUR:
+                for one in news[: self._make_room(told, certain, len(news))]:
                     details = forgotten_details(one)
                     self.record.add(FORGOTTEN, server.name, "found", begun=now, details=details)
-                elif entry is not None and 0 < entry.until <= now:
+            for one in twice:
+                entry = server.known.forgotten(one.conference.session_id)
+                if entry is not None and 0 < entry.until <= now:
                     entry.until, entry.by, entry.details = 0, "", forgotten_details(one)
                     entry.news.append("reminder")
+
+    def _make_room(self, told: list[Entry], certain: Container[str], wanted: int) -> int:
+        """How many more are told of. What is not forgotten any more is remembered the shortest."""
+        over = [one for one in told if one.details.get("session_id") not in certain]
+        room = KEPT[FORGOTTEN] - len(told)
+        for entry in over[: max(0, wanted - room)]:
+            self.record.drop(entry)
+            room += 1
+        return max(0, room)
 
 
 def describe(server: Server, status: Status) -> str:

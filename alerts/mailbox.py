@@ -16,7 +16,7 @@ from lib.entries import FORGOTTEN, JOB, OUTAGE, PAUSE, Entry
 from lib.settings import Recipient
 from lib.trueconf_model import Server
 from memory import MOST_MESSAGES, Chat, Message, Record
-from texts import Html, news, words
+from texts import Html, news
 from texts.news import News
 
 AGAIN_S = 3  # after Telegram could not be reached
@@ -225,11 +225,11 @@ class Mailbox(threading.Thread):
             try:
                 sent = self._post(text, keyboard, self.topic)
             except ApiTelegramException as error:
-                if not any(words in error.description.lower() for words in _TOPIC_GONE):
+                if not any(gone in error.description.lower() for gone in _TOPIC_GONE):
                     raise
                 if not self.chat.is_topic_gone:
                     log.warning("%s: the topic is gone or closed", self.recipient)
-                    text = Html(f"{text}\n\n{words('topic_gone', topic=self.topic)}")
+                    text = Html(f"{text}\n\n{news.topic_line(self.topic)}")
                 sent = self._post(text, keyboard, None)
                 self._note_topic(is_gone=True)
             else:

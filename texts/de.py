@@ -175,7 +175,6 @@ WORDS = {
     "line_down": "<b>{server}</b>: antwortet nicht ({reason})",
     "line_service_down": "<b>{server}</b>: Dienst aus ({reason})",
     "line_web_down": "<b>{server}</b>: Website aus ({reason})",
-    "line_over": "läuft wieder: {time}",
     "mark_over": "✅ Läuft wieder: {time}",
     "others_up": "Die übrigen Server antworten",
     "others_down": ("Auch {number} anderer Server läuft nicht", "Auch {number} andere Server laufen nicht"),

@@ -175,7 +175,6 @@ WORDS = {
     "line_down": "<b>{server}</b>: down ({reason})",
     "line_service_down": "<b>{server}</b>: service down ({reason})",
     "line_web_down": "<b>{server}</b>: website down ({reason})",
-    "line_over": "up again: {time}",
     "mark_over": "✅ Up again: {time}",
     "others_up": "The other servers respond",
     "others_down": ("{number} other server is not up either", "{number} other servers are not up either"),

@@ -175,7 +175,6 @@ WORDS = {
     "line_down": "<b>{server}</b>: no responde ({reason})",
     "line_service_down": "<b>{server}</b>: sin servicio ({reason})",
     "line_web_down": "<b>{server}</b>: sin sitio web ({reason})",
-    "line_over": "funciona de nuevo: {time}",
     "mark_over": "✅ Vuelve a funcionar: {time}",
     "others_up": "Los demás servidores responden",
     "others_down": ("Tampoco funciona otro servidor ({number})", "Tampoco funcionan otros {number} servidores"),

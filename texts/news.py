@@ -13,6 +13,7 @@ from texts import Html, cut, duration, moment, moments, plural, safe, words
 from texts.screens import (
     LONGEST_NAME,
     NAME_IN_NEWS,
+    SHORT_NAME,
     STATE_SIGNS,
     WORST_FIRST,
     age_of,
@@ -33,6 +34,7 @@ from texts.screens import (
 from trueconf_api import DOWN, SERVICE_DOWN, UP, WEB_DOWN, Server, Status, TrueConfError
 
 MOST_IN_FULL = 5  # of the servers of one message; more have a line each
+MOST_WITH_REASONS = 20  # of those; with more of them a line has to be short
 NIGHT_NAME = 24  # so much of a name leaves room, on a locked phone, for what is wrong
 HOURS_UNTIL_DAYS = 48
 DAY_S = 86400
@@ -50,13 +52,11 @@ def message(kind: str, shown: Sequence[News], others: int) -> tuple[Html, int]:
     if len(shown) == 1:
         one = shown[0]
         return join_lines(_WRITERS[kind](*one), _others(kind, others)), 1
-    write = _LINES[kind] if kind in _LINES and len(shown) > MOST_IN_FULL else _WRITERS[kind]
     heading = join_lines(_heading(kind, shown), _others(kind, others))
-    return pack_message(
-        heading,
-        (write(*one) for one in shown),
-        "\n" if write is not _WRITERS[kind] else "\n\n",
-    )
+    if kind not in _LINES or len(shown) <= MOST_IN_FULL:
+        return pack_message(heading, (_WRITERS[kind](*one) for one in shown))
+    is_short = len(shown) > MOST_WITH_REASONS
+    return pack_message(heading, (_LINES[kind](*one[:2], is_short) for one in shown), "\n")
 
 
 def _heading(kind: str, shown: Sequence[News]) -> Html:
@@ -84,7 +84,9 @@ def _others(kind: str, others: int) -> Html | None:
         return None
     if not others:
         return words("others_up")
-    return plural("others_up_too" if kind == "up" else "others_down", others)
+    if kind == "up":
+        return plural("others_up_too", others)
+    return plural("others_down", others)
 
 
 def _step(entry: Entry, heard: int) -> Step:
@@ -97,6 +99,10 @@ def _status(step: Step) -> Status:
 
 def _name(server: Server | None, longest: int = NIGHT_NAME) -> Html:
     return words("bold", text=cut(server.name, longest)) if server else Html("")
+
+
+def _who(entry: Entry) -> str:
+    return cut(entry.by, LONGEST_NAME)
 
 
 def _light_and_name(server: Server, state: str) -> Html:
@@ -154,18 +160,23 @@ def _span(entry: Entry) -> Html | None:
     return words(_OUTAGES.get(only, "alert_outage"), duration=length, since=began, until=ended)
 
 
-def _down_line(server: Server, entry: Entry, heard: int) -> Html:
-    step = _step(entry, heard)
+def _down_line(server: Server, entry: Entry, is_short: bool) -> Html:
+    step = entry.steps[-1]
     reason = reason_words(step.web_reason or step.service_reason)
-    over = words("line_over", time=moment(entry.ended or 0)) if _marks(entry)[1] else None
-    by = Html(f"🙋 {safe(cut(entry.by, NIGHT_NAME))}") if entry.by else None
-    name = words(f"line_{step.state}", server=cut(server.name, NAME_IN_NEWS), reason=reason)
+    by = over = None
+    if entry.by:
+        by = Html(f"🙋 {safe(cut(entry.by, SHORT_NAME if is_short else NIGHT_NAME))}")
+    if _marks(entry)[1]:
+        over = Html(f"✅ {moment(entry.ended or 0)}")
+    name = safe(cut(server.name, NAME_IN_NEWS))
+    if not is_short:
+        name = words(f"line_{step.state}", server=cut(server.name, NAME_IN_NEWS), reason=reason)
     parts = [Html(f"{STATE_SIGNS[step.state]} {name}"), moment(step.at), by, over]
     return Html(", ".join(part for part in parts if part))
 
 
-def _up_line(server: Server, entry: Entry, heard: int) -> Html:
-    name = Html(f"🟢 {_name(server, NAME_IN_NEWS)}")
+def _up_line(server: Server, entry: Entry, is_short: bool) -> Html:
+    name = Html(f"🟢 {safe(cut(server.name, NAME_IN_NEWS))}")
     if entry.length_s is None or entry.ended is None:
         return name
     began, ended = moments(entry.begun, entry.ended)
@@ -176,7 +187,7 @@ def _up_line(server: Server, entry: Entry, heard: int) -> Html:
 
 
 def _pause(server: Server, entry: Entry, heard: int) -> Html:
-    mark = words("alert_paused", time=moment(entry.until), who=entry.by)
+    mark = words("alert_paused", time=moment(entry.until), who=_who(entry))
     return join_lines(Html(f"🔧 {_name(server)}"), mark)
 
 
@@ -250,7 +261,7 @@ def _cut(server: Server | None, entry: Entry, heard: int) -> Html:
 
 def _of_person(key: str, server: Server, entry: Entry, heard: int) -> Html:
     """`key`: its words, which name the server and who it was."""
-    return words(key, server=cut(server.name, LONGEST_NAME), who=entry.by)
+    return words(key, server=cut(server.name, LONGEST_NAME), who=_who(entry))
 
 
 def _switched(server: Server, entry: Entry, heard: int) -> Html:
@@ -262,8 +273,8 @@ def _stopped(server: Server, entry: Entry, heard: int) -> Html:
     name, conferences = cut(server.name, LONGEST_NAME), conferences_of(entry)
     if len(conferences) == 1:
         title = title_of(conferences[0])
-        return words("stopped_by", title=title, server=name, who=entry.by)
-    heading = plural("stopped_all_by", len(conferences), server=name, who=entry.by)
+        return words("stopped_by", title=title, server=name, who=_who(entry))
+    heading = plural("stopped_all_by", len(conferences), server=name, who=_who(entry))
     return join_lines(heading, *short_list(conferences))
 
 
@@ -275,7 +286,7 @@ def _forgotten(server: Server, entry: Entry, heard: int) -> Html:
     conference, mark = one.conference, None
     if decision:
         at = moment(entry.until or float(entry.details.get("at") or 0))
-        mark = words(f"mark_{decision}", who=entry.by, time=at)
+        mark = words(f"mark_{decision}", who=_who(entry), time=at)
     heading = words("alert_forgotten", title=title_of(conference))
     if decision == "stopped":
         heading = words("alert_stopped", title=title_of(conference))
@@ -330,3 +341,8 @@ def late_line(since: float, until: float) -> Html:
     """Why it comes so late."""
     began, ended = moments(since, until)
     return words("alert_late", since=began, until=ended)
+
+
+def topic_line(topic: int) -> Html:
+    """Why it comes outside of the topic that the settings name."""
+    return words("topic_gone", topic=topic)

@@ -175,7 +175,6 @@ WORDS = {
     "line_down": "<b>{server}</b>: не отвечает ({reason})",
     "line_service_down": "<b>{server}</b>: нет службы ({reason})",
     "line_web_down": "<b>{server}</b>: нет сайта ({reason})",
-    "line_over": "снова работает: {time}",
     "mark_over": "✅ Снова работает: {time}",
     "others_up": "Остальные серверы отвечают",
     "others_down": ("Не работает и ещё {number} сервер", "Не работают и ещё {number} сервера", "Не работают и ещё {number} серверов"),
