@@ -141,6 +141,18 @@ class Truth:
         alive = [(0, 0), *self.world.alive, (self.ends_at, 0)]
         return [(one[1], other[0]) for one, other in itertools.pairwise(alive)]
 
+    def switches(self):
+        """When several servers went down together, all of them up for long before: from when to
+        when, and which."""
+        starts = {}
+        for name in self.plan.servers:
+            for begin, end in self.outages(name):
+                if not self.was_down(name, begin - 60, begin - 1):
+                    starts.setdefault(begin, []).append((end, name))
+        for begin, found in starts.items():
+            if len(found) > 1:
+                yield begin, min(end for end, _ in found), [name for _, name in found]
+
     def is_alone(self, away):
         """Whether nothing else kept the bot from Telegram before and after."""
         others = [span for span in (*self.plan.cuts, *self.plan.telegram) if span is not away]
@@ -424,6 +436,13 @@ def shows_who_takes_it(view, truth):
                 yield f"{server}: {takers[server, begun]!r} is on it, and {shown} is shown"
 
 
+def says_once_that_the_topic_is_gone(view, truth):
+    gone = sum(span.kind == "topic" for span in view.troubles)
+    remarks = [post for post in view.posts if "is gone or closed" in post.first_text]
+    if len(remarks) > gone + sum(not post.is_confirmed for post in remarks):
+        yield f"said {len(remarks)} times that the topic is gone"
+
+
 def blames_the_own_network_rightly(view, truth):
     plan = truth.plan
     for post in view.posts if truth.is_clock_good else ():
@@ -434,8 +453,30 @@ def blames_the_own_network_rightly(view, truth):
                 yield f"at {post.at:.0f} it was the own network, {since} to {until}"
 
 
+def shares_what_belongs_together(view, truth):
+    """What happens to all at once comes in few messages: two for each time, and one for each
+    further state, as some are noticed sooner."""
+    for begin, end, names in truth.switches():
+        at = begin + truth.needed_s
+        quiet = [span for name in names for span in truth.unwanted(name)]
+        if end < at or not view.is_clear(begin - 60, at, names[0]):
+            continue
+        if not truth.is_clear(begin - 60, at, *quiet):
+            continue
+        posts = {
+            post.id
+            for name in names
+            for post, word in view.words(name, "down")
+            if begin <= post.at <= at
+        }
+        if len(posts) > 1:
+            yield f"{len(names)} servers go down at {begin:.0f}, and that is {len(posts)} messages"
+
+
 CHAT_CHECKS = (
     tells_the_others_who_takes_it,
     shows_who_takes_it,
     blames_the_own_network_rightly,
+    says_once_that_the_topic_is_gone,
+    shares_what_belongs_together,
 )
