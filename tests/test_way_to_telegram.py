@@ -274,7 +274,7 @@ def test_stop_whose_answer_telegram_does_not_take_is_no_failure_of_the_bot(
     server = new_server()
     conference = server.add_conference("Weekly planning")
     bot = start_bot(settings_for({"office": server.settings()}))
-    buttons = (label("conferences"), "Weekly planning")
+    buttons = (label("conferences"), "Weekly planning", label("stop"))
     message = calm(press(anna, open_menu(anna, "office"), *buttons))
     telegram.fail("editMessageText", **LOST_ANSWERS[why])
     pressed = anna.press(message, label("confirm_stop")).wait(PATIENCE_S)
