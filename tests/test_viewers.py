@@ -201,9 +201,8 @@ def test_all_that_a_viewer_can_press_shows_something_or_says_why_not(stage, anna
 def test_question_that_somebody_else_asked_is_not_answered_by_a_viewer(stage, anna, group, server):
     """Nor does the press of the viewer cost the one who asked anything."""
     third = server.add_conference("Third", people=())
-    screen = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third")
-    press(anna, screen, label("stop"))
-    calm(screen)
+    buttons = ("Moscow", label("conferences"), "Third", label("stop"))
+    screen = calm(press(anna, ask(anna, "/start", group), *buttons))
     pressed = stage.boris.press(screen, label("confirm_stop")).wait()
     assert says(pressed, "viewer_popup")
     assert says(screen, "confirm_stop")
@@ -218,7 +217,8 @@ def test_who_has_become_a_viewer_changes_nothing_by_old_messages(own_stage):
     conference = server.add_conference(TITLE, people=())
     sections = {"Moscow": server.settings(), "Berlin": server.settings()}
     own_stage.start_bot(sections)
-    question = press(boris, open_menu(boris, "Moscow"), label("conferences"), TITLE, label("stop"))
+    asking = (label("conferences"), TITLE, label("stop"))
+    question = press(boris, open_menu(boris, "Moscow"), *asking)
     status = press(boris, open_menu(boris, "Moscow"), label("status"))
     own_stage.bot.stop()
     own_stage.start_bot(own_stage.bot.read_settings()["servers"], users=[ANNA], **VIEWERS)
@@ -255,8 +255,8 @@ def test_who_is_in_both_lists_has_full_rights_and_is_told_once(own_stage):
     own_stage.bot.wait_for_output(warning)
     assert not says(ask(boris, "/id"), "viewer_rights")
     anna = own_stage.anna
-    press(anna, open_menu(anna, "Moscow"), label("conferences"), TITLE, label("stop"))
-    press(anna, anna.chat.last, label("confirm_stop"))
+    stopping = (label("conferences"), TITLE, label("stop"), label("confirm_stop"))
+    press(anna, open_menu(anna, "Moscow"), *stopping)
     boris.chat.wait_for(saying("stopped_by", title=TITLE))
     press(boris, open_menu(boris, "Moscow"), label("status"), label("monitoring_on"))
     assert len([one for one in boris.chat.bot_messages if says(one, "stopped_by")]) == 1
