@@ -1,22 +1,27 @@
 """Lets `python main.py` and `python -m tests` be all the set-up there is.
 
-Where the libraries are missing, it makes `.venv` beside main.py, installs them into it and goes on
-in it. It runs before anything else, so it needs the standard library only and has its own words,
-own_words.py; and Python 3.6 can read both, to say that it is too old.
+Where the libraries are missing, it makes `.venv` beside main.py and installs them into it; where
+they are there, this process goes on as if it were the Python of `.venv`. It runs before anything
+else, so it needs the standard library only and has its own words, own_words.py; and Python 3.6 can
+read both, to say that it is too old.
 """
 
+import atexit
 import contextlib
 import errno
+import glob
 import importlib.util
 import locale
 import os
 import re
 import shutil
+import signal
+import site
 import subprocess
 import sys
 import time
 
-from lib import ending
+from lib import PYTHONS_OWN, ending
 from lib.own_words import WORDS
 
 OLDEST_PYTHON = (3, 10)
@@ -26,7 +31,6 @@ ON_WINDOWS = os.name == "nt"
 # Holds the requirements that are installed; empty while an installation is under way.
 STAMP = os.path.join(FOLDER, "installed-requirements.txt")
 LOCK = os.path.join(FOLDER, "lock")
-WENT_ON = "TRUECONF_BOT_WENT_ON"  # set for the Python of `.venv`, which must not do so again
 MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
 # What venv and pip make in there, beside the stamp; nothing else is ever removed.
 MADE = (
@@ -41,19 +45,10 @@ PROBLEM_FILE = os.path.join(ROOT, "setup-problem.txt")  # for pythonw, which has
 # Programs that a container starts only to look after its one real process.
 SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
 LOCK_PAUSE_S = 0.2
-SLOW_S = 5
 
-# Of Windows: events of a console, and what a job object may be told.
-CTRL_C_EVENT, CTRL_BREAK_EVENT = 0, 1
-JOB_EXTENDED_LIMITS = 9
-JOB_ENDS_WITH_US, JOB_NOT_FOR_GRANDCHILDREN = 0x2000, 0x1000
+# Of Windows: what a job object may be told, and what may be asked of a process.
+JOB_EXTENDED_LIMITS, JOB_ENDS_WITH_US = 9, 0x2000
 MAY_ASK_FOR_NAME = 0x1000
-
-# Ends with 0 in a Python that is new enough and whose home is the folder in the argument.
-PROBE = (
-    "import os, sys; old = sys.version_info < (3, 10); "
-    "sys.exit(old or not os.path.samefile(sys.prefix, sys.argv[1]))"
-)
 
 
 class SetupError(Exception):
@@ -65,66 +60,80 @@ class SetupError(Exception):
 
 
 def ensure_libraries(requirements):
-    """Return once this is a Python that has what `requirements` lists, a file beside main.py.
+    """Return once this process has what `requirements` lists, a file beside main.py.
 
-    Where it is not, the program goes on in `.venv` with the same arguments, or ends with one
-    sentence and exit code 1.
+    Where that cannot be, the program ends with one sentence and exit code 1.
     """
     if sys.version_info < OLDEST_PYTHON:
         version = "{}.{}.{}".format(*sys.version_info)
         _fail(SetupError("too_old", python=sys.executable, version=version))
     if getattr(sys, "frozen", False):  # packed, with all that it needs
         return
-    try:
-        with ending.ctrl_c_raising():  # so that an installation is tidied up
-            _ensure_libraries(requirements)
-    except KeyboardInterrupt:
-        sys.exit(0)
-    except SetupError as error:
-        _fail(error)
+    command = [sys.executable, *(sys.argv if "idlelib.run" in sys.modules else sys.orig_argv[1:])]
+    with _or_one_sentence():
+        _ensure_libraries(requirements)
     if sys.stderr is None:
         with contextlib.suppress(OSError):
             os.remove(PROBLEM_FILE)
-    if _is_inside() and not _is_kept_by_others():
-        _mend_later(requirements)
-
-
-def _mend_later(requirements):
-    """Let an import that fails, as a virus scanner has taken files away, install all once more."""
 
     def on_exception(kind, error, traceback):
-        if not issubclass(kind, ImportError) or os.environ.pop(MENDED, None):
-            sys.__excepthook__(kind, error, traceback)
-            return
-        os.environ[MENDED] = "1"
-        try:
-            with ending.ctrl_c_raising():
-                needed = _read_requirements(os.path.join(ROOT, requirements))
-                _install(needed, requirements, again=True)
-            _go_on_inside()
-        except KeyboardInterrupt:
-            sys.exit(0)
-        except SetupError as problem:
-            _fail(problem)
+        if _is_of_a_library(error) and not os.environ.pop(MENDED, None):
+            _start_again(command, requirements)
+        atexit.register(hold_window)
+        sys.__excepthook__(kind, error, traceback)
 
     sys.excepthook = on_exception
 
 
+def _start_again(command, requirements):
+    """Make `.venv` anew and run the command in place of this program, whose modules lack files."""
+    needed = _read_requirements(os.path.join(ROOT, requirements))
+    with _or_one_sentence():
+        _install(needed, requirements, anew=True)
+    os.environ[MENDED] = "1"
+    if not ON_WINDOWS:
+        os.execv(command[0], command)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the new one too
+    sys.exit(subprocess.call(command))
+
+
+@contextlib.contextmanager
+def _or_one_sentence():
+    """What goes wrong in here ends the program with a sentence, and Ctrl+C without one."""
+    try:
+        with ending.ctrl_c_raising():  # so that an installation is tidied up
+            yield
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except SetupError as error:
+        _fail(error)
+
+
 def _ensure_libraries(requirements):
     needed = _read_requirements(os.path.join(ROOT, requirements))
-    went_on = os.environ.pop(WENT_ON, None)
-    if _is_kept_by_others() or (went_on and not _is_inside()):  # python -S sees no `.venv`
+    if not _is_kept_by_others() and _is_usable() and _read_stamp() != "":
+        _be_its_python()
+    if _is_kept_by_others():
         _refuse_without_libraries(needed, requirements)
     elif _is_inside():
-        if not _is_installed(needed) and _update(needed, requirements) and not ON_WINDOWS:
-            _go_on_inside()  # this Python does not see a folder of libraries that is new
-    elif _is_usable() and _read_stamp() != "":  # Windows replaces no Python that is running
-        _go_on_inside()
+        if not _is_installed(needed):
+            _update(needed, requirements)
+            _be_its_python()
     elif _missing(needed):
         if _is_made_for_one_program():
             _refuse_without_libraries(needed, requirements)
         _install(needed, requirements)
-        _go_on_inside()
+        _be_its_python()
+
+
+def _be_its_python():
+    """Be the Python of `.venv` from now on: with its libraries and no others."""
+    sys.path[:] = [place for place in sys.path if place in PYTHONS_OWN or place == ROOT]
+    site.addsitedir(_libraries())
+    importlib.invalidate_caches()
+    sys.prefix = sys.exec_prefix = FOLDER
+    is_windowless = (sys.executable or "").lower().endswith("pythonw.exe")
+    sys.executable = _path_of("pythonw" if is_windowless else "python")
 
 
 # ---------------------------------------------------------------- whose Python this is
@@ -143,15 +152,20 @@ def _is_kept_by_others():
         return True
     if sys.prefix == sys.base_prefix:
         return False
-    return not _is_inside() or _tool() != ""
+    return not _is_inside() or bool(_tool())
 
 
 def _tool():
     """The program that made this environment: "uv", "virtualenv" (Poetry's), or "" for Python."""
+    return next((tool for tool in ("uv", "virtualenv") if _noted(sys.prefix, tool)), "")
+
+
+def _noted(environment, key):
+    """What a virtual environment has noted about itself under this key, or ""."""
     with contextlib.suppress(OSError):
-        with open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8") as file:
-            found = re.search(r"^(uv|virtualenv) *=", file.read(), re.MULTILINE)
-        return found.group(1) if found else ""
+        with open(os.path.join(environment, "pyvenv.cfg"), encoding="utf-8") as file:
+            found = re.search(rf"^{key} *= *(.*)", file.read(), re.MULTILINE)
+        return found.group(1).strip() if found else ""
     return ""
 
 
@@ -211,8 +225,8 @@ def _read_requirements(path):
     return lines
 
 
-def _missing(needed):
-    """The lines that this Python's libraries do not satisfy."""
+def _missing(needed, places=None):
+    """The lines that the libraries in these places (of this Python) do not satisfy."""
     from importlib import metadata  # Python 3.6 has none
 
     missing = []
@@ -221,15 +235,12 @@ def _missing(needed):
         platform = re.search(r'sys_platform == "(\w+)"', condition)
         if platform and platform.group(1) != sys.platform:
             continue
-        try:
-            version = _numbers(metadata.version(re.match(r"[\w.-]+", requirement).group()))
-        except metadata.PackageNotFoundError:
+        name = re.match(r"[\w.-]+", requirement).group()
+        found = next(iter(metadata.distributions(name=name, path=places or sys.path)), None)
+        version = _numbers(found.version) if found else []
+        limits = re.findall(r"(>=|<)([\d.]+)", requirement)
+        if not found or any((version < _numbers(at)) == (sign == ">=") for sign, at in limits):
             missing.append(requirement.strip())
-            continue
-        for sign, limit in re.findall(r"(>=|<)([\d.]+)", requirement):
-            if (version < _numbers(limit)) == (sign == ">="):
-                missing.append(requirement.strip())
-                break
     return missing
 
 
@@ -238,15 +249,22 @@ def _numbers(version):
 
 
 def _is_installed(needed):
-    """Whether all this has been installed into `.venv` to the end, and by this Python."""
+    """Whether all this has been installed into `.venv` to the end."""
     stamp = _read_stamp()
     if stamp is None:  # somebody has made `.venv` by hand
-        return not _missing(needed)
-    return set(stamp.splitlines()).issuperset([_version_line(), *needed])
+        return not _missing(needed, [_libraries()])
+    return set(stamp.splitlines()).issuperset(needed)
 
 
-def _version_line():
-    return "# Python {}.{}".format(*sys.version_info)
+def _is_of_a_library(error):
+    """Whether it tells that files of `.venv` are gone, as after a virus scanner."""
+    if not isinstance(error, ImportError) or _is_kept_by_others() or not _is_inside():
+        return False
+    from importlib import metadata
+
+    files = [file for one in metadata.distributions() for file in one.files or ()]
+    known = {file.parts[0].partition(".")[0] for file in files}
+    return not error.name or error.name.partition(".")[0] in known
 
 
 def _path_of(name):
@@ -254,82 +272,83 @@ def _path_of(name):
     return os.path.join(FOLDER, *parts)
 
 
+def _libraries():
+    """The folder of libraries in `.venv`; where this Python has none there, that of another."""
+    if ON_WINDOWS:
+        return os.path.join(FOLDER, "Lib", "site-packages")
+    own = os.path.join(FOLDER, "lib", "python{}.{}".format(*sys.version_info), "site-packages")
+    found = glob.glob(os.path.join(glob.escape(FOLDER), "lib", "*", "site-packages"))
+    return own if own in found or not found else max(found)
+
+
 def _is_usable():
-    """Whether the Python in `.venv` starts and is at home there."""
-    return os.path.exists(_path_of("python")) and _runs("-c", PROBE, FOLDER)
-
-
-def _runs(*arguments):
-    try:
-        _run([_path_of("python"), *arguments])
-    except SetupError:
-        return False
-    return True
+    """Whether there is a Python in `.venv`, and the one that it was made with."""
+    there = (_libraries(), _path_of("python"), _noted(FOLDER, "home"))
+    return all(map(os.path.exists, there))
 
 
 # ---------------------------------------------------------------- installing
 
 
 def _update(needed, requirements):
-    """Install what has changed. Where that fails, but all is there, say so and return False."""
+    """Install what has changed. Where that fails, but all is there, say so and go on."""
     try:
         _install(needed, requirements)
     except SetupError as error:
-        if _missing(needed):
+        if _missing(needed, [_libraries()]):
             raise
         _say(error.key, **error.values)
-        return False
-    return True
 
 
-def _install(needed, requirements, again=False):
-    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError.
-
-    again: also what pip thinks is there.
-    """
+def _install(needed, requirements, anew=False):
+    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError."""
     lost = [name for name in ("venv", "ensurepip") if not importlib.util.find_spec(name)]
     if lost:
         raise SetupError("no_venv")
     if not _is_ours():
         raise SetupError("not_ours")
     with _lock() as lock:
-        if not again and _is_usable() and _is_installed(needed):
-            return  # the start that had the lock before has done it
         before = _read_stamp()
-        is_new = before == "" or not (_is_usable() and _runs("-m", "pip", "--version"))
-        _say("installing" if is_new else "updating")
+        is_whole = not anew and before != "" and _is_usable()
+        if is_whole and _is_installed(needed):
+            return  # the start that had the lock before has done it
+        if is_whole:
+            _say("updating")
+        is_new = not (is_whole and _has_pip())
+        if is_new:
+            _say("installing")
         try:
             _write_stamp("")
             if is_new:
                 _make(lock)
-            _run_pip(requirements, again, lock)
-            _look_for(needed)
+            _run_pip(requirements, lock)
+            # Whatever pip has said.
+            if _missing(needed, [_libraries()]):
+                raise SetupError("failed", reason=", ".join(needed))
         except SetupError:
             if is_new:
                 _empty_folder()
             else:
                 _write_stamp(before)
             raise
-        _write_stamp("\n".join([_version_line(), *needed]))
+        _write_stamp("\n".join(needed))
 
 
-def _run_pip(requirements, again, lock):
-    command = ["-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
+def _has_pip():
+    try:
+        _run([_path_of("python"), "-I", "-m", "pip", "--version"])
+    except SetupError:
+        return False
+    return True
+
+
+def _run_pip(requirements, lock):
+    command = ["-I", "-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
     command += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
     # Each is what holds without it, in the words that pip takes.
     root = os.path.splitdrive(FOLDER)[0] + os.sep
     command += ["--target=", "--prefix=" + FOLDER, "--root=" + root]
-    if again:
-        command.append("--force-reinstall")
     _run([_path_of("python"), *command], lock)
-
-
-def _look_for(needed):
-    """Raise SetupError unless the Python of `.venv` has all this, whatever pip has said."""
-    ask = "import sys; sys.path.insert(0, sys.argv[1]); from lib import own_python; "
-    ask += "sys.exit(bool(own_python._missing(sys.argv[2:])))"
-    if not _runs("-c", ask, ROOT, *needed):
-        raise SetupError("failed", reason=", ".join(needed))
 
 
 def _is_ours():
@@ -351,7 +370,7 @@ def _make(lock):
     # pythonw is for windows that nobody sees; both of them come into .venv.
     python = getattr(sys, "_base_executable", None) or sys.executable
     python = re.sub(r"pythonw\.exe$", "python.exe", python)
-    _run([python, "-m", "venv", FOLDER], lock)
+    _run([python, "-I", "-m", "venv", FOLDER], lock)
     if not _is_usable():
         raise SetupError("failed", reason=_path_of("python"))
 
@@ -442,24 +461,14 @@ def _run(command, lock=None):
         raise _writing_failed(error) from None
     with process:
         if ON_WINDOWS:  # the next start could not replace the files that it holds
-            _end_with_us(process, JOB_ENDS_WITH_US)
+            _end_with_us(process)
         try:
-            output = _output_of(process, is_quick=not lock)
+            output = process.communicate()[0]
         except BaseException:
             process.kill()
             raise
     if process.returncode:
         raise _why_failed(output.decode(errors="replace"))
-
-
-def _output_of(process, is_quick):
-    """What it prints. One that should be quick and is not gets a word: a network drive is gone."""
-    if is_quick:
-        try:
-            return process.communicate(timeout=SLOW_S)[0]
-        except subprocess.TimeoutExpired:
-            _say("slow")
-    return process.communicate()[0]
 
 
 # What pip and venv say, and the sentence for it. The first that is found counts.
@@ -487,54 +496,14 @@ def _writing_failed(error):
     return SetupError(key)
 
 
-# ---------------------------------------------------------------- going on in .venv
-
-
-def _go_on_inside():
-    """Run the same command in the Python of `.venv`. Does not return."""
-    os.environ[WENT_ON] = "1"
-    arguments = sys.argv if "idlelib.run" in sys.modules else sys.orig_argv[1:]
-    if not ON_WINDOWS:
-        os.execv(_path_of("python"), [_path_of("python"), *arguments])
-    name = "pythonw" if sys.executable.lower().endswith("pythonw.exe") else "python"
-    code = _run_as_one([_path_of(name), *arguments])
-    if code:
-        _hold_window()
-    sys.exit(code)
-
-
-def _run_as_one(command):
-    """Run the command on Windows, which has no exec, as if there were one process.
-
-    Ctrl+C and the closing of the window reach it, and it ends with this process however that
-    ends. Returns its exit code.
-    """
-    import ctypes
-
-    kernel = ctypes.WinDLL("kernel32")
-    children = []
-
-    @ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)
-    def on_console_event(event):
-        if event not in (CTRL_C_EVENT, CTRL_BREAK_EVENT):  # this process ends on return
-            for child in children:
-                child.wait()
-        return 1
-
-    kernel.SetConsoleCtrlHandler(on_console_event, True)
-    children.append(subprocess.Popen(command))
-    _end_with_us(children[0], JOB_ENDS_WITH_US | JOB_NOT_FOR_GRANDCHILDREN)
-    return children[0].wait()
-
-
-def _end_with_us(process, flags):
+def _end_with_us(process):
     """Let Windows end the process when this one ends, also where this one is killed."""
     import ctypes
 
     kernel = ctypes.WinDLL("kernel32")
     job = kernel.CreateJobObjectW(None, None)
     limits = (ctypes.c_uint32 * (36 if sys.maxsize > 2**32 else 28))()
-    limits[4] = flags
+    limits[4] = JOB_ENDS_WITH_US
     kernel.SetInformationJobObject(job, JOB_EXTENDED_LIMITS, limits, ctypes.sizeof(limits))
     kernel.AssignProcessToJobObject(job, int(process._handle))
 
@@ -544,8 +513,7 @@ def _end_with_us(process, flags):
 
 def _fail(error):
     _say(error.key, **error.values)
-    if ON_WINDOWS:
-        _hold_window()
+    hold_window()
     sys.exit(1)
 
 
@@ -569,12 +537,12 @@ def system_language(languages):
     return language if language in languages else "en"
 
 
-def _hold_window():
+def hold_window():
     """Wait for Enter where a double click has opened the window, which ends with the program."""
+    if not ON_WINDOWS or sys.stdin is None or not sys.stdin.isatty():
+        return
     import ctypes
 
-    if sys.stdin is None or not sys.stdin.isatty():
-        return
     kernel = ctypes.WinDLL("kernel32")
     processes = (ctypes.c_uint32 * 16)()
     count = kernel.GetConsoleProcessList(processes, len(processes))

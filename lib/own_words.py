@@ -13,8 +13,6 @@ WORDS = {
         "waiting": "Библиотеки уже устанавливает другой запуск. Жду, пока он закончит…",
         "not_ours": "{folder} — это не то, что создаёт бот: это ссылка, файл или папка с чужими "
         "файлами. Ничего не изменено. Переименуйте {folder} и запустите ещё раз.",
-        "slow": "Python в папке {folder} всё ещё не отвечает. Жду… Если папка на сетевом диске, "
-        "проверьте, доступен ли он.",
         "no_venv": "В этом Python нет модуля venv, без него библиотеки не установить. В Debian и "
         "Ubuntu: sudo apt install python3-venv. Затем запустите ещё раз.",
         "no_space": "Библиотеки не установлены: на диске нет места. Освободите около 100 МБ и "
@@ -40,8 +38,6 @@ WORDS = {
         "waiting": "Another start is installing the libraries already. Waiting for it…",
         "not_ours": "{folder} is not what this bot makes: it is a link, a file, or a folder with "
         "other files in it. Nothing was changed. Rename {folder} and start this again.",
-        "slow": "The Python in {folder} still does not answer. Waiting… If the folder is on a "
-        "network drive, check that the drive can be reached.",
         "no_venv": "This Python has no module venv, which is needed to install the libraries. On "
         "Debian and Ubuntu: sudo apt install python3-venv. Then start this again.",
         "no_space": "The libraries are not installed: the disk is full. Free about 100 MB and "
@@ -73,8 +69,6 @@ WORDS = {
         "not_ours": "{folder} hat nicht der Bot angelegt: Es ist ein Link, eine Datei oder ein "
         "Ordner mit fremden Dateien. Nichts wurde geändert. Benennen Sie {folder} um und starten "
         "Sie noch einmal.",
-        "slow": "Das Python in {folder} antwortet noch immer nicht. Es wird gewartet… Liegt der "
-        "Ordner auf einem Netzlaufwerk, prüfen Sie, ob es erreichbar ist.",
         "no_venv": "Diesem Python fehlt das Modul venv, ohne das sich die Bibliotheken nicht "
         "installieren lassen. Debian und Ubuntu: sudo apt install python3-venv. Starten Sie danach "
         "noch einmal.",
@@ -106,8 +100,6 @@ WORDS = {
         "not_ours": "{folder} no es lo que crea el bot: es un enlace, un archivo o una carpeta "
         "con archivos ajenos. No se ha cambiado nada. Cambie el nombre de {folder} e inicie de "
         "nuevo.",
-        "slow": "El Python de {folder} sigue sin responder. Esperando… Si la carpeta está en una "
-        "unidad de red, compruebe que se puede acceder a ella.",
         "no_venv": "A este Python le falta el módulo venv, necesario para instalar las "
         "bibliotecas. En Debian y Ubuntu: sudo apt install python3-venv. Después, inicie de nuevo.",
         "no_space": "Las bibliotecas no se han instalado: el disco está lleno. Libere unos 100 MB "

@@ -27,7 +27,7 @@ from lib import own_python
 own_python.ensure_libraries("requirements.txt")
 import os, sys
 import small_library
-print(small_library.VERSION, os.getpid(), sys.prefix, sys.argv[1:], flush=True)
+print(small_library.VERSION, os.getpid(), sys.executable, sys.argv[1:], flush=True)
 sys.exit(7)
 """
 # Without the libraries that the tests run with; before 3.11 _base_executable says this on Windows
@@ -246,14 +246,46 @@ def test_two_starts_at_once_install_once(installed):
     assert all(text.startswith("2.0 ") for text in printed), printed
 
 
-def test_python_that_sees_no_libraries_is_not_started_again_for_ever(installed):
+def test_python_that_sees_no_libraries_sees_those_of_the_venv(installed):
     command = [PYTHON, "-S", str(installed.folder / "main.py")]
     run = subprocess.run(
         command, env=clean_environment(**PIP), capture_output=True, timeout=LIMIT_S, check=False
     )
-    assert run.returncode == 1
-    assert b"small_library" in run.stderr
-    assert b"Traceback" not in run.stderr
+    assert (run.returncode, run.stderr) == (7, b"")
+
+
+def test_what_the_program_starts_with_its_own_python_has_the_libraries_too(installed):
+    """As the demo does, to open a browser."""
+    main = installed.folder / "main.py"
+    child = "import small_library; print(small_library.VERSION)"
+    code = f"import subprocess\nsys.exit(subprocess.call([sys.executable, '-c', {child!r}]))\n"
+    text = main.read_text(encoding="utf-8").replace("sys.exit(7)", code)
+    main.write_text(text, encoding="utf-8")
+    code, printed, said = installed.run()
+    assert (code, said) == (0, "")
+    assert printed.splitlines()[1:] == ["1.0"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is one folder for all of them there")
+def test_python_of_another_version_uses_the_libraries_that_are_there(installed):
+    """It leaves `.venv` as it is, since a service may be running with it."""
+    for python in other_pythons():
+        code, printed, said = installed.run(python=python)
+        assert (code, said) == (7, "")
+        assert str(own_python_of(installed)) in printed
+    assert len(list(installed.venv.glob("lib/python*"))) == 1
+
+
+def other_pythons() -> list[str]:
+    """Of other versions than ours that are new enough; the test is skipped without any."""
+    found = [shutil.which(f"python3.{minor}") for minor in range(10, 15)]
+    home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    found += map(str, home.glob("3.1[0-9].*/bin/python"))
+    ours = f"3.{sys.version_info[1]}"
+    others = [path for path in found if path and "shims" not in path and ours not in path]
+    if not others:
+        pytest.skip("no other Python from 3.10 on here")
+    return others
 
 
 def test_venv_that_does_not_start_any_more_is_made_anew(installed):
@@ -439,15 +471,17 @@ def test_packed_program_installs_nothing(project):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the Python that hangs is a script")
-def test_python_that_does_not_answer_gets_a_word(installed):
+def test_python_that_does_not_answer_holds_nobody_up_without_a_word(installed):
     """As on a network drive that is gone."""
     python = own_python_of(installed)
     python.unlink()
     python.write_text("#!/bin/sh\nexec sleep 1000\n", encoding="utf-8")
     python.chmod(0o755)
+    assert installed.run()[::2] == (7, "")
+    installed.needs("small_library>=2.0,<9")
     process = installed.start()
     try:
-        assert process.stderr.readline().rstrip() == sentence("slow", folder=installed.venv)
+        assert process.stderr.readline().rstrip() == sentence("updating", folder=installed.venv)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=LIMIT_S)
