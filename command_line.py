@@ -15,7 +15,7 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, ending, logs, own_python, settings, telegram
+from lib import connections, ending, logs, own_words, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
@@ -53,7 +53,7 @@ def main(run: Run) -> None:
         code = EXIT_FAILED
     logs.finish()
     if code:
-        own_python.hold_window()
+        own_words.hold_window()
     # Not sys.exit: that would wait for requests which are still under way.
     os._exit(code)
 

@@ -1,7 +1,64 @@
-"""The words of own_python.py, which speaks before there are any libraries.
+"""What own_python.py and own_venv.py say, which speak before there are any libraries, and how.
 
 Python 3.6 can read it. The other words of the bot stand in texts/.
 """
+
+import contextlib
+import locale
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROBLEM_FILE = os.path.join(ROOT, "setup-problem.txt")  # for pythonw, which has no console
+MAY_ASK_FOR_NAME = 0x1000  # of a process, on Windows
+
+
+def say(key, **values):
+    """Print a sentence; under pythonw, which has no console, leave it in a file."""
+    text = WORDS[system_language(WORDS)][key].format(**values)
+    if sys.stderr is None:
+        with contextlib.suppress(OSError), open(PROBLEM_FILE, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return
+    encoding = sys.stderr.encoding or "ascii"
+    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
+
+
+def system_language(languages):
+    """The language of this computer; English if it is none of these."""
+    variables = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    name = next(filter(None, variables), locale.getlocale()[0] or "").lower()
+    # Windows has long names, as in Russian_Russia; Python knows what they mean.
+    language = locale.normalize(name.partition("_")[0])[:2]
+    return language if language in languages else "en"
+
+
+def hold_window():
+    """Wait for Enter where a double click has opened the window, which ends with the program."""
+    if os.name != "nt" or sys.stdin is None or not sys.stdin.isatty():
+        return
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32")
+    processes = (ctypes.c_uint32 * 16)()
+    count = kernel.GetConsoleProcessList(processes, len(processes))
+    programs = [_program_of(kernel, process) for process in processes[:count]]
+    if programs and all(name.startswith("py") for name in programs):
+        say("press_enter")
+        with contextlib.suppress(EOFError, KeyboardInterrupt):
+            input()
+
+
+def _program_of(kernel, process):
+    """The name of a process' program on Windows, in small letters; "" if it is not told."""
+    import ctypes
+
+    path, size = ctypes.create_unicode_buffer(1024), ctypes.c_uint32(1024)
+    handle = kernel.OpenProcess(MAY_ASK_FOR_NAME, False, process)
+    kernel.QueryFullProcessImageNameW(handle, 0, path, ctypes.byref(size))
+    kernel.CloseHandle(handle)
+    return os.path.basename(path.value).lower()
+
 
 # In the system's language, as the settings are read later.
 WORDS = {

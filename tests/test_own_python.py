@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import own_python
+from lib import own_python, own_venv, own_words
 from tests.conftest import ROOT, clean_environment, wait_until
 from tests.test_readme import copy_project
 
@@ -34,6 +34,7 @@ sys.exit(7)
 # alone.
 PYTHON = sys._base_executable if os.name == "nt" else os.path.realpath(sys.executable)
 LIMIT_S = 120
+COPIED = ("__init__.py", "ending.py", "own_python.py", "own_venv.py", "own_words.py")
 # Of our own environment, what would tell a pip of ours or of this computer where to look.
 PIP = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_CONSTRAINT": ""}
 VENV_IS_THERE = subprocess.run(
@@ -64,7 +65,7 @@ class Project:
 
     def make(self) -> "Project":
         (self.folder / "lib").mkdir(parents=True)
-        for name in ("__init__.py", "ending.py", "own_python.py", "own_words.py"):
+        for name in COPIED:
             shutil.copy(ROOT / "lib" / name, self.folder / "lib" / name)
         (self.folder / "main.py").write_text(STARTED, encoding="utf-8")
         self.needs("small_library>=1.0,<9")
@@ -133,7 +134,7 @@ def installed_once(tmp_path_factory) -> Path:
 
 
 def sentence(key: str, language: str = "en", **values: object) -> str:
-    return own_python.WORDS[language][key].format(**values)
+    return own_words.WORDS[language][key].format(**values)
 
 
 # ---------------------------------------------------------------- what goes well
@@ -497,10 +498,10 @@ def test_cause_is_read_from_what_pip_says():
         "no_network": "ERROR: No matching distribution found (from versions: none)",
         "failed": "ERROR: something that nobody has thought of",
     }
-    assert {key: own_python._why_failed(text).key for key, text in said.items()} == {
+    assert {key: own_venv._why_failed(text).key for key, text in said.items()} == {
         key: key for key in said
     }
-    assert "nobody has thought of" in own_python._why_failed(said["failed"]).values["reason"]
+    assert "nobody has thought of" in own_venv._why_failed(said["failed"]).values["reason"]
 
 
 def test_without_a_console_the_sentence_is_left_in_a_file(project):
@@ -531,7 +532,7 @@ def old_pythons() -> list[str]:
 
 
 READ_BY_OLD_PYTHONS = ["main.py", "tests/__main__.py", "tests/__init__.py"]
-READ_BY_OLD_PYTHONS += ["lib/__init__.py", "lib/ending.py", "lib/own_python.py", "lib/own_words.py"]
+READ_BY_OLD_PYTHONS += [f"lib/{name}" for name in COPIED]
 
 
 def test_old_python_can_read_what_says_that_it_is_too_old():
@@ -542,7 +543,7 @@ def test_old_python_can_read_what_says_that_it_is_too_old():
 @pytest.mark.skipif(not old_pythons(), reason="no Python 3.6 to 3.9 here")
 @pytest.mark.parametrize("command", [["main.py", "--demo"], ["-m", "tests"]])
 def test_too_old_a_python_is_told_what_is_needed(command):
-    before_the_version = own_python.WORDS["en"]["too_old"].partition("{version}")[0]
+    before_the_version = own_words.WORDS["en"]["too_old"].partition("{version}")[0]
     for python in old_pythons():
         run = subprocess.run(
             [python, *command],
@@ -561,10 +562,10 @@ def test_languages_have_the_same_words_with_the_same_places():
     def places(language):
         return {
             key: sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
-            for key, text in own_python.WORDS[language].items()
+            for key, text in own_words.WORDS[language].items()
         }
 
-    assert all(places(language) == places("ru") for language in own_python.WORDS)
+    assert all(places(language) == places("ru") for language in own_words.WORDS)
 
 
 def test_path_can_be_pasted_where_it_has_a_space(monkeypatch):
