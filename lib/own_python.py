@@ -20,6 +20,8 @@ from lib.own_venv import FOLDER, ON_WINDOWS, SetupError
 from lib.own_words import PROBLEM_FILE, ROOT, hold_window, say
 
 OLDEST_PYTHON = (3, 10)
+# What is imported of the libraries, and of those that come with them.
+NAMES = {"telebot", "requests", "urllib3", "dotenv", "certifi", "idna", "charset_normalizer"}
 MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
 # Programs that a container starts only to look after its one real process.
 SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
@@ -76,6 +78,7 @@ def _or_one_sentence():
 
 
 def _ensure_libraries(requirements):
+    _name_files_that_hide()
     needed = own_venv.read_requirements(os.path.join(ROOT, requirements))
     if not _is_kept_by_others() and own_venv.is_usable() and own_venv.read_stamp() != "":
         _be_its_python()
@@ -85,15 +88,36 @@ def _ensure_libraries(requirements):
         if not own_venv.is_installed(needed):
             own_venv.update(needed, requirements)
             _be_its_python()
-    elif own_venv.missing(needed):
+    elif _missing(needed):
         if _is_made_for_one_program():
             _refuse_without_libraries(needed, requirements)
         own_venv.install(needed, requirements)
         _be_its_python()
 
 
+def _name_files_that_hide():
+    """Name the files beside main.py that are called like another module. Raises SetupError."""
+    names = {name[:-3] for name in os.listdir(ROOT) if name.endswith(".py")}
+    for name in sorted(names & NAMES):
+        raise SetupError("hides", file=name + ".py")
+    for name in sorted(names & sys.stdlib_module_names):
+        say("same_name", file=name + ".py")
+
+
+def _missing(needed):
+    """The lines that this Python's libraries do not satisfy. What other software has put on the
+    way with PYTHONPATH counts only where all that is needed is there with it."""
+    missing = own_venv.missing(needed)
+    if missing and "PYTHONPATH" in os.environ:
+        theirs = [os.path.abspath(path) for path in os.environ.pop("PYTHONPATH").split(os.pathsep)]
+        sys.path[:] = [path for path in sys.path if path == ROOT or path not in theirs]
+        missing = own_venv.missing(needed)
+    return missing
+
+
 def _be_its_python():
     """Be the Python of `.venv` from now on: with its libraries and no others."""
+    os.environ.pop("PYTHONPATH", None)
     sys.path[:] = [place for place in sys.path if place in PYTHONS_OWN or place == ROOT]
     site.addsitedir(own_venv.libraries())
     sys.path_importer_cache.clear()  # of what was not there before
@@ -145,7 +169,7 @@ def _is_made_for_one_program():
 
 
 def _refuse_without_libraries(needed, requirements):
-    missing = own_venv.missing(needed)
+    missing = _missing(needed)
     if not missing:
         return
     file = os.path.join(ROOT, requirements)

@@ -68,6 +68,10 @@ WORDS = {
         "installing": "Библиотек нет. Устанавливаю их в папку {folder}, это займёт около минуты…",
         "updating": "Список библиотек изменился. Обновляю их в папке {folder}…",
         "waiting": "Библиотеки уже устанавливает другой запуск. Жду, пока он закончит…",
+        "hides": "{file} рядом с main.py называется так же, как нужная боту библиотека, и "
+        "закрывает её собой. Переименуйте {file} и запустите ещё раз.",
+        "same_name": "{file} рядом с main.py называется так же, как модуль самого Python, и "
+        "вместо этого файла берётся модуль Python. Если файл вам нужен, переименуйте его.",
         "not_ours": "{folder} — это не то, что создаёт бот: это ссылка, файл или папка с чужими "
         "файлами. Ничего не изменено. Переименуйте {folder} и запустите ещё раз.",
         "no_venv": "В этом Python нет модуля venv, без него библиотеки не установить. В Debian и "
@@ -93,6 +97,10 @@ WORDS = {
         "a minute…",
         "updating": "The list of libraries has changed. Updating them in {folder}…",
         "waiting": "Another start is installing the libraries already. Waiting for it…",
+        "hides": "{file} beside main.py has the name of a library that the bot needs, and hides "
+        "it. Rename {file} and start this again.",
+        "same_name": "{file} beside main.py has the name of one of Python's own modules, and "
+        "Python's is used. If you need the file, rename it.",
         "not_ours": "{folder} is not what this bot makes: it is a link, a file, or a folder with "
         "other files in it. Nothing was changed. Rename {folder} and start this again.",
         "no_venv": "This Python has no module venv, which is needed to install the libraries. On "
@@ -123,6 +131,10 @@ WORDS = {
         "aktualisiert…",
         "waiting": "Ein anderer Start installiert die Bibliotheken gerade. Es wird auf ihn "
         "gewartet…",
+        "hides": "{file} neben main.py heißt wie eine Bibliothek, die der Bot braucht, und "
+        "verdeckt sie. Benennen Sie {file} um und starten Sie noch einmal.",
+        "same_name": "{file} neben main.py heißt wie ein Modul von Python selbst, und das von "
+        "Python wird verwendet. Wenn Sie die Datei brauchen, benennen Sie sie um.",
         "not_ours": "{folder} hat nicht der Bot angelegt: Es ist ein Link, eine Datei oder ein "
         "Ordner mit fremden Dateien. Nichts wurde geändert. Benennen Sie {folder} um und starten "
         "Sie noch einmal.",
@@ -154,6 +166,10 @@ WORDS = {
         "minuto…",
         "updating": "La lista de bibliotecas ha cambiado. Se actualizan en {folder}…",
         "waiting": "Otro inicio ya está instalando las bibliotecas. Esperando a que termine…",
+        "hides": "{file}, junto a main.py, se llama como una biblioteca que el bot necesita y la "
+        "oculta. Cambie el nombre de {file} e inicie de nuevo.",
+        "same_name": "{file}, junto a main.py, se llama como un módulo del propio Python, y se "
+        "usa el de Python. Si necesita el archivo, cámbiele el nombre.",
         "not_ours": "{folder} no es lo que crea el bot: es un enlace, un archivo o una carpeta "
         "con archivos ajenos. No se ha cambiado nada. Cambie el nombre de {folder} e inicie de "
         "nuevo.",

@@ -23,9 +23,10 @@ from tests.test_readme import copy_project
 
 # As main.py does it: an old Python can read it up to the call.
 STARTED = """
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import own_python
 own_python.ensure_libraries("requirements.txt")
-import os, sys
 import small_library
 print(small_library.VERSION, os.getpid(), sys.executable, sys.argv[1:], flush=True)
 sys.exit(7)
@@ -74,10 +75,10 @@ class Project:
     def needs(self, *lines: str) -> None:
         (self.folder / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
 
-    def start(self, *arguments: str, python: str | Path = PYTHON, **variables: str):
+    def start(self, *arguments: str, python=PYTHON, options=(), **variables: str):
         places = {"PIP_FIND_LINKS": str(self.wheels), "LC_ALL": "en_US.UTF-8"}
         return subprocess.Popen(
-            [str(python), str(self.folder / "main.py"), *arguments],
+            [str(python), *options, str(self.folder / "main.py"), *arguments],
             cwd=self.wheels,
             env=clean_environment(**{**PIP, **places, **variables}),
             stdin=subprocess.DEVNULL,
@@ -308,6 +309,89 @@ def test_nothing_is_made_where_the_libraries_are_there(project):
         wheel.extractall(libraries)
     assert project.run(PYTHONPATH=str(libraries))[::2] == (7, "")
     assert not project.venv.exists()
+
+
+# ---------------------------------------------------------------- other people's modules
+
+
+@pytest.fixture
+def old_modules(tmp_path) -> str:
+    """What other software puts into PYTHONPATH: an old library, and modules that are broken."""
+    make_wheel(tmp_path / "old", "0.1")
+    with zipfile.ZipFile(tmp_path / "old" / "small_library-0.1-py3-none-any.whl") as wheel:
+        wheel.extractall(tmp_path / "old")
+    for name in ("pip", "venv", "ensurepip", "lib"):
+        (tmp_path / "old" / f"{name}.py").write_text("raise OSError", encoding="utf-8")
+    return str(tmp_path / "old")
+
+
+def test_python_path_of_other_software_does_not_count(project, old_modules):
+    more = {"PYTHONPATH": os.pathsep.join(["", old_modules])}  # "": the current folder
+    code, printed, said = project.run(**more)
+    assert code == 7, said
+    assert said.count("\n") == 1
+    for python in (PYTHON, own_python_of(project)):
+        code, printed, said = project.run(python=python, **more)
+        assert (code, said) == (7, "")
+        assert printed.startswith("1.0 ")
+
+    other = project.venv.rename(project.folder / "another")
+    python = other / own_python_of(project).relative_to(project.venv)
+    code, printed, said = project.run(python=python, **more)
+    assert (code, said) == (7, "")
+    assert printed.startswith("1.0 ")
+
+
+NO_FOLDER = ["-I"] if sys.version_info < (3, 11) else ["-I", "-P"]
+
+
+@pytest.mark.parametrize("option", NO_FOLDER)
+def test_folder_of_main_is_found_where_python_leaves_it_out(installed, option):
+    assert installed.run(options=[option])[::2] == (7, "")
+    command = [sys.executable, option, str(ROOT / "main.py"), "--version"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["telebot.py", "requests.py", "idna.py"])
+def test_file_that_hides_a_library_is_named_in_one_line(tmp_path, name):
+    project = copy_project(tmp_path)
+    (project / name).write_text("print('mine')", encoding="utf-8")
+    run = version_of(project)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.rstrip() == sentence("hides", file=name)
+
+
+@pytest.mark.parametrize("name", ["types.py", "queue.py", "enum.py", "select.py"])
+def test_file_called_like_a_module_of_python_hides_nothing_and_is_named(tmp_path, name):
+    project = copy_project(tmp_path)
+    (project / name).write_text("print('mine')", encoding="utf-8")
+    run = version_of(project)
+    assert run.returncode == 0, run.stderr
+    assert "mine" not in run.stdout
+    assert run.stderr.rstrip() == sentence("same_name", file=name)
+
+
+def test_files_called_like_modules_of_python_disturb_no_installation(installed):
+    make_wheel(installed.wheels, "2.0")
+    installed.needs("small_library>=2.0,<9")
+    for name in ("queue", "venv", "pip"):
+        file = installed.folder / f"{name}.py"
+        file.write_text("raise OSError('mine')", encoding="utf-8")
+    code, printed, said = installed.run()
+    assert code == 7, said
+    assert printed.startswith("2.0 ")
+
+
+def version_of(project: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(project / "main.py"), "--version"],
+        env=clean_environment(LC_ALL="en_US.UTF-8"),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=False,
+    )
 
 
 # ---------------------------------------------------------------- where nothing is made
