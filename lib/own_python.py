@@ -23,8 +23,6 @@ OLDEST_PYTHON = (3, 10)
 # What is imported of the libraries, and of those that come with them.
 NAMES = {"telebot", "requests", "urllib3", "dotenv", "certifi", "idna", "charset_normalizer"}
 MENDED = "TRUECONF_BOT_MENDED"  # set once libraries that could not be imported came again
-# Programs that a container starts only to look after its one real process.
-SMALL_INITS = ("tini", "docker-init", "dumb-init", "catatonit", "s6-svscan")
 
 
 def ensure_libraries(requirements):
@@ -89,7 +87,7 @@ def _ensure_libraries(requirements):
             own_venv.update(needed, requirements)
             _be_its_python()
     elif _missing(needed):
-        if _is_made_for_one_program():
+        if _is_made_for_one_program(requirements):
             _refuse_without_libraries(needed, requirements)
         own_venv.install(needed, requirements)
         _be_its_python()
@@ -150,22 +148,26 @@ def _tool():
     return next((tool for tool in ("uv", "virtualenv") if own_venv.noted(sys.prefix, tool)), "")
 
 
-def _is_made_for_one_program():
+def _is_made_for_one_program(requirements):
     """Whether the whole system is there for the bot alone: Replit, or a container that runs it.
 
-    A container in which somebody works, as a CI does, is like any other computer.
+    A container in which somebody works is like any other computer, and so is one for the tests.
     """
-    if any(name in os.environ for name in ("REPL_ID", "REPLIT_DEPLOYMENT")):
-        return True
-    if "KUBERNETES_SERVICE_HOST" in os.environ:
+    names = ("REPL_ID", "REPLIT_DEPLOYMENT", "KUBERNETES_SERVICE_HOST")
+    if any(name in os.environ for name in names):
         return True
     if ON_WINDOWS or not any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))):
         return False
-    if os.getpid() == 1:
-        return True
-    with contextlib.suppress(OSError), open("/proc/1/comm", encoding="utf-8") as file:
-        return os.getppid() == 1 and file.read().strip() in SMALL_INITS
-    return False
+    if requirements != "requirements.txt":
+        return False
+    with contextlib.suppress(OSError), open("/proc/1/cmdline", encoding="utf-8") as file:
+        words = file.read().split("\0")
+        # Process 1 is `sh -c ...`, a script or a small init such as tini: a shell in which
+        # somebody types has options only.
+        is_given_a_task = any(word and not word.startswith("-") for word in words[1:])
+        is_about_the_bot = any("main.py" in word for word in words)
+        return is_about_the_bot or (os.getppid() == 1 and is_given_a_task)
+    return os.getpid() == 1
 
 
 def _refuse_without_libraries(needed, requirements):

@@ -407,6 +407,73 @@ def test_on_replit_and_in_a_container_the_command_is_said(project, variable):
     assert not project.venv.exists()
 
 
+# A container of our own: its process 1 is the command that follows.
+CONTAINER = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "sh", "-c"]
+CONTAINER += ['mount -t tmpfs none /run && touch /run/.containerenv && exec "$@"', "sh"]
+MAY_CONTAIN = os.name == "posix" and shutil.which("unshare") and not os.geteuid()
+MAY_CONTAIN = MAY_CONTAIN and not subprocess.run([*CONTAINER, "true"], check=False).returncode
+in_containers = pytest.mark.skipif(not MAY_CONTAIN, reason="only root may make a container")
+
+
+@in_containers
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["{python}", "{main}"],
+        ["sh", "-c", "'{python}' '{main}'; exit $?"],
+        ["bash", "-ec", "cd /; '{python}' '{main}'; exit 0"],
+        ["sh", "{script}"],
+        ["sh", "-c", "sh '{script}' main.py; exit $?"],
+    ],
+)
+def test_container_that_runs_the_bot_gets_no_venv(project, command):
+    run = in_container(project, command)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "-m pip install -r" in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not project.venv.exists()
+
+
+@in_containers
+@pytest.mark.parametrize(
+    ("command", "typed"),
+    [
+        (["sh"], "'{python}' '{main}'; exit $?"),
+        (["bash", "-s"], "'{python}' '{main}'; exit $?"),
+        (["sh", "-c", "cat | sh; exit $?"], "'{python}' '{main}'; exit $?"),
+        (["sh", "-c", "'{python}' '{tests}'; exit $?"], ""),
+    ],
+)
+def test_container_in_which_somebody_works_is_like_any_computer(project, command, typed):
+    """As one types there, or as a CI runs the tests."""
+    run = in_container(project, command, typed)
+    assert run.returncode == 7, run.stderr
+    assert project.venv.exists()
+
+
+def in_container(project, command, typed="") -> subprocess.CompletedProcess:
+    """Run it as process 1. Of two programs, main.py is the bot and work.py needs what tests do."""
+    main, tests = project.folder / "main.py", project.folder / "work.py"
+    script = project.folder / "entrypoint.sh"
+    script.write_text(f"'{PYTHON}' '{main}'\nexit $?\n", encoding="utf-8")
+    (project.folder / "tests").mkdir()
+    needed = project.folder / "tests" / "requirements.txt"
+    needed.write_text("-r ../requirements.txt", encoding="utf-8")
+    text = STARTED.replace('"requirements.txt"', '"tests/requirements.txt"')
+    tests.write_text(text, encoding="utf-8")
+    values = {"python": PYTHON, "main": main, "tests": tests, "script": script}
+    variables = {**PIP, "PIP_FIND_LINKS": str(project.wheels), "LC_ALL": "en_US.UTF-8"}
+    return subprocess.run(
+        [*CONTAINER, *(word.format(**values) for word in command)],
+        input=typed.format(**values),
+        env=clean_environment(**variables),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("folder", "tool", "command"),
     [
