@@ -15,7 +15,7 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, ending, logs, own_words, settings, telegram
+from lib import clock, connections, ending, logs, own_words, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
 from texts import plain_text, screens
@@ -93,6 +93,8 @@ def _run(loaded: settings.Settings, run: Run, signals: list[int]) -> int:
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
         log.warning("%s", screens.problem(warning))
+    if unknown := clock.unknown_zone():
+        log.warning("%s", plain_text("check_own_zone", zone=unknown))
     try:
         run(loaded, lambda: bool(signals))
     except telegram.TokenRefused:
@@ -230,6 +232,8 @@ def check(loaded: settings.Settings) -> bool:
         print(f"[??] {texts.plain(silence)}")
     zone = time.strftime("%Z (UTC%z)")
     report.ok("check_own_clock", time=texts.moment(time.time()), zone=zone)
+    if unknown := clock.unknown_zone():
+        report.doubtful("check_own_zone", zone=unknown)
     if loaded.log_file:
         _check_log_file(report, loaded.log_file)
     _check_telegram(report, loaded)

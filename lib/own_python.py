@@ -77,6 +77,10 @@ def _or_one_sentence():
 
 def _ensure_libraries(requirements):
     _name_files_that_hide()
+    try:
+        import ssl  # noqa: F401  a library of the system's that it needs may be missing
+    except ImportError:
+        raise SetupError("no_ssl", python=sys.executable) from None
     needed = own_venv.read_requirements(os.path.join(ROOT, requirements))
     if not _is_kept_by_others() and own_venv.is_usable() and own_venv.read_stamp() != "":
         _be_its_python()

@@ -30,6 +30,8 @@ MADE = (
 # only another value in the environment or in the command puts them out of force.
 PIP_VARIABLES = {"PIP_USER": "0", "PIP_DRY_RUN": "0", "PIP_NO_DEPS": "0"}
 PIP_PLACES = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON")
+# The address of a script by which browsers choose a proxy; pip and the bot need the proxy itself.
+PROXY_SCRIPT = re.compile(r"(\.pac|/wpad\.dat)(\?.*)?$|^pac[+:]", re.IGNORECASE)
 LOCK_PAUSE_S = 0.2
 JOB_EXTENDED_LIMITS, JOB_ENDS_WITH_US = 9, 0x2000  # what a job of Windows may be told
 
@@ -170,7 +172,7 @@ def install(needed, requirements, anew=False):
 
 def _has_pip():
     try:
-        _run([path_of("python"), "-I", "-m", "pip", "--version"])
+        _run([path_of("python"), "-I", "-c", "import pip"])
     except SetupError:
         return False
     return True
@@ -308,8 +310,10 @@ def _run(command, lock=None):
 # What pip and venv say, and the sentence for it. The first that is found counts.
 CAUSES = (
     ("no_venv", r"python3-venv|ensurepip is not available"),
+    ("no_links", r" -> '.*lib64'"),  # the one link that venv cannot do without
     ("no_space", r"No space left|Errno 28|WinError 112|Errno 122"),
     ("no_writing", r"Permission denied|Read-only file system|WinError 5\b|WinError 32"),
+    ("clock", r"certificate (is not yet valid|has expired)|validity period"),
     ("certificate", r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError"),
     ("proxy", r"ProxyError|Tunnel connection failed|407 Proxy|Missing dependencies for SOCKS"),
     ("no_network", r"NewConnectionError|NameResolutionError|Max retries|timed out|TimeoutError"),
@@ -320,8 +324,13 @@ CAUSES = (
 def _why_failed(output):
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for key, pattern in CAUSES:
-        if re.search(pattern, output):
-            return SetupError(key, root=ROOT)
+        if not re.search(pattern, output):
+            continue
+        variables = [name for name in os.environ if name.lower().endswith("_proxy")]
+        scripts = [name for name in variables if PROXY_SCRIPT.search(os.environ[name])]
+        if scripts and key in ("proxy", "no_network"):
+            return SetupError("script", where=scripts[0])
+        return SetupError(key, root=ROOT, now=time.strftime("%Y-%m-%d %H:%M"))
     return SetupError("failed", reason=" ".join(lines[-3:]))
 
 

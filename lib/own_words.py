@@ -65,6 +65,9 @@ WORDS = {
     "ru": {
         "too_old": "Нужен Python 3.10 или новее, а это Python {version} ({python}). Установите "
         "новый с python.org и запустите этой же командой с ним.",
+        "no_ssl": "В этом Python ({python}) нет работающего модуля ssl, а без него нет "
+        "шифрования, поэтому бот с ним не работает. Установите другой Python, например с "
+        "python.org или из пакетов системы, и запустите этой же командой с ним.",
         "installing": "Библиотек нет. Устанавливаю их в папку {folder}, это займёт около минуты…",
         "updating": "Список библиотек изменился. Обновляю их в папке {folder}…",
         "waiting": "Библиотеки уже устанавливает другой запуск. Жду, пока он закончит…",
@@ -78,12 +81,20 @@ WORDS = {
         "Ubuntu: sudo apt install python3-venv. Затем запустите ещё раз.",
         "no_space": "Библиотеки не установлены: на диске нет места. Освободите около 100 МБ и "
         "запустите ещё раз.",
+        "no_links": "Библиотеки не установлены: диск, на котором лежит {root}, не поддерживает "
+        "ссылки, а без них не создать .venv. Переместите бота на другой диск (не FAT и не exFAT) "
+        "и запустите ещё раз.",
         "no_writing": "Библиотеки не установлены: в папку {root} нельзя записывать, или её файлы "
         "заняты другой программой. Переместите бота в свою папку или измените права на эту.",
+        "clock": "Библиотеки не установлены: по часам этого компьютера ({now}) сертификат "
+        "pypi.org не действует. Сначала поставьте верное время, затем запустите ещё раз.",
         "certificate": "Библиотеки не установлены: сертификату pypi.org нет доверия. Если трафик "
         "проверяет прокси организации, укажите файл с его сертификатом в переменной PIP_CERT.",
         "proxy": "Библиотеки не установлены: прокси не пропускает к pypi.org. Проверьте адрес, имя "
         "и пароль в переменной HTTPS_PROXY (http://имя:пароль@адрес:порт).",
+        "script": "Библиотеки не установлены: в {where} указан адрес сценария (PAC), а не прокси. "
+        "Откройте сценарий или спросите администратора и укажите там сам прокси "
+        "(http://имя:пароль@адрес:порт).",
         "no_network": "Библиотеки не установлены: pypi.org не отвечает. Проверьте подключение к "
         "интернету. Если он доступен через прокси, укажите его в переменной HTTPS_PROXY.",
         "failed": "Библиотеки не установлены: {reason}",
@@ -93,6 +104,9 @@ WORDS = {
     "en": {
         "too_old": "This needs Python 3.10 or newer, and this is Python {version} ({python}). "
         "Install a newer one from python.org and start this with it.",
+        "no_ssl": "This Python ({python}) has no module ssl that works, and nothing can be "
+        "encrypted without it, so the bot does not run with it. Install another Python, such as "
+        "the one of python.org or of your system, and start this with it.",
         "installing": "The libraries are missing. Installing them into {folder}, which takes about "
         "a minute…",
         "updating": "The list of libraries has changed. Updating them in {folder}…",
@@ -107,15 +121,22 @@ WORDS = {
         "Debian and Ubuntu: sudo apt install python3-venv. Then start this again.",
         "no_space": "The libraries are not installed: the disk is full. Free about 100 MB and "
         "start this again.",
+        "no_links": "The libraries are not installed: the disk that holds {root} knows no links, "
+        "which .venv needs. Move the bot to another disk (not FAT or exFAT) and start this again.",
         "no_writing": "The libraries are not installed: the folder {root} cannot be written, or "
         "another program holds its files. Move the bot into a folder of your own, or change the "
         "permissions of this one.",
+        "clock": "The libraries are not installed: by this computer's clock ({now}) the "
+        "certificate of pypi.org is not valid. Set the clock right first, then start this again.",
         "certificate": "The libraries are not installed: the certificate of pypi.org is not "
         "trusted. If a proxy of your company inspects the traffic, put the file with its "
         "certificate into the variable PIP_CERT.",
         "proxy": "The libraries are not installed: the proxy does not let this through to "
         "pypi.org. Check address, name and password in the variable HTTPS_PROXY "
         "(http://name:password@address:port).",
+        "script": "The libraries are not installed: {where} has the address of a script (PAC) and "
+        "not of a proxy. Open the script, or ask your administrator, and put the proxy itself "
+        "there (http://name:password@address:port).",
         "no_network": "The libraries are not installed: pypi.org does not answer. Check the "
         "internet connection. If it goes through a proxy, put that into the variable HTTPS_PROXY.",
         "failed": "The libraries are not installed: {reason}",
@@ -125,6 +146,9 @@ WORDS = {
     "de": {
         "too_old": "Nötig ist Python 3.10 oder neuer, und dies ist Python {version} ({python}). "
         "Installieren Sie ein neueres von python.org und starten Sie damit.",
+        "no_ssl": "Diesem Python ({python}) fehlt ein Modul ssl, das funktioniert. Ohne es lässt "
+        "sich nichts verschlüsseln, der Bot läuft damit also nicht. Installieren Sie ein anderes "
+        "Python, etwa von python.org oder aus den Paketen des Systems, und starten Sie damit.",
         "installing": "Die Bibliotheken fehlen. Sie werden in {folder} installiert, das dauert "
         "etwa eine Minute…",
         "updating": "Die Liste der Bibliotheken hat sich geändert. Sie werden in {folder} "
@@ -143,14 +167,24 @@ WORDS = {
         "noch einmal.",
         "no_space": "Die Bibliotheken sind nicht installiert: Der Datenträger ist voll. Geben Sie "
         "etwa 100 MB frei und starten Sie noch einmal.",
+        "no_links": "Die Bibliotheken sind nicht installiert: Der Datenträger mit {root} kennt "
+        "keine Links, die .venv braucht. Verschieben Sie den Bot auf einen anderen Datenträger "
+        "(nicht FAT oder exFAT) und starten Sie noch einmal.",
         "no_writing": "Die Bibliotheken sind nicht installiert: In den Ordner {root} kann nicht "
         "geschrieben werden, oder ein anderes Programm hält seine Dateien. Verschieben Sie den Bot "
         "in einen eigenen Ordner oder ändern Sie die Rechte an diesem.",
+        "clock": "Die Bibliotheken sind nicht installiert: Nach der Uhr dieses Computers ({now}) "
+        "ist das Zertifikat von pypi.org nicht gültig. Stellen Sie zuerst die Uhr richtig und "
+        "starten Sie dann noch einmal.",
         "certificate": "Die Bibliotheken sind nicht installiert: Dem Zertifikat von pypi.org wird "
         "nicht vertraut. Wenn ein Proxy Ihrer Firma den Verkehr prüft, nennen Sie die Datei mit "
         "seinem Zertifikat in der Variablen PIP_CERT.",
         "proxy": "Die Bibliotheken sind nicht installiert: Der Proxy lässt nicht zu pypi.org "
         "durch. Prüfen Sie Adresse, Name und Kennwort in der Variablen HTTPS_PROXY "
+        "(http://Name:Kennwort@Adresse:Port).",
+        "script": "Die Bibliotheken sind nicht installiert: In {where} steht die Adresse eines "
+        "Skripts (PAC) und nicht die eines Proxys. Öffnen Sie das Skript oder fragen Sie Ihren "
+        "Administrator und tragen Sie dort den Proxy selbst ein "
         "(http://Name:Kennwort@Adresse:Port).",
         "no_network": "Die Bibliotheken sind nicht installiert: pypi.org antwortet nicht. Prüfen "
         "Sie die Internetverbindung. Wenn sie über einen Proxy geht, nennen Sie ihn in der "
@@ -162,6 +196,9 @@ WORDS = {
     "es": {
         "too_old": "Hace falta Python 3.10 o posterior, y este es Python {version} ({python}). "
         "Instale uno más nuevo desde python.org e inicie con él.",
+        "no_ssl": "A este Python ({python}) le falta un módulo ssl que funcione, y sin él no se "
+        "puede cifrar nada, así que el bot no funciona con él. Instale otro Python, por ejemplo "
+        "el de python.org o el de su sistema, e inicie con él.",
         "installing": "Faltan las bibliotecas. Se instalan en {folder}; tarda alrededor de un "
         "minuto…",
         "updating": "La lista de bibliotecas ha cambiado. Se actualizan en {folder}…",
@@ -177,15 +214,24 @@ WORDS = {
         "bibliotecas. En Debian y Ubuntu: sudo apt install python3-venv. Después, inicie de nuevo.",
         "no_space": "Las bibliotecas no se han instalado: el disco está lleno. Libere unos 100 MB "
         "e inicie de nuevo.",
+        "no_links": "Las bibliotecas no se han instalado: el disco de {root} no admite enlaces, "
+        "que .venv necesita. Mueva el bot a otro disco (que no sea FAT ni exFAT) e inicie de "
+        "nuevo.",
         "no_writing": "Las bibliotecas no se han instalado: no se puede escribir en la carpeta "
         "{root}, u otro programa retiene sus archivos. Mueva el bot a una carpeta propia o cambie "
         "los permisos de esta.",
+        "clock": "Las bibliotecas no se han instalado: según el reloj de este equipo ({now}), el "
+        "certificado de pypi.org no es válido. Ponga primero el reloj en hora y después inicie de "
+        "nuevo.",
         "certificate": "Las bibliotecas no se han instalado: el certificado de pypi.org no es de "
         "confianza. Si un proxy de su empresa inspecciona el tráfico, indique el archivo con su "
         "certificado en la variable PIP_CERT.",
         "proxy": "Las bibliotecas no se han instalado: el proxy no deja llegar a pypi.org. "
         "Compruebe la dirección, el nombre y la contraseña en la variable HTTPS_PROXY "
         "(http://nombre:contraseña@dirección:puerto).",
+        "script": "Las bibliotecas no se han instalado: en {where} figura la dirección de un "
+        "script (PAC) y no la de un proxy. Abra el script o pregunte a su administrador e indique "
+        "ahí el propio proxy (http://nombre:contraseña@dirección:puerto).",
         "no_network": "Las bibliotecas no se han instalado: pypi.org no responde. Compruebe la "
         "conexión a internet. Si pasa por un proxy, indíquelo en la variable HTTPS_PROXY.",
         "failed": "Las bibliotecas no se han instalado: {reason}",

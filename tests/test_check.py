@@ -276,6 +276,32 @@ def test_clock_and_zone_of_the_bots_computer_are_named(check, anna, new_server, 
     assert zone == time.strftime("%Z (UTC%z)")
 
 
+# The zone, and where its data are looked for
+ZONES = [("Nowhere/Unknown", ""), ("Europe/Moscow", "/nowhere"), ("MSK", "")]
+KNOWN_ZONES = [("Europe/Moscow", ""), ("MSK-3", ""), ("UTC", "/nowhere"), ("Africa/Abidjan", "")]
+
+
+@pytest.mark.skipif(not Path("/usr/share/zoneinfo").exists(), reason="no zones here at all")
+@pytest.mark.parametrize(("zone", "folder"), [*ZONES, *KNOWN_ZONES])
+def test_zone_of_the_bot_that_is_not_understood_is_told(
+    tmp_path, telegram, anna, new_server, settings_for, zone, folder
+):
+    variables = {"TZ": zone, **({"TZDIR": folder} if folder else {})}
+    bot = BotProcess(tmp_path, settings_for({"office": new_server().settings()}, users=[ANNA]))
+    bot.start("--settings", str(bot.settings_file), "--check", **variables)
+    assert bot.process.wait(PATIENCE_S) == 0
+    is_told = marked("[??]", bot.output, "check_own_zone", zone=zone)
+    assert is_told == ((zone, folder) in ZONES), bot.output
+    bot.output_file.write_text("")
+    try:
+        bot.start(**variables)
+        bot.wait_for_output("Bot is running...")
+        assert bool(says(bot.output, "check_own_zone", zone=zone)) == is_told
+        assert bot.stop() == 0
+    finally:
+        bot.kill()
+
+
 def test_http_before_a_port_that_speaks_https_is_told(check, anna, new_server, settings_for):
     server = new_server()
     with listening(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as apache:

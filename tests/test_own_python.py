@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.trueconf import certificates
 from lib import own_python, own_venv, own_words
 from tests.conftest import ROOT, clean_environment, wait_until
 from tests.test_readme import copy_project
@@ -184,7 +185,7 @@ def test_changed_requirements_are_installed_and_what_cannot_be_stays_as_it_was(i
     code, printed, said = installed.run()
     assert code == 7
     assert printed.startswith("2.0 ")
-    assert said.startswith(sentence("updating", folder=installed.venv))
+    assert said.rstrip() == sentence("updating", folder=installed.venv)
 
     installed.needs("small_library>=2,<10")  # what is there will do, and no file can be written
     (installed.venv / "lock").unlink()
@@ -525,13 +526,68 @@ def test_proxy_that_refuses_is_named(installed):
     assert said.splitlines()[-1] == sentence("proxy")
 
 
+def without(module: str, folder: Path) -> dict[str, str]:
+    """The variables for a Python that lacks this module."""
+    text = f"import sys\nsys.modules[{module!r}] = None\n"
+    (folder / "sitecustomize.py").write_text(text, encoding="utf-8")
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("module", ["_ssl", "ssl"])
+def test_python_without_ssl_is_told_that_it_will_not_do(installed, tmp_path, module):
+    """As one that was built without the files of OpenSSL, or has lost its libssl."""
+    code, printed, said = installed.run(**without(module, tmp_path))
+    assert (code, printed) == (1, "")
+    assert said.rstrip() == sentence("no_ssl", python=PYTHON)
+
+
+@pytest.mark.parametrize("kind", ["expired", certificates.Certificate(starts_in_days=2)])
+def test_clock_is_looked_at_first_where_a_certificate_is_not_valid_at_this_time(installed, kind):
+    installed.needs("small_library>=2.0,<9")
+    context = certificates.server_context(kind)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        address = f"https://127.0.0.1:{server.server_address[1]}/simple"
+        index = {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}
+        code, printed, said = installed.run(**index, PIP_CERT=certificates.ca_file())
+        server.shutdown()
+    assert (code, printed) == (1, "")
+    before_the_time = own_words.WORDS["en"]["clock"].partition("{now}")[0]
+    assert said.splitlines()[-1].startswith(before_the_time)
+
+
+SCRIPTS = [("HTTPS_PROXY", "http://127.0.0.1:9/proxy.pac"), ("ALL_PROXY", "http://wpad/wpad.dat?1")]
+
+
+@pytest.mark.parametrize(("variable", "script"), SCRIPTS)
+def test_script_in_place_of_a_proxy_is_named(installed, variable, script):
+    installed.needs("small_library>=2.0,<9")
+    index = {"PIP_INDEX_URL": "https://pypi.invalid/simple", "PIP_NO_INDEX": ""}
+    code, printed, said = installed.run(PIP_FIND_LINKS="", **index, **{variable: script})
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == sentence("script", where=variable)
+
+
+STRACE = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=symlink,symlinkat"]
+MAY_TRACE = shutil.which("strace") and not subprocess.run([*STRACE, "true"], check=False).returncode
+
+
+@pytest.mark.skipif(not MAY_TRACE, reason="no strace, which makes a disk without links here")
+@pytest.mark.parametrize("refusal", ["EPERM", "EOPNOTSUPP"])
+def test_disk_without_links_is_named(project, refusal):
+    """As FAT and exFAT are, and some shares of a network."""
+    command, *options = [*STRACE, "-e", f"inject=symlink,symlinkat:error={refusal}", PYTHON]
+    code, printed, said = project.run(python=command, options=options)
+    assert (code, printed) == (1, "")
+    assert said.splitlines()[-1] == sentence("no_links", root=project.folder)
+    assert os.listdir(project.venv) == ["lock"]
+
+
 def test_module_venv_that_is_missing_is_named(project, tmp_path):
     """As on Debian and Ubuntu without python3-venv."""
-    hidden = tmp_path / "hidden"
-    hidden.mkdir()
-    text = "import sys\nsys.modules['ensurepip'] = None\n"
-    (hidden / "sitecustomize.py").write_text(text, encoding="utf-8")
-    code, printed, said = project.run(PYTHONPATH=str(hidden))
+    code, printed, said = project.run(**without("ensurepip", tmp_path))
     assert (code, printed) == (1, "")
     assert "sudo apt install python3-venv" in said
     assert not project.venv.exists()
