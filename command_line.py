@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import trueconf_api
 from lib import clock, connections, ending, logs, own_words, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS, Answer
+from lib.trueconf_fields import DOCUMENTED
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -26,6 +26,7 @@ CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
 DEEPEST_SHAPE = 20  # no answer of a server is so deep
+MOST_SHAPES = 10  # that rows of one list have
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -415,17 +416,18 @@ def _outcome(answer: Answer | TrueConfError) -> str:
 
 
 def _shape(value: object, depth: int = 0) -> str:
-    """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}.
+    Fields that no document knows are only counted: {"anna": 1, "boris": 2} -> {+2}."""
     if isinstance(value, (dict, list)) and depth == DEEPEST_SHAPE:
         return "…"
     if isinstance(value, dict):
-        fields = (f"{_field(name)}: {_shape(value[name], depth + 1)}" for name in value)
+        known = [name for name in value if name in DOCUMENTED]
+        fields = [f"{name}: {_shape(value[name], depth + 1)}" for name in known]
+        if len(known) < len(value):
+            fields.append(f"+{len(value) - len(known)}")
         return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{' | '.join(sorted({_shape(entry, depth + 1) for entry in value}))}]"
+        shapes = sorted({_shape(entry, depth + 1) for entry in value})
+        more = [f"+{len(shapes) - MOST_SHAPES}"] if len(shapes) > MOST_SHAPES else []
+        return f"[{' | '.join(shapes[:MOST_SHAPES] + more)}]"
     return "null" if value is None else type(value).__name__
-
-
-def _field(name: str) -> str:
-    """A name as programmers give it; anything else may be somebody's."""
-    return name if re.fullmatch(r"[a-z][a-z_]{0,40}", name) else "…"

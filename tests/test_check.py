@@ -247,6 +247,39 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
     assert [value for value in values if value in report] == []
 
 
+def test_fields_that_no_document_knows_are_counted_and_not_named(
+    check, anna, new_server, settings_for
+):
+    """As an answer may have one for each person, named by the login."""
+    server = new_server(people=[Person("anna", "Anna Petrova")])
+    row = {"status": 1, "anna": {"status": 1}, "boris_ivanov": 2, "groups": {"ivanova": []}}
+    server.break_path("users", "many_rows", count=2, row=row)
+    parts = {"office": server.settings()}
+    _, said = check(settings_for(parts, users=[ANNA]), "--report")
+    report = said[says(said, "report_begins").end() :]
+    assert "users: [{status: int, groups: {+1}, +2}]" in report
+    assert [name for name in ("anna", "boris", "ivanova") if name in report] == []
+
+
+def test_report_of_the_simulators_counts_no_field(check, anna, new_server, settings_for):
+    """What they answer is documented, so that none of it is missing from the list."""
+    v3, v4 = new_server(), new_server(scopes=V4_SCOPES)
+    v4.api_versions = {"v4"}
+    for server in (v3, v4):
+        server.add_conference("Planning")
+    parts = {"old": v3.settings(), "new": v4.settings()}
+    _, said = check(settings_for(parts, users=[ANNA]), "--report")
+    report = said[says(said, "report_begins").end() :]
+    assert not re.search(r"\+\d", report), report
+
+
+def test_report_ends_whatever_the_size_of_an_answer():
+    rows = [{**dict.fromkeys(map(str, range(number)))} for number in range(1000)]
+    wide = dict.fromkeys(map(str, range(100_000)), rows)
+    assert len(command_line._shape(rows)) < 200
+    assert command_line._shape(wide) == "{+100000}"
+
+
 @pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
 def test_report_ends_whatever_the_depth_of_an_answer(text):
     assert len(command_line._shape(json.loads(text))) < 200
