@@ -498,6 +498,29 @@ def test_environment_of_somebody_else_is_left_alone(installed, folder, tool, com
     assert installed.venv.exists() == (folder == ".venv")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="made of links")
+def test_environment_of_conda_is_left_alone(project, tmp_path):
+    """It has no pyvenv.cfg: only its folder conda-meta tells what it is."""
+    conda = tmp_path / "miniconda3"
+    library = Path(os.__file__).parent
+    own = conda / "lib" / library.name
+    (own / "site-packages").mkdir(parents=True)
+    for path in library.iterdir():
+        if path.name != "site-packages":
+            (own / path.name).symlink_to(path)
+    (conda / "conda-meta").mkdir()
+    code, printed, said = project.run(PYTHONHOME=str(conda))
+    assert (code, printed) == (1, "")
+    assert said.count("\n") == 1
+    assert "(small_library>=1.0,<9)" in said
+
+    with zipfile.ZipFile(project.wheels / "small_library-1.0-py3-none-any.whl") as wheel:
+        wheel.extractall(own / "site-packages")
+    code, printed, said = project.run(PYTHONHOME=str(conda))
+    assert (code, said) == (7, "")
+    assert not project.venv.exists()
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 
