@@ -181,7 +181,7 @@ def _refuse_without_libraries(needed, requirements):
     file = os.path.join(ROOT, requirements)
     command = "{} -m pip install -r {}".format(quoted(sys.executable), quoted(file))
     if _tool() == "uv":
-        command = "uv sync"
+        command = "uv sync --no-dev"  # the developers' tools are not needed
     raise SetupError("missing", missing=", ".join(missing), command=command)
 
 

@@ -481,7 +481,7 @@ def in_container(project, command, typed="") -> subprocess.CompletedProcess:
         ("another", "", "-m pip install"),
         ("pypoetry", "", "-m pip install"),
         (".venv", "virtualenv = 20.1", "-m pip install"),
-        (".venv", "uv = 0.9.1", "uv sync"),
+        (".venv", "uv = 0.9.1", "uv sync --no-dev"),
     ],
 )
 def test_environment_of_somebody_else_is_left_alone(installed, folder, tool, command):
