@@ -29,6 +29,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import own_python
 own_python.ensure_libraries("requirements.txt")
 import small_library
+sys.stdout.reconfigure(encoding="utf-8")
 print(small_library.VERSION, os.getpid(), sys.executable, sys.argv[1:], flush=True)
 sys.exit(7)
 """
