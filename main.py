@@ -12,6 +12,11 @@ To add a button of your own, make four small edits (docs/own-button.md walks thr
 4. main.py           a handler of a few lines, as below
 """
 
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # python -P and -I leave it out
+
 from lib import ending
 
 if __name__ == "__main__":  # first of all, so that Ctrl+C never prints a traceback

@@ -913,6 +913,7 @@ MAY_IMPORT = {
     "lib/ending.py": set(),
     "lib/own_words.py": set(),
     "lib/own_python.py": {"lib"},
+    "lib/own_venv.py": {"lib.own_words"},
     "lib/settings.py": {"lib"},
     "lib/settings_section.py": {"lib"},
     "lib/settings_server.py": {"idna", "lib"},
