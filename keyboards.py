@@ -243,10 +243,15 @@ def status(server: Server) -> InlineKeyboardMarkup:
     )
 
 
-def refresh_and_back(server: Server, action: str) -> InlineKeyboardMarkup:
-    """Enough for a screen that only shows something; `action` is the screen's own."""
+def refresh_and_back(
+    server: Server, action: str, page: Page[Any] | None = None
+) -> InlineKeyboardMarkup:
+    """Enough for a screen that only shows something; `action` is the screen's own. Above them
+    ◀ and ▶, where it shows a page of a list."""
     key = short_id(server.name)
-    return _keyboard(_refresh(Press(action, key)), _back(Press("menu", key)))
+    here = Press(action, key, page=page.number if page else 0)
+    turn = _turn(page, here) if page else []
+    return _keyboard(turn, _refresh(here), _back(Press("menu", key)))
 
 
 def online(server: Server) -> InlineKeyboardMarkup:

@@ -1,4 +1,5 @@
-"""A language more and a language less, in a copy of the project, as CONTRIBUTING.md says."""
+"""A language more and a language less, as CONTRIBUTING.md says, in a copy of the project that has
+buttons of its own."""
 
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BotProcess, clean_environment
+from tests.test_readme import apply_edits, read
 from tests.this_version import GONE
 
 # What is not a word: placeholders, tags, escapes, commands, names of files and keys.
@@ -28,8 +30,9 @@ def invented(line: str) -> str:
 
 @pytest.fixture
 def project(copied_project, tmp_path) -> Path:
-    """The project with Esperanto, as it were, and without Spanish."""
+    """The project with the buttons of docs/, with Esperanto, as it were, and without Spanish."""
     copy = Path(shutil.copytree(copied_project, tmp_path / "bot"))
+    apply_edits(read("docs/own-button.md"), copy)
     english = (copy / "texts" / "en.py").read_text(encoding="utf-8")
     text = "\n".join(map(invented, english.split("\n")))
     (copy / "texts" / "eo.py").write_text(text, encoding="utf-8")
@@ -70,7 +73,7 @@ def test_first_start_speaks_english_in_a_language_that_it_lacks(project):
     assert "Press Enter" in run(project, "-c", say, LC_ALL="eo_XX.UTF-8").stderr
 
 
-def test_tests_of_the_texts_are_green_with_a_language_more_and_one_less(project):
+def test_tests_are_green_with_buttons_of_ones_own_a_language_more_and_one_less(project):
     files = ("tests/test_texts.py", "tests/test_demo_world.py")
     tests = run(project, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *files)
     assert tests.returncode == 0, tests.stdout[-3000:]

@@ -90,7 +90,7 @@ def test_line_n_of_a_language_translates_line_n_of_the_others():
         lines = (ROOT / "texts" / f"{language}.py").read_text(encoding="utf-8").splitlines()[1:]
         return [re.sub(r'^( {4}"\w+": ).*', r"\1", line) for line in lines]
 
-    assert heads("en")[2:4] == ["    # the screens", '    "servers": ']
+    assert {"    # the screens", '    "servers": '} <= set(heads("en"))
     for language in LANGUAGES:
         assert heads(language) == heads("en"), language
 

@@ -27,8 +27,9 @@ from tests.test_readme import copy_project, read
 INSTALL_LIMIT_S = 300
 
 
-def commands(name: str) -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", read(name), re.DOTALL)
+def commands(*pages: str) -> list[str]:
+    text = "\n".join(map(read, pages))
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
@@ -46,9 +47,7 @@ def test_the_commands_of_the_readme_work_in_a_fresh_copy(tmp_path, telegram, ann
         "servers": {"office": new_server().settings()},
     }
     done = []
-    for command in commands("README.md"):
-        if command.startswith(("pipx", "poetry", "uv")) or "laboratory" in command:
-            continue
+    for command in commands("README.md", "docs/messages.md"):
         if command.endswith(("--demo", "main.py")):
             is_demo = command.endswith("--demo")
             seen = run_until(command, project, variables, "127.0.0.1:" if is_demo else "running")
@@ -63,7 +62,7 @@ def test_the_commands_of_the_readme_work_in_a_fresh_copy(tmp_path, telegram, ann
                 pytest.skip("no package index can be reached")
             assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
         done.append(command)
-    ends = ("main.py --demo", "main.py --check", "main.py", "-m tests")
+    ends = ("main.py --demo", "main.py --check", "main.py", "-m tests", "main.py --check --report")
     assert done == [f"python3 {end}" for end in ends]
 
 
@@ -109,8 +108,8 @@ def test_poetry_installs_and_runs_the_demo(tmp_path):
     )
     variables.pop("VIRTUAL_ENV", None)
     variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
-    poetry = [line for line in commands("README.md") if line.startswith("poetry")]
-    assert poetry == ["poetry install", "poetry run python main.py --demo"]
+    poetry = [line for line in commands("docs/other-ways.md") if line.startswith("poetry")]
+    assert poetry == ["poetry install --only main", "poetry run python main.py --demo"]
 
     def run(*command: str) -> subprocess.CompletedProcess:
         options = {"cwd": project, "env": variables, "capture_output": True, "text": True}
@@ -138,7 +137,7 @@ def test_uv_runs_the_demo_and_a_test(tmp_path):
     variables = clean_environment(**SYSTEM_VARIABLES, CI="1", UV_PYTHON=sys._base_executable)
     variables.pop("VIRTUAL_ENV", None)
     variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
-    [command] = [line for line in commands("README.md") if line.startswith("uv")]
+    [command] = [line for line in commands("docs/other-ways.md") if line.startswith("uv")]
     assert "127.0.0.1:" in run_until(command, project, variables, "127.0.0.1:")
     ended = subprocess.run(
         ["uv", "run", "pytest", "tests/test_texts.py", "-p", "no:cacheprovider"],
