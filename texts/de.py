@@ -203,6 +203,7 @@ WORDS = {
     "stranger": "Sie haben keinen Zugriff auf diesen Bot. Ihre ID: <code>{id}</code>\nBitten Sie den Administrator des Bots, diese ID bei <code>tg-users-id</code> einzutragen.",
     "stranger_popup": "Sie haben keinen Zugriff. Ihre ID: {id}",
     "bot_failed": "Das ist dem Bot nicht gelungen. Der Grund steht in seinem Protokoll.",
+    "answer_lost": "Telegram hat die Antwort des Bots nicht angenommen. Vielleicht ist es trotzdem geschehen: Sehen Sie gleich noch einmal nach.",
     "your_id": "Ihre ID: <code>{id}</code>",
     "group_id": "ID dieser Gruppe: <code>{id}</code>",
     "topic_id": 'Für Meldungen nur in dieses Thema: <code>"{id}:{topic}"</code>',

@@ -203,6 +203,7 @@ WORDS = {
     "stranger": "You do not have access to this bot. Your ID: <code>{id}</code>\nAsk the administrator of the bot to add this ID to <code>tg-users-id</code>.",
     "stranger_popup": "You do not have access. Your ID: {id}",
     "bot_failed": "Something went wrong. The bot's log says why.",
+    "answer_lost": "Telegram did not take the bot's answer. What you pressed may have been done: look again in a moment.",
     "your_id": "Your ID: <code>{id}</code>",
     "group_id": "ID of this group: <code>{id}</code>",
     "topic_id": 'For alerts in this topic alone: <code>"{id}:{topic}"</code>',

@@ -203,6 +203,7 @@ WORDS = {
     "stranger": "No tiene acceso a este bot. Su ID: <code>{id}</code>\nPida al administrador del bot que añada este ID a <code>tg-users-id</code>.",
     "stranger_popup": "No tiene acceso. Su ID: {id}",
     "bot_failed": "El bot no pudo hacerlo. El motivo está en su registro.",
+    "answer_lost": "Telegram no aceptó la respuesta del bot. Puede que la acción ya esté hecha: vuelva a comprobarlo en un momento.",
     "your_id": "Su ID: <code>{id}</code>",
     "group_id": "ID de este grupo: <code>{id}</code>",
     "topic_id": 'Para avisos solo en este tema: <code>"{id}:{topic}"</code>',
