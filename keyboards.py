@@ -18,11 +18,23 @@ from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 import texts
 from texts import cut, duration, plain, plain_text, screens
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
-from trueconf_api import Conference, Forgotten, Server
+from trueconf_api import (
+    UP,
+    Account,
+    Conference,
+    ConferencePage,
+    Forgotten,
+    Overview,
+    Participant,
+    Search,
+    Server,
+    TrueConfError,
+)
 
 AGES_MIN = (60, 120, 240, 480, 1440)
 AGES_A_ROW = 3  # more of them are cut on a phone
 PAUSES_MIN = (60, 480)
+MOST_FOUND = 10  # conferences under the answer to /who
 CALLBACK_LIMIT = 64  # bytes, of Telegram
 CONFIRMED = ("stop", "stop_all")  # the actions of "Yes, stop"
 
@@ -45,6 +57,7 @@ class Press:
     as_shown: str = ""  # `short_id` of what a confirmation showed
     pause_min: int = 0  # how long a pause is to last
     outage_at: int = 0  # time.time() when the outage began that somebody takes
+    list_page: int = 0  # of the conferences, where the page of one was opened
 
 
 NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
@@ -139,7 +152,7 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     rows: list[list[InlineKeyboardButton]] = []
     fits_beside = False  # the button before, which has a row to itself so far
     for server in page.items:
-        label, is_short = _light_and_name(server)
+        label, is_short = _light_and_name(server, screens.fresh_state(server))
         button = _button(label, Press("menu", short_id(server.name)))
         if fits_beside and is_short:
             rows[-1].append(button)
@@ -151,10 +164,9 @@ def servers(page: Page[Server]) -> InlineKeyboardMarkup:
     return _keyboard(*rows, _turn(page, Press("servers")), all_servers)
 
 
-def _light_and_name(server: Server) -> tuple[str, bool]:
+def _light_and_name(server: Server, state: str | None) -> tuple[str, bool]:
     """The name with its light, and with a word for a light that is not green; and whether there
     is room for another button beside it."""
-    state = screens.fresh_state(server)
     key = f"button_server_{state}"
     if texts.has_words(key):
         room = max(SHORT_NAME, LONGEST_LABEL - texts.units(plain_text(key, server="")))
@@ -165,9 +177,15 @@ def _light_and_name(server: Server) -> tuple[str, bool]:
     return f"{screens.STATE_SIGNS[state]} {name}".strip(), is_short
 
 
-def overviews(page: Page[Server]) -> InlineKeyboardMarkup:
+def overviews(page: Page[Server], shown: Sequence[Overview]) -> InlineKeyboardMarkup:
+    """A button for each server that is not up, as on the list of servers."""
     here = Press("all", page=page.number)
-    return _keyboard(_turn(page, here), _refresh(here), _back(Press("servers")))
+    not_up = [
+        [_button(_light_and_name(server, state)[0], Press("menu", short_id(server.name)))]
+        for server, state in ((one.server, one.status.state) for one in shown)
+        if state != UP
+    ]
+    return _keyboard(*not_up, _turn(page, here), _refresh(here), _back(Press("servers")))
 
 
 def menu(server: Server) -> InlineKeyboardMarkup:
@@ -236,29 +254,70 @@ def refresh_and_back(
     return _keyboard(turn, _refresh(here), _back(Press("menu", key)))
 
 
+def online(server: Server) -> InlineKeyboardMarkup:
+    """The names of those who were counted, Refresh and Back."""
+    by_name = _button(plain_text("button_by_name"), Press("by_name", short_id(server.name)))
+    return InlineKeyboardMarkup([[by_name], *refresh_and_back(server, "online").keyboard])
+
+
+def by_name(server: Server, page: Page[Account]) -> InlineKeyboardMarkup:
+    key = short_id(server.name)
+    here = Press("by_name", key, page=page.number)
+    return _keyboard(_turn(page, here), _refresh(here), _back(Press("online", key)))
+
+
+def who(found: Sequence[Search]) -> InlineKeyboardMarkup | None:
+    """On to the conferences that those are in who were found."""
+    titles = {}
+    for search in found:
+        matches = () if isinstance(search.matches, TrueConfError) else search.matches
+        for one in (one for match in matches for one in match.conferences or ()):
+            press = Press("conference", short_id(search.server.name), short_id(one.session_id))
+            titles[press] = screens.title_of(one)
+    rows = [[_button(cut(title, LONGEST_LABEL), press)] for press, title in titles.items()]
+    return _keyboard(*rows[:MOST_FOUND]) if rows else None
+
+
 def conferences(server: Server, page: Page[Conference]) -> InlineKeyboardMarkup:
-    """A Stop button for each conference that has an ID."""
+    """A button for each that opens its page. None of them can stop anything."""
     key = short_id(server.name)
     here = Press("conferences", key, page=page.number)
-    stops = _stop_buttons(page.first, page.items, _asking_from(here))
-    return _keyboard(*stops, _turn(page, here), _refresh(here), _back(Press("menu", key)))
+    opening = Press("conference", key, list_page=page.number)
+    pages = _entries("button_entry", page.first, page.items, opening)
+    return _keyboard(*pages, _turn(page, here), _refresh(here), _back(Press("menu", key)))
+
+
+def conference(
+    press: Press, found: ConferencePage | None, page: Page[Participant]
+) -> InlineKeyboardMarkup:
+    """Under the page of a conference that `press` led to; None: it no longer runs."""
+    if found is None:
+        return back_to_list(press)
+    here = replace(press, action="conference", page=page.number)
+    ask_stop = _button(plain_text("button_stop"), replace(_asking_from(here), page=0))
+    return _keyboard(
+        [ask_stop] if found.conference.id else [],  # first: a second tap on it lands on Back
+        _turn(page, here),
+        _refresh(here),
+        _back(_list_of(here)),
+    )
 
 
 def _asking_from(here: Press) -> Press:
-    """What asks before a stop, on a list that `here` shows again."""
+    """What asks before a stop, on a screen that `here` shows again."""
     return replace(here, action="ask_stop", came_from=here.action)
 
 
-def _stop_buttons(
-    first: int, shown: Sequence[Conference], press: Press
+def _entries(
+    key: str, first: int, shown: Sequence[Conference], press: Press
 ) -> list[list[InlineKeyboardButton]]:
-    """A row for each that can be stopped, counted from `first`. `press`: what their buttons have
-    in common."""
+    """A row for each that `press` can be about, counted from `first`. `press`: what their buttons
+    have in common; what has no ID cannot be stopped."""
     rows = []
     for number, conference in enumerate(shown, first):
-        if conference.id and conference.session_id:
+        if conference.session_id and (conference.id or press.action == "conference"):
             title = cut(screens.title_of(conference), LONGEST_LABEL)
-            label = plain_text("button_stop_entry", number=number, title=title)
+            label = plain_text(key, number=number, title=title)
             rows.append([_button(label, replace(press, item=short_id(conference.session_id)))])
     return rows
 
@@ -275,7 +334,7 @@ def forgotten(
     ]
     here = Press("forgotten", key, page=page.number, age_min=age_min)
     found = [entry.conference for entry in page.items]
-    stops = _stop_buttons(page.first, found, _asking_from(here))
+    stops = _entries("button_stop_entry", page.first, found, _asking_from(here))
     stop_all = []
     if certain_count > 1:
         label = plain_text("button_stop_all", number=certain_count)
@@ -313,10 +372,19 @@ def _age_label(minutes: int, is_chosen: bool) -> str:
 
 
 def _list_of(press: Press) -> Press:
-    """The list that a confirmation was reached from, the conferences of a button that names none:
-    Back leads there."""
+    """The list that a confirmation, or the page of a conference, was reached from; the conferences
+    where a button names none."""
+    if "conference" in (press.action, press.came_from):
+        return Press("conferences", press.server, page=press.list_page)
     screen = press.came_from or "conferences"
     return Press(screen, press.server, page=press.page, age_min=press.age_min)
+
+
+def _screen_before(press: Press) -> Press:
+    """What a confirmation was reached from: Back leads there."""
+    if press.came_from != "conference":
+        return _list_of(press)
+    return Press("conference", press.server, press.item, list_page=press.list_page)
 
 
 def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
@@ -325,7 +393,7 @@ def confirm(action: str, press: Press, as_shown: str) -> InlineKeyboardMarkup:
     now = int(time.time())
     yes = replace(press, action=action, shown_at=now, as_shown=as_shown)
     return _keyboard(
-        _back(_list_of(press)),  # first: a second tap on ⏹ lands here
+        _back(_screen_before(press)),  # first: a second tap on ⏹ lands here
         [_button(plain_text("button_confirm_stop"), yes, style="danger")],
     )
 

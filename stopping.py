@@ -13,7 +13,15 @@ import texts
 import trueconf_api
 from keyboards import Press, short_id
 from texts import screens
-from trueconf_api import STOPPED, Conference, Forgotten, People, Server, TrueConfError
+from trueconf_api import (
+    STOPPED,
+    Conference,
+    ConferencePage,
+    Forgotten,
+    People,
+    Server,
+    TrueConfError,
+)
 
 log = logging.getLogger("bot.stopping")
 
@@ -33,13 +41,21 @@ class NotAsShown(Exception):
     """Nothing was stopped: what runs now, or who is in it, is not what the question showed."""
 
 
-def find_one(server: Server, press: Press) -> Conference | None:
-    """The conference that a ⏹ button was made for; None if it no longer runs. Raises
+def find_page(server: Server, press: Press) -> ConferencePage | None:
+    """The page of the conference that a button was made for; None if it no longer runs. Raises
     TrueConfError."""
+    return trueconf_api.get_conference_page(server, lambda found: _is_of(server, press, found))
+
+
+def find_one(server: Server, press: Press) -> Conference | None:
+    """The same without its page, and only if it can be stopped."""
     return trueconf_api.find_running(
-        server,
-        lambda found: bool(found.id) and press.item in map(short_id, _names_of(server, found)),
+        server, lambda found: bool(found.id) and _is_of(server, press, found)
     )
+
+
+def _is_of(server: Server, press: Press, conference: Conference) -> bool:
+    return press.item in map(short_id, _names_of(server, conference))
 
 
 def _names_of(server: Server, conference: Conference) -> set[str]:

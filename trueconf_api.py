@@ -16,15 +16,14 @@ lib/trueconf_v3.py and lib/trueconf_v4.py. Documentation: https://developers.tru
 
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from lib import trueconf_v3, trueconf_v4
 from lib.connections import wait_for_name
-from lib.trueconf_client import PRESS_LIMIT_S, Answer, Client, get_certificate_end
-from lib.trueconf_fields import dict_rows, text_of
+from lib.trueconf_client import PRESS_LIMIT_S, Client, get_certificate_end
+from lib.trueconf_fields import Answer
 from lib.trueconf_model import (
     DOWN,
     SERVICE_DOWN,
@@ -55,8 +54,14 @@ from lib.trueconf_rules import (
     account_of,
     account_rank,
     conferences_of,
+    example_of,
+    forget_names,
     has_words,
+    missing_of,
+    online_of,
     people_of,
+    run_state,
+    state_of,
     why_forgotten,
     with_names,
     without_ghosts,
@@ -149,28 +154,20 @@ def get_status(server: Server) -> Status:
     `GET https://HOST/api/v4/server` gives any answer below 500. Neither needs a token. With
     `status_port` 0 only the web part is asked, and its state is the server's.
     """
-    web_url = f"{server.url}/api/v4/server"
     # A slow resolver delays the first look, and makes no server unreachable.
     wait_for_name(urlsplit(server.url).hostname or "", PRESS_LIMIT_S - PROBE_LIMIT_S)
     service, web = ("", False), ("", False)
     if server.status_port:
-        service_url = f"http://{server.host}:{server.status_port}/vsstatus"
-        with beside(_look, server, service_url, range(200, 201)) as looking:
-            web = _look(server, web_url, range(500))
+        with beside(_look, server, server.service_url, range(200, 201)) as looking:
+            web = _look(server, server.web_url, range(500))
         service = looking.result()
     else:
-        web = _look(server, web_url, range(500))
+        web = _look(server, server.web_url, range(500))
     (service_reason, is_service_doubtful), (web_reason, is_web_doubtful) = service, web
     if "own_lack" in (service_reason, web_reason):
         raise ServerUnreachable(server, "own_lack")
-    if web_reason and (service_reason or not server.status_port):
-        state = DOWN
-    elif service_reason:
-        state = SERVICE_DOWN
-    else:
-        state = WEB_DOWN if web_reason else UP
     status = Status(
-        state,
+        state_of(service_reason, web_reason, has_service=bool(server.status_port)),
         service_reason,
         web_reason,
         certificate_end=server.learnt.certificate_end,
@@ -203,16 +200,12 @@ def get_clock_skew(server: Server) -> float | None:
 
     Asks the web part as `get_status` does. Raises ServerUnreachable, BadAnswer.
     """
-    url = f"{server.url}/api/v4/server"
-    answer = Client(server, PROBE_LIMIT_S).send("GET", url)
-    server.learn_version(url, answer.body)
+    answer = Client(server, PROBE_LIMIT_S).send("GET", server.web_url)
+    server.learn_version(server.web_url, answer.body)
     # 400 is what a port of HTTPS says to who speaks without.
     if answer.status >= 500 or (answer.status == 400 and server.url.startswith("http://")):
         raise BadAnswer(server, "status", status=answer.status)
-    try:
-        return parsedate_to_datetime(answer.date).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError, OSError):  # no date, or one of the year 10**20
-        return None
+    return answer.told_at - time.time() if answer.told_at is not None else None
 
 
 def renew_access_token(server: Server) -> None:
@@ -239,7 +232,7 @@ def try_permissions(server: Server) -> dict[str, TrueConfError | None]:
     for permission, path in api.PERMISSIONS.items():
         answer = or_error(client.get, path.format(example=example), permission) if path else {}
         if path == api.EXAMPLE[0]:
-            example = _example(api, answer)
+            example = example_of(answer, *api.EXAMPLE[1:])
         found[permission] = answer if isinstance(answer, TrueConfError) else None
         if isinstance(answer, NotFound) and answer.reason == "conference":
             found[permission] = None  # it was allowed to look for it
@@ -255,8 +248,7 @@ def get_raw_answers(server: Server) -> dict[str, Answer | TrueConfError]:
     client = Client(server)
     found: dict[str, Answer | TrueConfError] = {}
     if server.status_port:
-        service_url = f"http://{server.host}:{server.status_port}/vsstatus"
-        found["GET vsstatus"] = or_error(client.send, "GET", service_url)
+        found["GET vsstatus"] = or_error(client.send, "GET", server.service_url)
     for path in ("api/v4/server", "api/v4/endpoints/connects"):
         found[f"GET {path}"] = or_error(client.send, "GET", f"{server.url}/{path}")
     found["POST token"] = or_error(client.ask_for_token)
@@ -267,15 +259,8 @@ def get_raw_answers(server: Server) -> dict[str, Answer | TrueConfError]:
         answer = or_error(client.look, path.format(example=example))
         found[f"GET {path}"] = answer
         if isinstance(answer, Answer) and path == api.EXAMPLE[0]:
-            example = _example(api, answer.json())
+            example = example_of(answer.json(), *api.EXAMPLE[1:])
     return found
-
-
-def _example(api: ModuleType, body: object) -> str:
-    """The ID in the first row that has one, as a part of a path; "none" where none has."""
-    _, rows_key, id_key = api.EXAMPLE
-    rows = dict_rows(body.get(rows_key)) if isinstance(body, dict) else []
-    return path_part(next(filter(None, (text_of(row.get(id_key)) for row in rows)), "none"))
 
 
 # ---------------------------------------------------------------- conferences
@@ -407,18 +392,13 @@ def stop_conference(server: Server, conference: Conference) -> str:
     except (NotFound, BadAnswer, ServerUnreachable) as error:
         refusal = error  # it may be over already, or stopped although the answer was lost
     try:
-        answer = _ask(client, lambda: client.get(path, _api(client).READ_PERMISSION))
-        conference_now = answer.get("conference")
-        state = conference_now.get("state") if isinstance(conference_now, dict) else None
+        state = run_state(_ask(client, lambda: client.get(path, _api(client).READ_PERMISSION)))
     except TrueConfError as error:
         if error.reason != "conference":
             raise OutcomeUnknown(server, error.reason, **error.details) from error
         state = "stopped"  # a conference that was made ad hoc vanishes when it ends
     if state == "stopped":
-        with server.shared.lock:
-            # The next run is another one.
-            server.learnt.run_names.pop(conference.id, None)
-            server.learnt.earlier_names.pop(conference.id, None)
+        forget_names(server, conference)
         is_late = refusal is not None and (
             isinstance(refusal, NotFound) or refusal.details.get("status") == 400
         )
@@ -448,13 +428,7 @@ def get_online(server: Server) -> Online:
 
     `status` above 0 is online: 1 free; 2, 3 and 5 in a call or conference. Raises TrueConfError.
     """
-    accounts = [account for account in _accounts(Client(server)) if account.is_active]
-    return Online(
-        accounts=len(accounts),
-        online=sum(account.is_online for account in accounts),
-        free=sum(account.is_free for account in accounts),
-        in_conference=sum(account.is_in_conference for account in accounts),
-    )
+    return online_of(_accounts(Client(server)))
 
 
 def get_online_people(server: Server) -> list[Account]:
@@ -472,7 +446,7 @@ def find_people(servers: list[Server], words: str) -> list[Search]:
     `GET users`; where one of the first MOST_MATCHES of a server is in a call or conference, also
     what runs there and who is in it, for at most MOST_ASKED conferences.
     """
-    small = words.casefold().split()
+    small = list(dict.fromkeys(words.casefold().split()))
 
     def search(server: Server) -> Search:
         found = or_error(_search, server, small)
@@ -488,7 +462,7 @@ def _search(server: Server, words: list[str]) -> Search:
     is_busy = any(account.is_in_conference for account in first)
     answers = or_error(_who_is_where, client) if is_busy else []
     matches = tuple(Match(account, conferences_of(account, answers)) for account in first)
-    return Search(server, matches, len(wanted))
+    return Search(server, matches, len(wanted), missing_of(answers))
 
 
 def _who_is_where(client: Client) -> list[tuple[Conference, People | TrueConfError]]:

@@ -10,7 +10,6 @@ names of either API. It shows nothing to people.
 Documentation: https://developers.trueconf.com/api/server/
 """
 
-import json
 import logging
 import re
 import threading
@@ -18,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +25,7 @@ import urllib3
 
 from lib import trueconf_transport as transport
 from lib.connections import reason_of
-from lib.trueconf_fields import dict_rows, number_of
+from lib.trueconf_fields import MAX_VALUES, Answer, dict_rows, names_of, next_page, number_of
 from lib.trueconf_model import (
     LONGEST_ID,
     AccessRefused,
@@ -41,7 +39,6 @@ from lib.trueconf_model import (
 )
 
 PRESS_LIMIT_S = 12  # a press is answered after that, whatever the server drips
-MAX_VALUES = 1_000_000  # in the JSON of a question: 16 MB of "{}," would become 500 MB of objects
 USUAL_HEADERS = requests.utils.default_headers()
 PAGE_SIZES = (500, 200, 100, None)  # tried in this order; None: as many as the server likes
 MAX_ROWS = 100_000  # of one list
@@ -72,65 +69,6 @@ def get_certificate_end(server: Server) -> float | None:
 
 
 # ---------------------------------------------------------------- one question
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of any status."""
-
-    status: int
-    body: bytes | bytearray
-    location: str = ""
-    date: str = ""
-
-    @property
-    def value_count(self) -> int:
-        """About how many values its JSON has. An object takes the memory of four more."""
-        value_count = len(self.body) - len(self.body.translate(None, b",[{"))
-        return value_count + 4 * self.body.count(b"{")
-
-    def json(self) -> Any:
-        """The decoded body, None if it is not JSON, or has too many values."""
-        if self.value_count > MAX_VALUES:
-            return None
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    def reason(self) -> str | None:
-        """What an error of TrueConf gives as the reason, in any of the shapes seen; None if this
-        is no error of TrueConf's."""
-        body = self.json()
-        if not isinstance(body, dict) or not ({"error", "reason"} & body.keys()):
-            return None
-        error = body.get("error", body)
-        if not isinstance(error, dict):
-            return str(error or "")
-        first = next(iter(dict_rows(error.get("errors"))), error)
-        return str(first.get("reason") or "")
-
-    @property
-    def is_token_rejected(self) -> bool:
-        if self.status == 401:
-            return self.reason() is not None
-        return self.status == 403 and self.reason() == "accessTokenInvalid"
-
-    @property
-    def is_from_in_front(self) -> bool:
-        """Whether it is a refusal of something in front of the server: TrueConf gives reasons."""
-        return self.status in (400, 401, 403) and self.reason() is None
-
-    @property
-    def is_version_missing(self) -> bool:
-        """Whether it says that this version of the API, or this path of it, is not there: a 404
-        that is not about a conference, a user or a record."""
-        return self.status == 404 and not self.is_thing_missing
-
-    @property
-    def is_thing_missing(self) -> bool:
-        reason = (self.status == 404 and self.reason()) or ""
-        return reason.endswith("NotFound") and reason != "routeNotFound"
 
 
 class Client:
@@ -195,7 +133,7 @@ class Client:
             rows = answer.get(rows_key) if isinstance(answer, dict) else None
             if not isinstance(rows, list):
                 raise BadAnswer(self.server, "shape")
-            named = _names_of(rows, row_keys)
+            named = names_of(rows, row_keys)
             if named and named <= seen:
                 raise BadAnswer(self.server, "endless")
             yield dict_rows(rows)
@@ -203,7 +141,7 @@ class Client:
             seen |= named
             asked.add(page)
             row_count += len(rows)
-            page = _next_page(answer, rows_key, page, row_count, size)
+            page = next_page(answer, rows_key, page, row_count, size)
             if page in asked or (page and row_count >= MAX_ROWS):
                 raise BadAnswer(self.server, "endless")
 
@@ -431,27 +369,6 @@ class Client:
             self.limits.take_unpacked_bytes(len(chunk))
             body += chunk
         return body
-
-
-def _names_of(rows: list[Any], keys: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """What tells these rows from others; rows without any of these fields have nothing."""
-    found = {tuple(str(row.get(key) or "") for key in keys) for row in dict_rows(rows)}
-    return {name for name in found if any(name)}
-
-
-def _next_page(
-    answer: dict[str, Any], rows_key: str, page: int, row_count: int, size: int | None
-) -> int:
-    """The number of the page after this one, 0 if there is none; `row_count`: rows so far."""
-    total = number_of(answer.get("cnt", answer.get("results")))
-    if "next_page_id" in answer or (rows_key == "users" and total is None):
-        return number_of(answer.get("next_page_id")) or 0
-    row_count_here = len(answer[rows_key])
-    is_whole = total is not None and row_count >= total
-    # `results` may count the rows of this page; a full one is then not the last.
-    is_full = row_count_here >= (size or 1)
-    is_doubtful = "cnt" not in answer and total == row_count_here and is_full
-    return 0 if not row_count_here or (is_whole and not is_doubtful) else page + 1
 
 
 def _as_object(server: Server, body: Any) -> dict[str, Any]:

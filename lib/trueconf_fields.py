@@ -2,13 +2,90 @@
 or of another kind, and an odd row costs that row its detail, never the whole list.
 """
 
+import json
 import re
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lib.trueconf_model import LONGEST_ID, Participant
 
+MAX_VALUES = 1_000_000  # in the JSON of a question: 16 MB of "{}," would become 500 MB of objects
 LEADER_ROLE = 2  # owner or moderator: the sources differ
+
+
+# ---------------------------------------------------------------- an answer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of any status."""
+
+    status: int
+    body: bytes | bytearray
+    location: str = ""
+    date: str = ""
+
+    @property
+    def value_count(self) -> int:
+        """About how many values its JSON has. An object takes the memory of four more."""
+        value_count = len(self.body) - len(self.body.translate(None, b",[{"))
+        return value_count + 4 * self.body.count(b"{")
+
+    @property
+    def told_at(self) -> float | None:
+        """When the server says that it answered, time.time()."""
+        try:
+            return parsedate_to_datetime(self.date).timestamp()
+        except (ValueError, TypeError, OverflowError, OSError):  # none, or of the year 10**20
+            return None
+
+    def json(self) -> Any:
+        """The decoded body, None if it is not JSON, or has too many values."""
+        if self.value_count > MAX_VALUES:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def reason(self) -> str | None:
+        """What an error of TrueConf gives as the reason, in any of the shapes seen; None if this
+        is no error of TrueConf's."""
+        body = self.json()
+        if not isinstance(body, dict) or not ({"error", "reason"} & body.keys()):
+            return None
+        error = body.get("error", body)
+        if not isinstance(error, dict):
+            return str(error or "")
+        first = next(iter(dict_rows(error.get("errors"))), error)
+        return str(first.get("reason") or "")
+
+    @property
+    def is_token_rejected(self) -> bool:
+        if self.status == 401:
+            return self.reason() is not None
+        return self.status == 403 and self.reason() == "accessTokenInvalid"
+
+    @property
+    def is_from_in_front(self) -> bool:
+        """Whether it is a refusal of something in front of the server: TrueConf gives reasons."""
+        return self.status in (400, 401, 403) and self.reason() is None
+
+    @property
+    def is_version_missing(self) -> bool:
+        """Whether it says that this version of the API, or this path of it, is not there: a 404
+        that is not about a conference, a user or a record."""
+        return self.status == 404 and not self.is_thing_missing
+
+    @property
+    def is_thing_missing(self) -> bool:
+        reason = (self.status == 404 and self.reason()) or ""
+        return reason.endswith("NotFound") and reason != "routeNotFound"
+
+
+# ---------------------------------------------------------------- its rows
 
 
 def number_of(value: object) -> int | None:
@@ -68,3 +145,24 @@ def participant(row: dict[str, Any], role_key: str) -> Participant:
         is_leader=number_of(row[role_key]) == LEADER_ROLE if role_key in row else None,
         number=row_id,
     )
+
+
+def names_of(rows: list[Any], keys: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """What tells these rows from others; rows without any of these fields have nothing."""
+    found = {tuple(str(row.get(key) or "") for key in keys) for row in dict_rows(rows)}
+    return {name for name in found if any(name)}
+
+
+def next_page(
+    answer: dict[str, Any], rows_key: str, page: int, row_count: int, size: int | None
+) -> int:
+    """The number of the page after this one, 0 if there is none; `row_count`: rows so far."""
+    total = number_of(answer.get("cnt", answer.get("results")))
+    if "next_page_id" in answer or (rows_key == "users" and total is None):
+        return number_of(answer.get("next_page_id")) or 0
+    row_count_here = len(answer[rows_key])
+    is_whole = total is not None and row_count >= total
+    # `results` may count the rows of this page; a full one is then not the last.
+    is_full = row_count_here >= (size or 1)
+    is_doubtful = "cnt" not in answer and total == row_count_here and is_full
+    return 0 if not row_count_here or (is_whole and not is_doubtful) else page + 1

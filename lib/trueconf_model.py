@@ -216,6 +216,16 @@ class Server:
         """The name or address, with brackets around an IPv6 address."""
         return self.url.partition("://")[2].removesuffix(f":{urlsplit(self.url).port}")
 
+    @property
+    def service_url(self) -> str:
+        """What answers 200 while the service works."""
+        return f"http://{self.host}:{self.status_port}/vsstatus"
+
+    @property
+    def web_url(self) -> str:
+        """What answers, needs no token and tells the version."""
+        return f"{self.url}/api/v4/server"
+
     def learn_version(self, url: str, body: bytes | bytearray) -> None:
         """Note which version of TrueConf Server an answer tells, if any. Read only where the
         answer is another one than the last of this address."""
@@ -334,11 +344,12 @@ class Match:
 @dataclass(frozen=True)
 class Search:
     """Who was found on a server: the first of `count` accounts, or the error that kept us from
-    knowing."""
+    knowing. `missing`: the permission without which nobody knows in which conference they are."""
 
     server: Server
     matches: tuple[Match, ...] | TrueConfError
     count: int = 0
+    missing: PermissionMissing | None = None
 
 
 @dataclass(frozen=True)

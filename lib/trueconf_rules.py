@@ -8,18 +8,35 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from lib.trueconf_fields import moment_of, number_of, text_of
+from lib.trueconf_fields import dict_rows, moment_of, number_of, text_of
 from lib.trueconf_model import (
+    DOWN,
+    SERVICE_DOWN,
+    UP,
+    WEB_DOWN,
     Account,
     Conference,
+    Online,
     Participant,
     People,
+    PermissionMissing,
     Recording,
     Server,
     TrueConfError,
+    path_part,
 )
 
 CLOCKS_S = 60  # a recording may begin so much before its run, by what the server writes
+
+
+def state_of(service_reason: str, web_reason: str, has_service: bool) -> str:
+    """The state of a server whose parts do not work for these reasons, "" where one does.
+    `has_service`: not only the web part was asked."""
+    if web_reason and (service_reason or not has_service):
+        return DOWN
+    if service_reason:
+        return SERVICE_DOWN
+    return WEB_DOWN if web_reason else UP
 
 
 def with_names(server: Server, running: list[Conference]) -> list[Conference]:
@@ -46,6 +63,13 @@ def with_names(server: Server, running: list[Conference]) -> list[Conference]:
     ]
 
 
+def forget_names(server: Server, conference: Conference) -> None:
+    """Its run is over, and the next one is another."""
+    with server.shared.lock:
+        server.learnt.run_names.pop(conference.id, None)
+        server.learnt.earlier_names.pop(conference.id, None)
+
+
 def without_ghosts(found: list[Conference]) -> list[Conference]:
     """A conference runs once at a time, so of several open rows of one ID the newest is it.
     The others were left open by a crash; they lose the ID, as a stop would hit the live run.
@@ -65,6 +89,12 @@ def without_ghosts(found: list[Conference]) -> list[Conference]:
         else replace(conference, id="", is_listed=False)
         for conference in found
     ]
+
+
+def run_state(answer: dict[str, Any]) -> object:
+    """What a single conference says of itself: "running", "stopped"; None where it says nothing."""
+    conference = answer.get("conference")
+    return conference.get("state") if isinstance(conference, dict) else None
 
 
 def people_of(participants: list[Participant], conference: Conference) -> People:
@@ -159,6 +189,17 @@ def account_of(row: dict[str, Any]) -> Account:
     )
 
 
+def online_of(accounts: list[Account]) -> Online:
+    """How many of these are online; one that is disabled is no account."""
+    active = [account for account in accounts if account.is_active]
+    return Online(
+        accounts=len(active),
+        online=sum(account.is_online for account in active),
+        free=sum(account.is_free for account in active),
+        in_conference=sum(account.is_in_conference for account in active),
+    )
+
+
 def has_words(account: Account, words: list[str]) -> bool:
     """Whether each of these words, in small letters, is in the name or the login."""
     text = f"{account.name}\n{account.login}".casefold()
@@ -191,6 +232,14 @@ def conferences_of(
     return tuple(found) if found or is_complete else None
 
 
+def missing_of(
+    answers: list[tuple[Conference, People | TrueConfError]] | TrueConfError,
+) -> PermissionMissing | None:
+    """The permission that is missing to know who is in these conferences."""
+    errors = [answers] if isinstance(answers, TrueConfError) else [people for _, people in answers]
+    return next((error for error in errors if isinstance(error, PermissionMissing)), None)
+
+
 def _is_account(participant: Participant, account: Account) -> bool:
     if participant.id:
         return is_same_person(participant.id, account.id)
@@ -208,3 +257,9 @@ def recording_of(rows: list[dict[str, Any]], began_at: float | None) -> Recordin
         return Recording(True, max((start for start in starts if start), default=None))
     is_known = all("stopped_at" in row for row in rows)
     return Recording(False) if is_known else None
+
+
+def example_of(body: object, rows_key: str, id_key: str) -> str:
+    """The ID in the first row that has one, as a part of a path; "none" where none has."""
+    rows = dict_rows(body.get(rows_key)) if isinstance(body, dict) else []
+    return path_part(next(filter(None, (text_of(row.get(id_key)) for row in rows)), "none"))

@@ -31,10 +31,10 @@ collect_ignore = [str(ROOT / name) for name in GONE]
 PATIENCE_S = 30
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "settings.json", "*.log")
 TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
-OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
+OWN_COMMANDS = {"/start", "/status", "/who", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
-    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
+    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|heartbeat_url|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
 )
 READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
 

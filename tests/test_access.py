@@ -72,7 +72,7 @@ def every_press(moscow):
     everything = short_id("\n".join(sorted(one.session_id for one in moscow.conferences)))
     key, now = short_id("Moscow"), int(time.time())
     yield from (Press("servers"), Press("all"), Press("servers", page=1))
-    for action in ("menu", "status", "online", "conferences", "forgotten"):
+    for action in ("menu", "status", "online", "by_name", "conferences", "forgotten"):
         yield Press(action, key)
     for switch in (
         "monitoring_on",
@@ -81,7 +81,7 @@ def every_press(moscow):
         "forgotten_alerts_off",
     ):
         yield Press(switch, key)
-    for action in ("ask_stop", "remind", "not_forgotten"):
+    for action in ("conference", "ask_stop", "remind", "not_forgotten"):
         yield Press(action, key, session)
     yield Press("ask_stop_all", key, age_min=60)
     yield Press("stop", key, session, shown_at=now, as_shown=session)
@@ -128,7 +128,7 @@ def test_stranger_cannot_press_a_button_in_a_group(stranger, anna, group, server
     press_all_of(stranger, message, server)
     for button in message.buttons:
         assert says(stranger.press(message, button).wait(), "stranger_popup", id=STRANGER)
-    confirmed = press(anna, message, "Moscow", label("conferences"), TITLE)
+    confirmed = press(anna, message, "Moscow", label("conferences"), TITLE, label("stop"))
     pressed = stranger.press(confirmed, label("confirm_stop")).wait()
     assert says(pressed, "stranger_popup", id=STRANGER)
     assert says(confirmed, "confirm_stop")
@@ -258,7 +258,7 @@ def test_what_was_pressed_and_sent_while_the_bot_was_off_is_dropped(own_stage):
     server.add_conference(TITLE)
     own_stage.start_bot({"Moscow": server.settings(), "Berlin": server.settings()})
     anna = own_stage.anna
-    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), TITLE)
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), TITLE, label("stop"))
     text = screen.text
     assert own_stage.bot.stop() == 0
     server.clear_requests()
@@ -294,7 +294,7 @@ def test_old_buttons_find_their_server_after_a_restart(own_stage):
     for name in names[1:]:
         press(anna, lists[name], label("refresh"))
         assert f"Conference on {name}" in lists[name].text
-        press(anna, lists[name], f"Conference on {name}", label("confirm_stop"))
+        press(anna, lists[name], f"Conference on {name}", label("stop"), label("confirm_stop"))
         assert says(lists[name], "result_stopped", title=f"Conference on {name}", server=name)
         assert len(servers[name].stops) == 1
     removed = lists[names[0]]

@@ -209,9 +209,11 @@ SCREENS = {
     "status": [("status", {})],
     "conferences": [("conferences", {})],
     "online": [("online", {})],
+    "by_name": [("online", {}), ("by_name", {})],
     "forgotten": [("forgotten", {})],
-    "ask_stop": [("conferences", {}), ("ask_stop", {})],
-    "stop": [("conferences", {}), ("ask_stop", {}), ("stop", {})],
+    "conference": [("conferences", {}), ("conference", {})],
+    "ask_stop": [("conferences", {}), ("conference", {}), ("ask_stop", {})],
+    "stop": [("conferences", {}), ("conference", {}), ("ask_stop", {}), ("stop", {})],
     "stop_all": [
         ("forgotten", {}),
         ("forgotten", {"age_min": 60}),

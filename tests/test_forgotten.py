@@ -400,9 +400,8 @@ def test_alert_of_a_conference_that_was_stopped_elsewhere_says_by_whom(own_stage
     anna, boris = own_stage.anna, own_stage.boris
     watched.add_conference("Webinar", people=(), age_s=OLD_S)
     alerts = [one.chat.wait_for(forgotten("Webinar")) for one in (anna, boris)]
-    screen = press(
-        anna, open_menu(anna, "Moscow"), label("conferences"), "Webinar", label("confirm_stop")
-    )
+    page = press(anna, open_menu(anna, "Moscow"), label("conferences"), "Webinar")
+    screen = press(anna, page, label("stop"), label("confirm_stop"))
     stopped_at = time.time()
     for one in alerts:
         stopped = saying("alert_stopped", title="Webinar")

@@ -1,11 +1,22 @@
 """Many servers: pages of them, all in one message, and dead ones that hold up nobody."""
 
 import re
+import time
 
 import pytest
 
-from tests.conftest import ask, label, press, saying, says, wait_until
-from texts import words
+from keyboards import unpack
+from tests.conftest import (
+    ask,
+    label,
+    open_menu,
+    press,
+    saying,
+    says,
+    shows_moment,
+    wait_until,
+)
+from texts import age_choice, words
 from texts.screens import OVERVIEWS_A_PAGE
 
 BACK, REFRESH, NEXT, PREVIOUS = map(label, ("back", "refresh", "next", "previous"))
@@ -70,6 +81,10 @@ def entry_of(message, name):
     return entry.partition("\n")[2]
 
 
+def buttons_to_servers(message):
+    return [one.text for one in message.buttons if unpack(one.data).action == "menu"]
+
+
 def to_the_last_page(person, message):
     while NEXT in message.labels:
         press(person, message, NEXT)
@@ -104,11 +119,13 @@ def test_status_names_what_is_wrong_with_a_server(anna, dead):
     assert "🔴 server 40\n" in message.text
     assert says(entry_of(message, "server 40"), "state_down", reason=words("reason_refused"))
     assert "🟢 server 39\n" in message.text
+    assert buttons_to_servers(message) == [f"🔴 {label('server_down', server='server 40')}"]
     dead.come_back()
     dead.core_down()
     press(anna, message, REFRESH)
     assert "🟡 server 40\n" in message.text
     assert says(entry_of(message, "server 40"), "state_service_down")
+    assert buttons_to_servers(message) == [f"🟡 {label('server_service_down', server='server 40')}"]
     assert says(entry_of(message, "server 40"), "overview_conferences", number=0)
     dead.core_back()
     dead.break_path("users", "status", status=500)
@@ -116,6 +133,32 @@ def test_status_names_what_is_wrong_with_a_server(anna, dead):
     assert "🟢 server 40\n" in message.text
     assert says(entry_of(message, "server 40"), "overview_conferences", number=0)
     assert says(entry_of(message, "server 40"), "error_status", status=500)
+    assert buttons_to_servers(message) == []
+
+
+def test_button_of_a_server_that_is_not_up_leads_to_it(anna, dead):
+    dead.go_down()
+    message = to_the_last_page(anna, ask(anna, "/status"))
+    press(anna, message, "server 40")
+    assert says(message, "menu_question")
+    assert "server 40" in message.text
+    dead.come_back()
+    press(anna, message, BACK, label("all_servers"))
+    assert buttons_to_servers(to_the_last_page(anna, message)) == []
+
+
+def test_pause_stands_in_the_entry_of_its_server(own_stage):
+    server, watched = own_stage.new_server(), {"state": 1, "timeout": 60}
+    own_stage.start_bot(
+        {"calm": server.settings(), "paused": server.settings(server_status=watched)}
+    )
+    anna = own_stage.anna
+    pause = label("pause", duration=age_choice(60))
+    press(anna, open_menu(anna, "paused"), label("status"), pause)
+    until = time.time() + 3600
+    message = ask(anna, "/status")
+    assert shows_moment(says(entry_of(message, "paused"), "paused"), "time", until)
+    assert not says(entry_of(message, "calm"), "paused")
 
 
 @pytest.mark.parametrize("number_of_dead", [1, OVERVIEWS_A_PAGE - 1])

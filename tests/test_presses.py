@@ -41,14 +41,21 @@ def office(own_stage):
 
 
 @pytest.mark.waits(5)
-@pytest.mark.parametrize("are_two_people", [False, True])
-def test_late_question_about_one_conference_never_replaces_that_about_another(
-    own_stage, office, are_two_people
+@pytest.mark.parametrize(
+    ("are_two_people", "opened", "asks"),
+    [
+        (False, "forgotten", "confirm_stop"),
+        (True, "forgotten", "confirm_stop"),
+        (True, "conferences", "conference"),
+    ],
+)
+def test_late_screen_of_one_conference_never_replaces_that_of_another(
+    own_stage, office, are_two_people, opened, asks
 ):
     anna, second = own_stage.anna, own_stage.boris if are_two_people else own_stage.anna
-    office.add_conference("Alpha")
-    office.add_conference("Beta")
-    message = open_in_group(own_stage, "office", label("conferences"))
+    office.add_conference("Alpha", people=(), age_s=7200)
+    office.add_conference("Beta", people=(), age_s=7200)
+    message = open_in_group(own_stage, "office", label(opened))
     edits = message.edits
     office.break_path("participants", "slow", times=1, delay_s=3)
     alpha = anna.press(message, "Alpha")
@@ -56,7 +63,7 @@ def test_late_question_about_one_conference_never_replaces_that_about_another(
     press(second, message, "Beta")
     assert alpha.wait().text is None
     [shown] = shown_since(message, edits)
-    assert says(shown, "confirm_stop")
+    assert says(shown, asks)
     assert "Beta" in shown
 
 
@@ -121,7 +128,8 @@ def test_press_that_only_says_something_leaves_the_message_to_the_one_before(own
 def test_result_of_a_stop_comes_as_a_new_message_where_somebody_has_pressed_on(own_stage, office):
     anna = own_stage.anna
     office.add_conference("Alpha")
-    message = press(anna, open_menu(anna, "office"), label("conferences"), "Alpha")
+    page = press(anna, open_menu(anna, "office"), label("conferences"), "Alpha")
+    message = press(anna, page, label("stop"))
     office.break_path("stop", "slow", times=1, delay_s=2)
     office.clear_requests()
     stop = anna.press(calm(message), YES)
@@ -155,9 +163,9 @@ def test_second_tap_of_a_heavy_thumb_stops_nothing(own_stage, office, is_for_all
 def test_tap_counts_from_when_the_question_landed_not_from_when_it_was_made(own_stage, office):
     office.add_conference("Alpha")
     anna = own_stage.anna
-    message = press(anna, open_menu(anna, "office"), label("conferences"))
+    message = press(anna, open_menu(anna, "office"), label("conferences"), "Alpha")
     own_stage.telegram.fail("editMessageText", 429, parameters={"retry_after": 2})
-    press(anna, message, "Alpha")
+    press(anna, message, label("stop"))
     wait_until(lambda: YES in message.labels)
     assert says(anna.press(message, YES).wait(), "too_soon")
     assert office.stops == []

@@ -34,7 +34,8 @@ def anna(own_stage, server, group):
 def stop(anna, server, title):
     """Let Anna stop a conference of this title: all others are told."""
     server.add_conference(title)
-    press(anna, open_menu(anna, "Moscow"), label("conferences"), title, label("confirm_stop"))
+    page = press(anna, open_menu(anna, "Moscow"), label("conferences"), title)
+    press(anna, page, label("stop"), label("confirm_stop"))
 
 
 def calls_to(stage, chat_id):

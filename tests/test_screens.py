@@ -1,6 +1,7 @@
 """The screens: pages, Back and Refresh, errors in words, and texts of any length and letters."""
 
 import time
+from dataclasses import fields
 
 import pytest
 
@@ -160,7 +161,7 @@ def test_refresh_that_changes_nothing_is_no_error(anna, moscow, stage):
 
 def test_commands_are_in_telegrams_menu(anna, stage):
     names = [command["command"] for command in stage.telegram.commands]
-    assert names == ["start", "status", "id", "help"]
+    assert names == ["start", "status", "who", "id", "help"]
     assert says(ask(anna, "/help"), "help")
     assert says(ask(anna, "/id"), "your_id", id=anna.id)
     assert says(ask(anna, "/status"), "all_servers")
@@ -197,9 +198,9 @@ def test_conferences_come_in_pages(anna, moscow):
 
 
 def titles_on(screen):
-    """In the order of the buttons that stop them."""
-    stops = [one.text for one in screen.buttons if unpack(one.data).action == "ask_stop"]
-    return [says(one, "button_stop_entry")["title"] for one in stops]
+    """In the order of their buttons."""
+    entries = [one for one in screen.buttons if unpack(one.data).item]
+    return [says(one.text, "button_entry")["title"] for one in entries]
 
 
 def test_confirmation_leads_back_to_the_page_it_was_opened_from(anna, moscow):
@@ -208,12 +209,17 @@ def test_confirmation_leads_back_to_the_page_it_was_opened_from(anna, moscow):
     for list_name in ("conferences", "forgotten"):
         screen = press(anna, open_menu(anna, "Moscow"), label(list_name), NEXT)
         _, seventh, eighth, *_ = titles_on(screen)
-        press(anna, screen, seventh)
+        by_its_page = [label("stop")] if list_name == "conferences" else []
+        press(anna, screen, seventh, *by_its_page)
         assert says(screen, "confirm_stop")
         press(anna, screen, BACK)
+        if by_its_page:
+            assert says(screen, "heading", server="Moscow", screen=words("conference"))
+            assert seventh in screen.text
+            press(anna, screen, BACK)
         assert says(screen, "heading", server="Moscow", screen=words(list_name))
         assert says(screen, "page", number=2, total=3)
-        press(anna, screen, eighth, label("confirm_stop"), BACK)
+        press(anna, screen, eighth, *by_its_page, label("confirm_stop"), BACK)
         assert says(screen, "heading", server="Moscow", screen=words(list_name))
         assert says(screen, "page", number=2, total=3)
 
@@ -223,7 +229,7 @@ def test_page_that_is_gone_becomes_the_last_there_is(anna, moscow):
         moscow.add_conference(f"Talk {number:02}")
     screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), NEXT, NEXT)
     assert says(screen, "page", number=3, total=3)
-    press(anna, screen, *titles_on(screen), label("confirm_stop"), BACK)
+    press(anna, screen, *titles_on(screen), label("stop"), label("confirm_stop"), BACK)
     assert says(screen, "page", number=2, total=2)
     moscow.conferences.clear()
     press(anna, screen, REFRESH)
@@ -235,7 +241,9 @@ def test_call_without_a_conference_id_is_shown_and_has_no_stop_button(anna, mosc
     screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
     assert says(screen, "entry_title", number=1, title="Somebody's call")
     assert says(screen, "entry_no_id")
-    assert titles_on(screen) == []
+    press(anna, screen, *titles_on(screen))
+    assert says(screen, "people_now", 2)
+    assert screen.labels == [REFRESH, BACK]
 
 
 # ---------------------------------------------------------------- errors in words
@@ -304,7 +312,7 @@ def test_button_that_cannot_be_understood_is_out_of_date(anna, stage, moscow):
         f"nonsense:{key}",
         "menu:AAAAAAAA",
         f"menu:{key}:x:y",
-        f"status:{key}" + ":" * 9,
+        f"status:{key}" + ":" * len(fields(Press)),
         f"conferences:{key}::-1",
         f"conferences:{key}::1e9",
         f"menu:{key}<b>",
@@ -333,6 +341,9 @@ def test_made_up_pages_and_ages_do_no_harm(anna, moscow):
         Press("ask_stop", key, "AAAAAAAA"),
         Press("ask_stop", key),
         Press("ask_stop_all", key),
+        Press("conference", key, "AAAAAAAA", page=10**12 - 1, list_page=10**12 - 1),
+        Press("conference", key),
+        Press("by_name", key, page=10**12 - 1),
     ):
         data = pack(made_up)
         pressed = anna.press_data(menu, data).wait()
@@ -402,16 +413,16 @@ def test_texts_of_any_length_and_letters_arrive(own_stage):
     for page in range(1, 13):
         assert says(menu, "page", number=page, total=12)
         assert all_whole(own_stage)
-        numbers += [
-            found["number"] for found in map(saying("button_stop_entry"), menu.labels) if found
-        ]
+        numbers += [found["number"] for found in map(saying("button_entry"), menu.labels) if found]
         if page < 12:
             press(anna, menu, NEXT)
     assert numbers == [str(number) for number in range(1, 61)]
     shown = next(one for one in hostile.conferences if one.id in menu.text)
     assert says(menu, "entry_id", id=shown.id)
 
-    press(anna, menu, lambda one: says(one.text, "button_stop_entry", number=60))
+    press(anna, menu, lambda one: says(one.text, "button_entry", number=60))
+    assert all_whole(own_stage)
+    press(anna, menu, label("stop"))
     assert says(menu, "confirm_stop")
     press(anna, menu, label("confirm_stop"))
     assert says(menu, "result_stopped")
@@ -464,7 +475,7 @@ def test_rows_with_half_a_character_and_line_breaks_are_shown(anna, moscow):
     moscow.add_conference("one\ntwo\x00three \ud83d four\u202e", owner="a\ud83d", people=())
     screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
     assert says(screen, "entry_title", number=1, title="one two three ? four")
-    press(anna, screen, "one two")
+    press(anna, screen, "one two", label("stop"))
     assert says(screen, "confirm_stop")
 
 

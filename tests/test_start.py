@@ -393,7 +393,8 @@ def live_a_little(telegram, server) -> None:
     person.starts_bot()
     server.add_conference("Совещание\n🟢\r\nERROR forged", conference_id="777")
     press_all(person, "line", label("status"), label("monitoring_off"))
-    press_all(person, "Сервер", label("conferences"), "Совещание", label("confirm_stop"))
+    stop = label("stop"), label("confirm_stop")
+    press_all(person, "Сервер", label("conferences"), "Совещание", *stop)
     person.chat.wait_for(saying("result_stopped"))
 
 
@@ -907,11 +908,12 @@ MAY_IMPORT = {
     "lib/settings_section.py": {"lib"},
     "lib/settings_server.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv", "lib"},
+    "lib/heartbeat.py": {"requests", "urllib3", "lib"},
     "lib/server_version.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
     "lib/connections.py": {"requests", "urllib3"},
-    "lib/telegram.py": {"telebot", "lib.telegram_sender", "lib.telegram_presses"},
+    "lib/telegram.py": {"telebot", "lib.clock", "lib.telegram_sender", "lib.telegram_presses"},
     "lib/telegram_sender.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_transport.py": {"certifi", "requests", "urllib3", "lib"},
     "lib/trueconf_client.py": {"requests", "urllib3", "lib"},

@@ -10,7 +10,7 @@ from keyboards import Press, pack, short_id, unpack
 from tests.conftest import ANNA, BORIS, ask, calm, label, open_menu, press, saying, says
 from texts import age_choice, duration, plain_text, plural, words
 
-BACK, YES = label("back"), label("confirm_stop")
+BACK, STOP, YES = map(label, ("back", "stop", "confirm_stop"))
 BY_ANNA = f"Anna ({ANNA})"
 
 
@@ -47,7 +47,8 @@ def stop_requests(server):
 
 def confirmation(person, title):
     """The confirmation for this conference, as a new message."""
-    return press(person, open_menu(person, "Moscow"), label("conferences"), title)
+    page = press(person, open_menu(person, "Moscow"), label("conferences"), title)
+    return press(person, page, STOP)
 
 
 def confirmation_for_all(person, *ages):
@@ -64,13 +65,13 @@ def messages_about(person, title):
 
 def test_confirmation_reads_the_conference_again(anna, server):
     conference = server.add_conference("Planning", owner="anna", people=("anna",), age_s=600)
-    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), "Planning")
     conference.join("boris")
     conference.join("clara")
     conference.title, conference.owner = "Planning, part 2", "boris"
     conference.started_at -= 3600
     server.clear_requests()
-    press(anna, screen, "Planning")
+    press(anna, screen, STOP)
     assert says(screen, "confirm_stop")
     assert "Planning, part 2" in screen.text
     assert says(screen, "entry_server", server="Moscow")
@@ -88,9 +89,9 @@ def test_confirmation_reads_the_conference_again(anna, server):
 
 def test_confirmation_of_a_conference_that_is_over_says_so(anna, server):
     conference = server.add_conference("Planning")
-    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), "Planning")
     conference.end()
-    press(anna, screen, "Planning")
+    press(anna, screen, STOP)
     assert says(screen, "not_running")
     assert screen.labels == [BACK]
     press(anna, screen, BACK)
@@ -100,11 +101,11 @@ def test_confirmation_of_a_conference_that_is_over_says_so(anna, server):
 def test_confirmation_of_yesterdays_run_is_not_for_todays(anna, server):
     """A button is for one run: the same conference may run again, for somebody else."""
     conference = server.add_conference("Daily", conference_id="daily")
-    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), "Daily")
     confirmed = confirmation(anna, "Daily")
     conference.end()
     server.add_conference("Daily", conference_id="daily")
-    press(anna, screen, "Daily")
+    press(anna, screen, STOP)
     assert says(screen, "not_running")
     press(anna, confirmed, YES)
     assert says(confirmed, "not_running")
@@ -409,6 +410,8 @@ def test_press_on_a_confirmation_that_was_used_already_stops_nothing(anna, boris
     assert says(late, "already_pressed", who=BY_ANNA)
     assert len(stop_requests(server)) == 1
     press(boris, yours, BACK)
+    assert says(yours, "not_running")
+    press(boris, yours, BACK)
     assert says(yours, "conferences_none")
 
 
@@ -483,7 +486,7 @@ def test_in_a_group_the_group_sees_the_result_and_the_others_are_told(own_stage)
     )
     server.add_conference("Webinar")
     message = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Webinar")
-    press(anna, message, YES)
+    press(anna, message, STOP, YES)
     assert says(message, "result_stopped")
     assert boris.chat.wait_for(saying("stopped_by", who=BY_ANNA))
     server.add_conference("Lecture")
@@ -541,12 +544,12 @@ def test_run_without_a_name_can_be_stopped_and_its_next_run_too(anna, server):
 @pytest.mark.parametrize("is_confirmed", [False, True])
 def test_run_that_the_log_names_later_is_still_found_and_asked_about(anna, server, is_confirmed):
     conference = server.add_conference("Daily", conference_id="daily", logged=False)
-    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"))
+    screen = press(anna, open_menu(anna, "Moscow"), label("conferences"), "Daily")
     if is_confirmed:
-        press(anna, screen, "Daily")
+        press(anna, screen, STOP)
     conference.logged = True
     press(anna, open_menu(anna, "Moscow"), label("conferences"))  # the bot has read the name
-    press(anna, screen, YES if is_confirmed else "Daily")
+    press(anna, screen, YES if is_confirmed else STOP)
     assert says(screen, "confirm_stop")
     assert stop_requests(server) == []
     assert (says(screen, "conference_changed") is not None) == is_confirmed

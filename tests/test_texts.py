@@ -8,7 +8,7 @@ import re
 import string
 import time
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 from hypothesis import example, given
@@ -35,13 +35,19 @@ from trueconf_api import (
     STOPPED,
     UP,
     WEB_DOWN,
+    Account,
     BadAnswer,
     Conference,
+    ConferencePage,
     Forgotten,
+    Match,
     Online,
     Overview,
+    Participant,
     People,
     PermissionMissing,
+    Recording,
+    Search,
     Server,
     ServerUnreachable,
     Status,
@@ -615,7 +621,39 @@ def a_conference(text: str, number: int = 0) -> Conference:
         participant_count=1000,
         age_s=10**7 + 3700,
         server_url=address,
+        max_people=10**12,
+        planned_s=10**12,
     )
+
+
+def crowd(name: str, count: int) -> People:
+    """Of these the first half leads, and the last quarter are guests."""
+    people = [
+        Participant(f"{number}@x", name, number * 4 >= count * 3, number * 2 < count)
+        for number in range(count)
+    ]
+    guests = sum(one.is_guest for one in people)
+    return People(count, guests, (), None, None, tuple(people))
+
+
+def searches(text: str, count: int) -> list[Search]:
+    """So many servers; every third of them failed."""
+    conferences = [a_conference(text, number) for number in range(9)]
+    kinds = [(5, True, conferences), (5, True, None), (2, True, ()), (1, True, ()), (0, False, ())]
+    matches = [
+        Match(Account(f"{text}@x", text, text, status, is_active), runs and tuple(runs))
+        for status, is_active, runs in kinds
+    ]
+    servers = [a_server(text, number) for number in range(count)]
+    errors = [PermissionMissing(one, "permission", permission="users:read") for one in servers]
+    return [
+        Search(one, error) if number % 3 == 1 else Search(one, tuple(matches), 5000, error)
+        for number, (one, error) in enumerate(zip(servers, errors, strict=True))
+    ]
+
+
+def a_page(text: str) -> ConferencePage:
+    return ConferencePage(a_conference(text), crowd(text, 100), None)
 
 
 def all_screens(text: str) -> dict[str, str]:
@@ -674,6 +712,26 @@ def all_screens(text: str) -> dict[str, str]:
         made[f"conferences {number}"] = screens.conferences_screen(server, shown, len(conferences))
         shown = page(found, number, screens.CONFERENCES_A_PAGE)
         made[f"forgotten {number}"] = screens.forgotten_screen(server, shown, len(found), 90)
+    accounts = [Account("x@x", text, text, number % 6, True) for number in range(1, 90)]
+    for some_of in (accounts, accounts[:1], []):
+        for number in range(3):
+            shown = page(some_of, number, screens.PEOPLE_A_PAGE)
+            name = f"by_name {number} of {len(some_of)}"
+            made[name] = screens.by_name_screen(server, shown, some_of)
+    made["who, usage"] = screens.who_screen("", [], is_private=True)
+    made["who, in a group"] = screens.who_screen(text, [], is_private=False)
+    if asked := texts.clean(text):
+        for found in (searches(text, 1), searches(text, 60), searches(text, 0)):
+            name = f"who {len(found)}"
+            made[name] = screens.who_screen(asked, found, is_private=True)
+    for people in (crowd(text, 5000), crowd("", 1), People(0, 0, (), None, None), error, failed):
+        pages = ConferencePage(conferences[0], people, Recording(True, since))
+        in_it = screens.people_in(pages)
+        for number in (0, 50, 124):
+            shown = page(in_it, number, screens.PEOPLE_A_PAGE)
+            made[f"conference {number}, {people}"] = screens.conference_screen(server, pages, shown)
+        unknown = ConferencePage(replace(conferences[0], age_s=None), people, failed)
+        made[f"conference, {people}"] = screens.conference_screen(server, unknown, shown)
     for status in (Status(UP), Status(SERVICE_DOWN, "http_502"), down):
         made[f"status {status.state}"] = screens.status_screen(server, status, since)
     for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
@@ -695,19 +753,23 @@ def test_every_screen_is_one_that_telegram_takes(language):
             assert set(telegram_html.telegram_links(read)) <= OWN_COMMANDS, name
 
 
+def an_overview(server: Server) -> Overview:
+    return Overview(
+        server,
+        Status(SERVICE_DOWN, "no_answer"),
+        PermissionMissing(server, "permission", permission="logs.calls:read"),
+        PermissionMissing(server, "permission", permission="users:read"),
+    )
+
+
 def test_all_servers_in_one_message_fit_whatever_they_say(language):
     for kind in ODD_TEXTS:
-        servers = [a_server(ODD_TEXTS[kind], number) for number in range(60)]
-        page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
-        overviews = [
-            Overview(
-                one,
-                Status(SERVICE_DOWN, "no_answer"),
-                PermissionMissing(one, "permission", permission="logs.calls:read"),
-                PermissionMissing(one, "permission", permission="users:read"),
-            )
-            for one in page.items
+        servers = [
+            a_server(ODD_TEXTS[kind], number, is_monitored=True, paused_until=1e11)
+            for number in range(60)
         ]
+        page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
+        overviews = [an_overview(one) for one in page.items]
         read = telegram_html.parse(screens.overviews_screen(page, overviews))
         assert utf16_length(read.text) <= MESSAGE_LIMIT
         assert len(read.entities) <= ENTITY_LIMIT
@@ -894,7 +956,9 @@ def all_keyboards(text: str) -> list:
     made = [
         keyboards.servers(screens.page_of(servers, 1, screens.SERVERS_A_PAGE)),
         keyboards.servers(screens.page_of(servers[:1], 0, screens.SERVERS_A_PAGE)),
-        keyboards.overviews(screens.page_of(servers, 1, screens.OVERVIEWS_A_PAGE)),
+        keyboards.overviews(
+            screens.page_of(servers, 1, 6), [an_overview(one) for one in servers[:6]]
+        ),
         keyboards.menu(server),
         keyboards.to_menus(servers),
         keyboards.confirm("stop_all", press, keyboards.short_id("z")),
@@ -902,12 +966,17 @@ def all_keyboards(text: str) -> list:
         keyboards.forgotten_alert(server, keyboards.short_id("a session")),
         keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
+        keyboards.conference(press, a_page(text), screens.page_of(range(5000), 3, 40)),
+        keyboards.who(searches(text, 60)),
+        keyboards.conference(press, None, screens.page_of([], 0, 40)),
         keyboards.outage_alert(a_server(text, down_since=1e11)),
         keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),
     ]
     for one in (server, other):
         made.append(keyboards.status(one))
         made.append(keyboards.refresh_and_back(one, "online"))
+        made.append(keyboards.online(one))
+        made.append(keyboards.by_name(one, screens.page_of(range(5000), 3, 40)))
         page = screens.page_of(conferences, 1, screens.CONFERENCES_A_PAGE)
         made.append(keyboards.conferences(one, page))
         page = screens.page_of(found, 1, screens.CONFERENCES_A_PAGE)
@@ -1034,7 +1103,14 @@ def test_longest_button_that_a_list_can_make_fits():
     """With the last page of 100,000 conferences and the longest age of the settings."""
     key, longest_age_min = keyboards.short_id("x"), LONGEST_H * 60
     where = Press("ask_stop", key, key, 19_999, longest_age_min, came_from="forgotten")
-    for press in (where, replace(where, action="ask_stop_all", item="", page=0)):
+    opened = Press("conference", key, key, list_page=19_999)
+    page = screens.page_of(range(5000), 124, screens.PEOPLE_A_PAGE)
+    asked = keyboards.conference(opened, a_page("x"), page).keyboard[0][0].callback_data
+    for press in (
+        where,
+        replace(where, action="ask_stop_all", item="", page=0),
+        keyboards.unpack(asked),
+    ):
         action = press.action.removeprefix("ask_")
         for row in keyboards.confirm(action, press, key).keyboard:
             assert len(row[0].callback_data) <= keyboards.CALLBACK_LIMIT
@@ -1051,7 +1127,7 @@ def test_button_may_carry_one_more_number(monkeypatch):
     press = LongerPress("menu", "abc", page=2, colour=7)
     assert keyboards.unpack(keyboards.pack(press)) == press
     assert keyboards.unpack("menu:abc") == LongerPress("menu", "abc")
-    assert keyboards.unpack("menu:abc:::::::::1:1") is None
+    assert keyboards.unpack("menu:abc" + ":" * len(fields(Press)) + "1") is None
 
 
 def test_status_shows_how_long_the_certificate_is_good():
@@ -1090,16 +1166,21 @@ def test_title_on_a_button_is_what_it_is():
     conference = a_conference("<b>R&D</b> &amp;")
     page = screens.page_of([conference], 0, 5)
     labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
-    assert labels[0] == label("stop_entry", number=1, title="<b>R&D</b> &amp;")
+    assert labels[0] == label("entry", number=1, title="<b>R&D</b> &amp;")
     assert html.unescape(labels[0]) != labels[0]
 
 
-def test_stop_button_has_the_number_of_its_entry():
+def test_button_has_the_number_of_its_entry():
     conferences = [a_conference("Planning", number) for number in range(8)]
     page = screens.page_of(conferences, 1, 5)
-    labels = [row[0].text for row in keyboards.conferences(a_server("x"), page).keyboard]
-    numbers = (6, 7, 8)
-    assert labels[:3] == [label("stop_entry", number=one, title="Planning") for one in numbers]
+    found = screens.page_of([Forgotten(one, "empty") for one in conferences], 1, 5)
+    for key, keyboard in (
+        ("entry", keyboards.conferences(a_server("x"), page)),
+        ("stop_entry", keyboards.forgotten(a_server("x"), found, 60, 0)),
+    ):
+        labels = [row[0].text for row in keyboard.keyboard]
+        numbered = [label(key, number=one, title="Planning") for one in (6, 7, 8)]
+        assert [one for one in labels if "Planning" in one] == numbered
     said = texts.plain(screens.conferences_screen(a_server("x"), page, 8))
-    assert all(says(said, "entry_title", number=one, title="Planning") for one in numbers)
+    assert all(says(said, "entry_title", number=one, title="Planning") for one in (6, 7, 8))
     assert says(said, "conferences_number", 8)

@@ -9,6 +9,7 @@ import pytest
 
 import texts
 from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES
+from keyboards import short_id
 from tests.conftest import (
     ANNA,
     BORIS,
@@ -26,6 +27,7 @@ from tests.conftest import (
 from texts import duration, plural, words
 
 NAMES = ("192.168.0.1", "server #2", "Сервер 3")
+OF_PEOPLE = ("conference", "by_name")  # screens that each version fills from other requests
 VERSIONS = ("v3.3", "v3.2", "v4")  # of the API, each server speaks one
 OLD_TOKEN = "2f7d2b5eeba33fcfbe7c2f419b0d2114dbe5dc27"
 
@@ -73,12 +75,15 @@ def test_every_button_leads_to_a_screen_with_a_way_back(stage, servers):
         server.add_conference(f"Планёрка {name}", age_s=7200, people=())
         server.add_conference(f"Вебинар {name}", age_s=7200, people=("anna",))
     message = ask(stage.anna, "/start")
-    actions = set()
+    reached = set()
     for button in walk(stage.anna, message):
-        actions.add(button.data.partition(":")[0])
+        reached.add(tuple(button.data.split(":")[:2]))  # the action, the server
         assert "⚠️" not in message.text
         assert says(message, "servers") or label("back") in message.labels, message
+    actions = {action for action, *_ in reached}
     screens = {"servers", "all", "menu", "status", "conferences", "online", "forgotten"}
+    for name in NAMES:
+        assert {(action, short_id(name)) for action in OF_PEOPLE} <= reached, name
     switches = {"monitoring_on", "monitoring_off", "pause"}
     switches |= {"forgotten_alerts_on", "forgotten_alerts_off"}
     actions.discard("pause_end")  # whether it is there when its turn comes is a matter of order
@@ -112,12 +117,22 @@ def test_screens_say_what_the_server_knows(stage, servers):
     assert links[0].endswith(f"/c/{conference.id}")
     assert "/tools/real-time/" in links[1]
 
+    page = press(stage.anna, conferences, "Совещание")
+    assert says(page, "heading", server="server #2", screen=words("conference"))
+    assert says(page, "people_now_of", 2)
+    press(stage.anna, page, label("back"))
+
     online = press(stage.anna, conferences, label("back"), label("online"))
     expected = [person for person in server.people if person.is_active]
     free = sum(person.status == 1 for person in expected)
     assert says(online, "online_of", online=free + 4, accounts=plural("accounts", 11))
     assert says(online, "online_free", number=free)
     assert says(online, "online_in_conference", number=4)
+    press(stage.anna, online, label("by_name"))
+    assert says(online, "online_free", number=free)
+    assert "Anna Petrova" in online.text
+    press(stage.anna, online, label("back"))
+    assert says(online, "online_of")
 
     forgotten = press(stage.anna, online, label("back"), label("forgotten"))
     assert says(forgotten, "forgotten_none")
@@ -127,7 +142,7 @@ def test_conference_is_stopped_by_a_button_and_a_confirmation(stage, servers):
     server = servers["Сервер 3"]
     conference = server.add_conference("Забытый вебинар <2>", owner="clara", people=("clara",))
     screen = press(stage.anna, open_menu(stage.anna, "Сервер 3"), label("conferences"))
-    press(stage.anna, screen, "Забытый вебинар")
+    press(stage.anna, screen, "Забытый вебинар", label("stop"))
     assert says(screen, "confirm_stop")
     assert "Забытый вебинар <2>" in screen.text
     assert says(screen, "people_now", 1)

@@ -5,6 +5,7 @@ A function is called after its screen. What is filled in is escaped by `texts.wo
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -33,12 +34,18 @@ from trueconf_api import (
     SERVICE_DOWN,
     UP,
     WEB_DOWN,
+    Account,
     Conference,
+    ConferencePage,
     Forgotten,
+    Match,
     Online,
     OutcomeUnknown,
     Overview,
+    Participant,
     People,
+    Recording,
+    Search,
     Server,
     Status,
     TrueConfError,
@@ -47,6 +54,9 @@ from trueconf_api import (
 CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
 OVERVIEWS_A_PAGE = 6
+PEOPLE_A_PAGE = 40
+MOST_SERVERS, MOST_TITLES = 40, 3  # where somebody is looked for, and of theirs
+WHO_LIMIT = MESSAGE_LIMIT - 200  # room for what stands below
 MOST_IN_A_LIST = 50
 MOST_NAMES, LONGEST_PERSON = 10, 40  # of the people in a conference
 MOST_WITH_NAMES, MOST_NAMES_IN_A_LINE = 10, 3  # in a list of several conferences
@@ -114,14 +124,16 @@ def _footer(page: Page[Item] | None = None) -> Html:
     return Html(f"{_footer_place(page)} · {_read_at()}")
 
 
-def pack_message(heading: Html, entries: Iterable[Html]) -> tuple[Html, int]:
+def pack_message(
+    heading: Html, entries: Iterable[Html], limit: int = MESSAGE_LIMIT
+) -> tuple[Html, int]:
     """A message of the heading and as many entries as Telegram's limit allows, none of them cut,
     and how many those are: at least one, if there are any."""
     message, held = heading, 0
     for entry in entries:
         longer = Html(f"{message}\n\n{entry}")
         # The tags do not count for Telegram, so this is on the safe side.
-        if units(longer) > MESSAGE_LIMIT and held:
+        if units(longer) > limit and held:
             break
         message, held = longer, held + 1
     return message, held
@@ -162,8 +174,9 @@ def _some(names: Sequence[str]) -> str:
     return plain_text("alert_news_more", news=shown, number=left) if left > 0 else shown
 
 
-def help_screen(servers: Sequence[Server]) -> Html:
-    return _lines(words("help"), *_silent_lines(servers))
+def help_screen(servers: Sequence[Server], is_viewer: bool = False) -> Html:
+    rights = ["", words("viewer_rights")] if is_viewer else []
+    return _lines(words("help"), *rights, *_silent_lines(servers))
 
 
 def _footer_place(page: Page[Item]) -> Html:
@@ -345,7 +358,7 @@ def _overview(overview: Overview) -> Html:
             _overview_part(overview.online, "overview_online"),
         ]
         lines += dict.fromkeys(counts)  # the same error is said once
-    return _lines(*lines)
+    return _lines(*lines, _paused(server))
 
 
 def _overview_part(value: int | TrueConfError, key: str) -> Html:
@@ -358,7 +371,7 @@ def conferences_screen(server: Server, page: Page[Conference], total: int) -> Ht
         return _lines(heading, "", words("conferences_none"), "", _footer())
     entries = [_conference(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("conferences_number", total)
-    return _lines(heading, number, "", *entries, words("stop_hint"), _footer(page))
+    return _lines(heading, number, "", *entries, words("conference_hint"), _footer(page))
 
 
 def _conference(number: int, conference: Conference, reason: Html | None = None) -> Html:
@@ -412,6 +425,92 @@ def title_of(conference: Conference) -> str:
     return cut(conference.title, LONGEST_TITLE) or plain(words("untitled"))
 
 
+def people_in(found: ConferencePage | None) -> tuple[Participant, ...]:
+    """Those who are known to be in a conference."""
+    return found.people.participants if found and isinstance(found.people, People) else ()
+
+
+def conference_screen(
+    server: Server, found: ConferencePage | None, page: Page[Participant]
+) -> Html:
+    """The page of a conference with a page of `people_in` it. What is not known is left out."""
+    if found is None:
+        return not_running(server)
+    conference = found.conference
+    url = conference.realtime_url
+    return _lines(
+        _heading(server, "conference"),
+        words("bold", text=title_of(conference)),
+        _parts(_id(conference), _owner(conference)),
+        _age_and_plan(conference),
+        _recording(found.recording),
+        "",
+        *_inside(conference, found.people, page),
+        "",
+        words("conference_realtime", url=url) if url else None,
+        _footer(page),
+    )
+
+
+def _age_and_plan(conference: Conference) -> Html | None:
+    planned = duration(conference.planned_s) if conference.planned_s else None
+    if conference.age_s is None:
+        return words("entry_planned", planned=planned) if planned else None
+    age = age_of(conference)
+    if planned:
+        return words("entry_age_planned", duration=age, planned=planned)
+    return words("entry_age", duration=age)
+
+
+def _recording(recording: Recording | TrueConfError | None) -> Html | None:
+    if recording is None:
+        return None
+    if isinstance(recording, TrueConfError):
+        return _could_not("recorded_unknown", recording)
+    if recording.since is not None and recording.is_running:
+        return words("recorded_since", time=moment(recording.since))
+    return words("recorded" if recording.is_running else "recorded_not")
+
+
+def _could_not(key: str, error: TrueConfError) -> Html:
+    """What could not be found out, and why."""
+    return Html(f"⚠️ {words(key)}. {error_sentence(error)}")
+
+
+def _inside(
+    conference: Conference, people: People | TrueConfError, page: Page[Participant]
+) -> list[Html]:
+    """How many are in it, and a page of their names, the guests on a line of their own."""
+    if isinstance(people, TrueConfError):
+        return [_could_not("forgotten_not_examined", people)]
+    if not people.count:
+        return [words("forgotten_empty")]
+    now, most = plural("people_now", people.count), conference.max_people or 0
+    if most >= people.count:
+        now = plural("people_now_of", people.count, most=most)
+    lines = [_named(now, [one for one in page.items if not one.is_guest])]
+    guests = [one for one in page.items if one.is_guest]
+    if guests:
+        lines.append(_named(plural("people_guests", people.guest_count), guests))
+    return lines
+
+
+def _named(now: Html, people: Sequence[Participant]) -> Html:
+    names = ", ".join(map(_person, people))
+    return words("people_named", now=now, names=names) if names else now
+
+
+def _person(one: Participant) -> str:
+    name = cut(one.name, LONGEST_PERSON) or plain_text("person_unnamed")
+    if one.is_owner:
+        return plain_text("person_owner", name=name)
+    if one.is_leader:  # who the owner is may not be known
+        return plain_text(
+            "person_leader" if one.is_owner is None else "person_moderator", name=name
+        )
+    return name
+
+
 def online_screen(server: Server, online: Online) -> Html:
     others = online.online - online.free - online.in_conference
     return _lines(
@@ -424,6 +523,82 @@ def online_screen(server: Server, online: Online) -> Html:
         "",
         _read_at(),
     )
+
+
+def by_name_screen(server: Server, page: Page[Account], online: Sequence[Account]) -> Html:
+    """A page of those who are online, by what they do."""
+    totals = Counter(map(_doing, online))
+    lines = []
+    for key in ("online_in_conference", "online_free", "online_other"):
+        if names := ", ".join(name_of(one) for one in page.items if _doing(one) == key):
+            now = words(key, number=totals[key])
+            lines += [words("online_named", now=now, names=names), Html("")]
+    nobody = [words("online_nobody"), Html("")]
+    return _lines(_heading(server, "online"), "", *(lines or nobody), _footer(page))
+
+
+def _doing(account: Account) -> str:
+    if account.is_in_conference:
+        return "online_in_conference"
+    return "online_free" if account.is_free else "online_other"
+
+
+def name_of(account: Account) -> str:
+    known = filter(None, (cut(text, LONGEST_PERSON) for text in (account.name, account.login)))
+    return next(known, plain_text("person_unnamed"))
+
+
+def who_screen(asked: str, found: Sequence[Search], is_private: bool) -> Html:
+    """The answer to /who: who is called so on which servers, and what they do now."""
+    if not (is_private and asked):
+        return words("who_usage" if is_private else "who_private")
+    heading, entries, failed = words("who", asked=cut(asked, LONGEST_NAME)), [], []
+    for search in found:
+        name = words("bold", text=cut(search.server.name, LONGEST_NAME))
+        if isinstance(search.matches, TrueConfError):
+            failed.append(Html(f"⚠️ {name}: {error_sentence(search.matches)}"))
+        elif search.matches:
+            entries.append(_lines(name, *_found(search, search.matches)))
+    if not entries and len(failed) < len(found):
+        heading = _lines(heading, "", words("who_nobody"))
+    entries += failed
+    message, held = pack_message(heading, entries[:MOST_SERVERS], WHO_LIMIT)
+    left = len(entries) - held
+    return _lines(message, "", plural("who_more_servers", left) if left else None, _read_at())
+
+
+def _found(search: Search, matches: Sequence[Match]) -> list[Html]:
+    """A line for each of them, and what could not be found out."""
+    lines = [words("who_person", name=_with_login(one.account), doing=_now(one)) for one in matches]
+    if search.count > len(matches):
+        lines.append(plural("who_more", search.count - len(matches)))
+    if search.missing:
+        lines.append(Html(f"⚠️ {error_sentence(search.missing)}"))
+    return lines
+
+
+def _with_login(account: Account) -> str:
+    name, login = name_of(account), cut(account.login, LONGEST_PERSON)
+    return plain_text("who_login", name=name, login=login) if login not in ("", name) else name
+
+
+def _now(match: Match) -> Html:
+    account, conferences = match.account, match.conferences
+    if not account.is_active:
+        return words("who_disabled")
+    if not account.is_in_conference:
+        known = "who_online" if account.is_online else "who_offline"
+        return words("who_free" if account.is_free else known)
+    if not conferences:
+        return words("who_busy" if conferences is None else "who_in_call")
+    titles = [
+        plain_text("who_title", title=cut(title_of(one), LONGEST_PERSON))
+        for one in conferences[:MOST_TITLES]
+    ]
+    shown, left = ", ".join(titles), len(conferences) - len(titles)
+    if left:
+        shown = plain_text("alert_news_more", news=shown, number=left)
+    return words("who_in_conference", titles=shown)
 
 
 def forgotten_screen(server: Server, page: Page[Forgotten], total: int, age_min: int) -> Html:
@@ -784,11 +959,12 @@ def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
 # ---------------------------------------------------------------- people and settings
 
 
-def ids(user_id: int | None, chat_id: int, topic: int | None) -> Html:
+def ids(user_id: int | None, chat_id: int, topic: int | None, is_viewer: bool = False) -> Html:
     """The answer to /id. The ID of a group is negative. `user_id`: None for somebody who is an
     anonymous administrator there."""
     return _lines(
         words("your_id", id=user_id) if user_id else words("id_anonymous"),
+        words("viewer_rights") if is_viewer else None,
         words("group_id", id=chat_id) if chat_id < 0 else None,
         words("topic_id", id=chat_id, topic=topic) if topic else None,
     )

@@ -41,6 +41,7 @@ MOST_ANSWER_S, MOST_HOSTILE_MB = 13, 400
 BOT_API_CALLS = 2  # the edit and the answer to the query
 CANDIDATES = (1, 10, 50)
 MANY_ROWS = 1200  # three pages
+NAMED = (1000, 5000)  # accounts, all of them online
 DEAD_PRESSES = 8
 # What a hostile server does to whoever asks it, on both ports where it makes sense.
 HOSTILE = ("drip_header", "drip_status_line", "continue", "chunk_drip", "gzip_drip")
@@ -72,10 +73,12 @@ class World:
         servers = self.servers.values()
         return sum(len(one.requests) for one in servers), sum(one.handshakes for one in servers)
 
-    def add_conferences(self, name: str, count: int, age_s: float = 60) -> list[tuple[str, str]]:
-        """Start conferences with nobody in them; return the ID and the session of each."""
+    def add_conferences(
+        self, name: str, count: int, age_s: float = 60, people: Iterable[str] = ()
+    ) -> list[tuple[str, str]]:
+        """Start conferences with these in them; return the ID and the session of each."""
         server = self.servers[name]
-        added = [server.add_conference("Meeting", people=(), age_s=age_s) for _ in range(count)]
+        added = [server.add_conference("Meeting", people=people, age_s=age_s) for _ in range(count)]
         return [(one.id, one.session_id) for one in added]
 
     def end_conferences(self, name: str) -> None:
@@ -84,6 +87,9 @@ class World:
 
     def add_people(self, name: str, count: int) -> None:
         self.servers[name].people += [Person(f"person{number}") for number in range(count)]
+
+    def set_people(self, name: str, count: int) -> None:
+        self.servers[name].people[:] = [Person(f"person{number}") for number in range(count)]
 
     def blackhole(self, name: str) -> None:
         self.servers[name].blackhole()
@@ -220,11 +226,22 @@ class Phone:
         button = next(one for one in self.buttons(action) if label in one.text)
         press = self.person.press(self.message, button)
         press.wait(PATIENCE_S)
-        calls = [one for one in self.telegram.calls if one.at >= press.at]
-        calls = [one for one in calls if one.method != "getUpdates"]
-        mine = str(self.message.id)
+        calls, mine = self.calls_since(press.at), str(self.message.id)
         edit = next(one for one in calls if one.parameters.get("message_id") == mine)
         return edit.at - press.at, len(calls)
+
+    def write(self, text: str) -> tuple[float, int]:
+        """The same for a message to the bot, until its answer came."""
+        self.telegram.wait_for_poll()
+        began = time.monotonic()
+        written = self.person.send(text)
+        written.chat.wait_for(lambda message: message.id > written.id)
+        calls = self.calls_since(began)
+        return calls[0].at - began, len(calls)
+
+    def calls_since(self, moment: float) -> list:
+        calls = [one for one in self.telegram.calls if one.at >= moment]
+        return [one for one in calls if one.method != "getUpdates"]
 
 
 # ------------------------------------------------------------ results
@@ -407,10 +424,19 @@ class Benchmark:
 
     def press(self, action: str, screen: str, stages: list[list[Get]]) -> None:
         """Press a button, then let the bare client do the same, and note both."""
-        before = self.world.counts()
-        seconds, call_count = self.phone.press(action)
-        after = self.world.counts()
         most = MOST_FORGOTTEN_RATIO if action == "forgotten" else MOST_RATIO
+        self.compare(lambda: self.phone.press(action), screen, stages, most)
+
+    def compare(
+        self,
+        act: Callable[[], tuple[float, int]],
+        screen: str,
+        stages: list[list[Get]],
+        most: float = MOST_RATIO,
+    ) -> None:
+        before = self.world.counts()
+        seconds, call_count = act()
+        after = self.world.counts()
         row = self.screens.setdefault(screen, Screen(screen, sum(map(len, stages)), most))
         row.times.append(seconds)
         row.requests.append(after[0] - before[0])
@@ -428,6 +454,8 @@ class Benchmark:
     def measure_presses(self) -> None:
         self.measure_screens()
         self.measure_stops()
+        self.measure_who()
+        self.measure_names()
         for count in CANDIDATES:
             self.measure_forgotten(count)
         self.measure_pages()
@@ -458,7 +486,9 @@ class Benchmark:
         for _ in range(self.repetitions + 1):
             (conference_id, session), _ = self.world.add_conferences("branch", 2)
             self.phone.press("conferences")
-            asking = [find, [self.people("branch", session)]]
+            people = [self.people("branch", session)]
+            self.press("conference", "page of a conference", [self.running("branch"), people])
+            asking = [find, people]
             self.press("ask_stop", "confirmation of a stop", asking)
             path = f"conferences/{conference_id}"
             calm(self.phone.message)
@@ -481,6 +511,28 @@ class Benchmark:
         trips, first = middle(times) / self.round_trip_s, times[0] / self.round_trip_s
         found = f"{trips:.1f} round trips (the first time {first:.1f})"
         self.note(screen, found, f"at most {MOST_ROUND_TRIPS}", trips <= MOST_ROUND_TRIPS)
+
+    def measure_who(self) -> None:
+        """On all servers there is such an account, and on one of them it is in a conference."""
+        self.world.end_conferences("office")
+        [(_, session)] = self.world.add_conferences("office", 1, people=("anna",))
+        stages = [[self.rows(name, "users") for name in self.settings], self.running("office")]
+        stages.append([self.people("office", session)])
+        for _ in range(self.repetitions + 1):
+            screen = f"/who, {len(self.settings)} servers"
+            self.compare(lambda: self.phone.write("/who anna"), screen, stages)
+
+    def measure_names(self) -> None:
+        """Who is online by name, on pages that the server gives one after the other."""
+        for count in NAMED:
+            self.world.set_people("branch", count)
+            pages = [[self.rows("branch", "users", page)] for page in range(1, count // 500 + 1)]
+            self.open_menu("branch")
+            self.phone.press("online")
+            for _ in range(self.repetitions + 1):
+                self.press("by_name", f"by name, {count} accounts", pages)
+                self.phone.press("online")
+            self.phone.press("menu")
 
     def measure_pages(self) -> None:
         """Lists of several pages, of which each is asked for after the one before."""

@@ -244,6 +244,7 @@ def test_a_person_presses_every_button(start_demo, open_page):
     labels = " ".join(label for _, label in pressed)
     for key in (
         *("all_servers", "status", "conferences", "online", "forgotten", "refresh", "next"),
+        *("by_name", "stop"),
         *(
             "previous",
             "monitoring_on",
@@ -263,7 +264,8 @@ def test_a_person_stops_a_conference(start_demo, open_page):
     menu = page.start()
     page.press(menu, "Head office")
     page.press(menu, word("button_conferences"))
-    confirmation = page.press(menu, "1. ")
+    page.press(menu, "1. ")
+    confirmation = page.press(menu, word("button_stop"))
     assert "Weekly planning" in confirmation["text"]
     assert page.find(".key.danger").text == word("button_confirm_stop")
     before = page.conferences("office")

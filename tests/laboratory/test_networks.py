@@ -212,7 +212,7 @@ def test_what_was_given_up_is_never_delivered_later(new_site):
     site = new_site()
     planning = site.office.add_conference("Weekly planning")
     site.start_bot()
-    menu = press(site.anna, open_menu(site.anna, "office"), "Running", "Weekly planning")
+    menu = press(site.anna, open_menu(site.anna, "office"), "Running", "Weekly planning", "⏹ Stop")
 
     calm(menu)
     site.network.lose(f"ip daddr {OFFICE}")

@@ -110,7 +110,8 @@ def test_start_press_and_edit_with_a_telegram_of_other_people(package_port, new_
                 ("Running conferences", "Weekly planning"),
                 ("Back", "What would you like to see?"),
                 ("Running conferences", "Weekly planning"),
-                ("Weekly planning", "Stop this conference?"),
+                ("Weekly planning", "people are in it now"),
+                ("⏹ Stop", "Stop this conference?"),
             ]:
                 anna.press(label)
                 anna.wait_for(words)
@@ -119,7 +120,7 @@ def test_start_press_and_edit_with_a_telegram_of_other_people(package_port, new_
             stranger.wait_for(f"Your ID: <code>{STRANGER}</code>")
             anna.press("Yes, stop", by=stranger)
             wait_until(
-                lambda: front.answered.count("answerCallbackQuery") == 6, what="an answer to all"
+                lambda: front.answered.count("answerCallbackQuery") == 7, what="an answer to all"
             )
             assert planning.is_running
 
