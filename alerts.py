@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,7 @@ import keyboards
 import status_watcher
 import texts
 from lib import telegram
+from lib.clock import steady_clock
 from lib.settings import Recipient, Settings
 from status_watcher import StateChange, Watcher
 from texts import screens
@@ -58,6 +59,7 @@ class Alert:
     late_since: float | None = None
     is_reminder: bool = False
     is_final: bool = False
+    made_at: float = field(default_factory=steady_clock)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Edit:
     keyboard: InlineKeyboardMarkup | None
     done: tuple[int, int] | None = None
     message_id: int | None = None
+    made_at: float = field(default_factory=steady_clock)
 
 
 class Mailbox(threading.Thread):
@@ -93,6 +96,7 @@ class Mailbox(threading.Thread):
         self.chat_id, self.topic = recipient
         self._moved, self._is_quiet_at = moved, is_quiet_at
         self._queue: queue.SimpleQueue[tuple[Alert | Edit, ...]] = queue.SimpleQueue()
+        self.waiting: list[Alert | Edit] = []  # what is being delivered
         self._is_refused = False
         self._missed_since: float | None = None  # time.time(); since when Telegram is silent
 
@@ -101,15 +105,14 @@ class Mailbox(threading.Thread):
         self._queue.put(news)
 
     def run(self) -> None:
-        waiting: list[Alert | Edit] = []
         while True:
-            waiting = _merged([*(waiting or self._queue.get()), *self._take_waiting()])
+            self.waiting = _merged([*(self.waiting or self._queue.get()), *self._take_waiting()])
             try:
-                waiting = self._send_some(waiting)
+                self.waiting = self._send_some(self.waiting)
             except Exception:  # whatever it was, the next alert must find its way
                 log.exception("an alert to %s could not be sent", self.chat_id)
-                del waiting[0]
-                if not waiting:
+                del self.waiting[0]
+                if not self.waiting:
                     self._missed_since = None
 
     def _take_waiting(self) -> list[Alert | Edit]:
@@ -408,6 +411,11 @@ class Announcer:
         self._news = StateNews(bot, watchers, self._tell_states, self._tell_own_network)
         for thread in (*self.mailboxes, self._news):
             thread.start()
+
+    def oldest_waiting_s(self) -> float:
+        """How long the message that waits longest to be delivered has waited; 0 if none waits."""
+        made_at = [one.made_at for mailbox in self.mailboxes for one in [*mailbox.waiting]]
+        return steady_clock() - min(made_at) if made_at else 0
 
     def tell_stopped(
         self, server: Server, results: dict, who: str, not_to: tuple[int, ...]

@@ -36,7 +36,7 @@ import stopping
 import texts
 import trueconf_api
 from keyboards import NO_PRESS, Press, short_id
-from lib import logs, settings, telegram
+from lib import heartbeat, logs, settings, telegram
 from status_watcher import Watcher
 from texts import screens
 from trueconf_api import Server, TrueConfError
@@ -70,33 +70,40 @@ def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool =
     telegram.edit(bot, target, text, keyboard, is_result)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {}  # "start" -> function(message)
-# The action of a Press -> (function(call, server, press), is it about a server)
-BUTTONS: dict[str, tuple[Callable[..., str | None], bool]] = {}
+COMMANDS: dict[str, tuple[Callable[..., None], bool]] = {}  # "start" -> (function, for_viewers)
+# The action of a Press -> (function(call, server, press), of_server, for_viewers)
+BUTTONS: dict[str, tuple[Callable[..., str | None], bool, bool]] = {}
 
 
-def on_command(name: str) -> Callable[[Handler], Handler]:
-    """Attach the function below to /name."""
+def on_command(name: str, for_viewers: bool = False) -> Callable[[Handler], Handler]:
+    """Attach the function below to /name. `for_viewers`: see on_button."""
 
     def attach(function: Handler) -> Handler:
-        COMMANDS[name] = function
+        COMMANDS[name] = (function, for_viewers)
         return function
 
     return attach
 
 
-def on_button(action: str, of_server: bool = True) -> Callable[[Handler], Handler]:
+def on_button(
+    action: str, of_server: bool = True, for_viewers: bool = False
+) -> Callable[[Handler], Handler]:
     """Attach the function below to all buttons of keyboards.py whose Press has this action.
 
     It is called with the press, the server that the button is about and what else the button
-    carries. The text that it returns, if any, appears as a pop-up window.
+    carries. The text that it returns, if any, appears as a pop-up window. `of_server`: there is
+    such a server. `for_viewers`: it changes nothing, so those in tg-viewers-id may press it too.
     """
 
     def attach(function: Handler) -> Handler:
-        BUTTONS[action] = (function, of_server)
+        BUTTONS[action] = (function, of_server, for_viewers)
         return function
 
     return attach
+
+
+def is_viewer(target: Target) -> bool:
+    return target.from_user is not None and target.from_user.id in config.viewers
 
 
 def not_saved() -> str | None:
@@ -112,8 +119,8 @@ def not_saved() -> str | None:
 
 
 # /start: a button for each server, each with its light, and "All servers" below them.
-@on_command("start")
-@on_button("servers", of_server=False)
+@on_command("start", for_viewers=True)
+@on_button("servers", of_server=False, for_viewers=True)
 def show_servers(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of them; from a server's menu, the page that this server is on."""
     listed = list(servers.values())
@@ -123,8 +130,8 @@ def show_servers(target: Target, server: Server | None = None, press: Press = NO
 
 
 # /status and the button "All servers": one message with the state of each.
-@on_command("status")
-@on_button("all", of_server=False)
+@on_command("status", for_viewers=True)
+@on_button("all", of_server=False, for_viewers=True)
 def show_overviews(target: Target, server: Server | None = None, press: Press = NO_PRESS) -> None:
     """One page of all servers, asked at the same time."""
     page = screens.page_of(list(servers.values()), press.page, screens.OVERVIEWS_A_PAGE)
@@ -133,26 +140,26 @@ def show_overviews(target: Target, server: Server | None = None, press: Press = 
 
 
 # /id: the numbers that belong into tg-users-id, of the person and of the group.
-@on_command("id")
+@on_command("id", for_viewers=True)
 def send_id(message: types.Message) -> None:
-    user, topic = message.from_user, telegram.topic_of(message)
-    show(message, screens.ids(user.id if user else None, message.chat.id, topic))
+    user, place = message.from_user, (message.chat.id, telegram.topic_of(message))
+    show(message, screens.ids(user.id if user else None, *place, is_viewer(message)))
 
 
 # /help, and whatever the bot does not understand in a private chat: what it can do.
-@on_command("help")
+@on_command("help", for_viewers=True)
 def send_help(message: types.Message) -> None:
-    show(message, screens.help_screen(list(servers.values())))
+    show(message, screens.help_screen(list(servers.values()), is_viewer(message)))
 
 
 # The menu of one server: Status, Running conferences, Online users, Forgotten conferences.
-@on_button("menu")
+@on_button("menu", for_viewers=True)
 def show_menu(call: Call, server: Server, press: Press) -> None:
     show(call, screens.menu_screen(server), keyboards.menu(server))
 
 
 # "Status": the light and the reason, since when, and the switch of the monitoring.
-@on_button("status")
+@on_button("status", for_viewers=True)
 def show_status(call: Call, server: Server, press: Press) -> None:
     status = trueconf_api.get_status(server)
     watcher = watchers[press.server]
@@ -162,8 +169,8 @@ def show_status(call: Call, server: Server, press: Press) -> None:
 
 # "I'll take it" under the alert of a server that is not up, or on Status. The person sees their
 # name there, the others see it in the alert and get a line.
-@on_button("take")
-@on_button("take_on_status")
+@on_button("take", for_viewers=True)
+@on_button("take_on_status", for_viewers=True)
 def take(call: Call, server: Server, press: Press) -> str | None:
     who, watcher = texts.person(call.from_user), watchers[press.server]
     first = watcher.take(press.outage_at, who)
@@ -204,7 +211,7 @@ def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
 
 
 # "Online users": how many, how many of them are free, how many in a call.
-@on_button("online")
+@on_button("online", for_viewers=True)
 def show_online(call: Call, server: Server, press: Press) -> None:
     online = trueconf_api.get_online(server)
     show(call, screens.online_screen(server, online), keyboards.refresh_and_back(server, "online"))
@@ -214,7 +221,7 @@ def show_online(call: Call, server: Server, press: Press) -> None:
 
 
 # "Running conferences": a page of them, with a ⏹ button for each.
-@on_button("conferences")
+@on_button("conferences", for_viewers=True)
 def show_conferences(call: Call, server: Server, press: Press) -> None:
     running = trueconf_api.get_running_conferences(server)
     page = screens.page_of(running, press.page, screens.CONFERENCES_A_PAGE)
@@ -223,7 +230,7 @@ def show_conferences(call: Call, server: Server, press: Press) -> None:
 
 
 # "Forgotten conferences": those older than the chosen age, each with the reason why it is here.
-@on_button("forgotten")
+@on_button("forgotten", for_viewers=True)
 def show_forgotten(call: Call, server: Server, press: Press) -> None:
     age_min = press.age_min or server.forgotten_age_min
     found = trueconf_api.find_forgotten(server, age_min)
@@ -325,10 +332,14 @@ def receive_message(message: types.Message) -> None:
         return
     command = telegram.command_of(bot, message)
     # Who is anonymous in a group shares one ID with all others who are; nobody can be listed so.
-    if message.sender_chat or user.id not in config.users:
+    if message.sender_chat or not config.may_look(user.id):
         refuse_message(message, user, command)
     elif command in COMMANDS:
-        COMMANDS[command](message)
+        function, for_viewers = COMMANDS[command]
+        if is_viewer(message) and not for_viewers:
+            show(message, texts.words("viewer_popup"))
+        else:
+            function(message)
     elif message.chat.type == "private":
         send_help(message)
 
@@ -354,7 +365,7 @@ def refuse_message(message: types.Message, user: types.User, command: str | None
 @telegram.logged
 def receive_press(call: Call) -> None:
     """Every press of a button. The answer, which ends the spinner, is sent last and always."""
-    if call.from_user.id not in config.users:
+    if not config.may_look(call.from_user.id):
         refuse_press(call)
         return
     bot.presses.begin(call)
@@ -377,10 +388,12 @@ def handle_press(call: Call) -> str | None:
     press = keyboards.unpack(call.data) or NO_PRESS
     if press.action and press.action not in BUTTONS:
         log.warning('main.py has no @on_button("%s"), which somebody has pressed', press.action)
-    function, of_server = BUTTONS.get(press.action, (None, False))
+    function, of_server, for_viewers = BUTTONS.get(press.action, (None, False, False))
     server = servers.get(press.server)
     if function is None or (of_server and server is None):
         return texts.plain_text("out_of_date")
+    if is_viewer(call) and not for_viewers:
+        return texts.plain_text("viewer_popup")
     if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
         return texts.plain_text("too_soon")
     try:
@@ -414,10 +427,16 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     commands = [types.BotCommand(name, texts.plain_text(f"command_{name}")) for name in COMMANDS]
     polling = telegram.Polling(bot, commands)
     polling.start()
+    heart = heartbeat.Heartbeat(
+        config.heartbeat_url,
+        lambda: heartbeat.trouble_of(bot, watchers.values(), announcer.oldest_waiting_s()),
+    )
+    heart.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
         config.save_when_due()
         time.sleep(SAVE_EVERY_S)
 
+    heart.stop()
     bot.sender.is_ending = True
     for watcher in watchers.values():
         watcher.stop()

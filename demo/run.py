@@ -23,7 +23,12 @@ from demo.trueconf import certificates
 from demo.world import World
 
 # What may be secret, as the token of a real bot is, goes to the bot in a variable and in no file.
-VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
+# The heartbeat of a real bot is none of the demo's.
+VARIABLES = {
+    "tg-api-token": "TG_API_TOKEN",
+    "tg-proxy": "TG_PROXY",
+    "heartbeat-url": "HEARTBEAT_URL",
+}
 
 
 class Demo:
@@ -87,7 +92,8 @@ def start(language, telegram=None):
             os.environ.pop(name, None)
             if telegram.get(key):
                 os.environ[name] = telegram[key]
-        kept = {key: telegram[key] for key in ("tg-users-id", "tg-api-url") if telegram.get(key)}
+        keys = ("tg-users-id", "tg-viewers-id", "tg-api-url")
+        kept = {key: telegram[key] for key in keys if telegram.get(key)}
         servers = world.settings()
         if not page.has_chat:  # so that nobody takes their alerts for those of real servers
             servers = {f"Demo: {name}": section for name, section in servers.items()}

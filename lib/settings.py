@@ -40,7 +40,11 @@ from lib.trueconf_model import Server
 LANGUAGES = ("ru", "en", "de", "es")
 # Whom Telegram names as the sender of what anonymous administrators and channels write, and itself.
 NOBODYS_IDS = (1087968824, 136817688, 777000)
-VARIABLES = {"tg-api-token": "TG_API_TOKEN", "tg-proxy": "TG_PROXY"}
+VARIABLES = {
+    "tg-api-token": "TG_API_TOKEN",
+    "tg-proxy": "TG_PROXY",
+    "heartbeat-url": "HEARTBEAT_URL",
+}
 
 # Between tries to save what could not be saved.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60
@@ -85,9 +89,11 @@ class Settings:
 
     source: Source
     token: str
-    recipients: list[Recipient]
+    listed: list[Recipient]  # tg-users-id
+    viewers: list[int]  # people who may look and change nothing; none of them is in `users`
     language: str
     quiet_hours: tuple[int, int] | None  # from, to, in minutes of the day; to < from: over midnight
+    heartbeat_url: str
     proxy: str
     api_url: str
     log_file: Path | None
@@ -105,8 +111,16 @@ class Settings:
 
     @property
     def users(self) -> list[int]:
-        """The IDs of the people and groups that are listed."""
-        return list(dict.fromkeys(chat_id for chat_id, _ in self.recipients))
+        """The IDs of the people and groups in `tg-users-id`."""
+        return list(dict.fromkeys(chat_id for chat_id, _ in self.listed))
+
+    def may_look(self, user_id: int) -> bool:
+        return user_id in self.users or user_id in self.viewers
+
+    @property
+    def recipients(self) -> list[Recipient]:
+        """Who gets the alerts."""
+        return [*self.listed, *((viewer, None) for viewer in self.viewers)]
 
     def is_quiet_at(self, at: float) -> bool:
         """Whether alerts come without a sound at that time, time.time()."""
@@ -121,21 +135,24 @@ class Settings:
         """What no log may show."""
         password = urlsplit(self.proxy).password or ""
         found = [self.token, password, unquote(password)]
+        # Logs name an address, or what follows its host.
+        heartbeat = urlsplit(self.heartbeat_url)
+        found += [self.heartbeat_url, heartbeat.path, heartbeat.query]
         for server in self.servers.values():
             found += [server.access_token, server.client_secret]
         return found
 
     def telegram_keys(self) -> dict[str, object]:
         """The part that is about Telegram, as it stands in the settings file."""
-        listed = [f"{chat}:{topic}" if topic else chat for chat, topic in self.recipients]
-        keys = {"tg-api-token": self.token, "tg-users-id": listed}
+        listed = [f"{chat}:{topic}" if topic else chat for chat, topic in self.listed]
+        keys = {"tg-api-token": self.token, "tg-users-id": listed, "tg-viewers-id": self.viewers}
         return {**keys, "tg-api-url": self.api_url, "tg-proxy": self.proxy}
 
     def move_user(self, old_id: int, new_id: int) -> None:
         """A group became a supergroup and has a new ID."""
         with self._lock:
-            moved = [(new_id if chat == old_id else chat, topic) for chat, topic in self.recipients]
-            self.recipients = list(dict.fromkeys(moved))
+            moved = [(new_id if chat == old_id else chat, topic) for chat, topic in self.listed]
+            self.listed = list(dict.fromkeys(moved))
             self._moved[old_id] = new_id
         log.info("the group %s is now %s", old_id, new_id)
 
@@ -259,7 +276,7 @@ def load(path: str | None = None, folder: Path = FOLDER) -> Settings:
 
 
 def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """TG_API_TOKEN and TG_PROXY, for those who keep secrets out of JSON."""
+    """Those of VARIABLES that are set, for those who keep secrets out of JSON."""
     found = {key: variables.get(name) for key, name in VARIABLES.items()}
     return {key: value for key, value in found.items() if value}
 
@@ -268,12 +285,15 @@ def _overrides(variables: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _read(top: Section, source: Source) -> Settings:
+    token, listed = _token(top), _listed(top)
     return Settings(
         source=source,
-        token=_token(top),
-        recipients=_recipients(top),
+        token=token,
+        listed=listed,
+        viewers=_viewers(top, [chat for chat, _ in listed]),
         language=top.choice("language", LANGUAGES[0], LANGUAGES),
         quiet_hours=_quiet_hours(top),
+        heartbeat_url=_heartbeat_url(top),
         proxy=_proxy(top),
         api_url=_api_url(top),
         log_file=top.path("log-file"),
@@ -296,7 +316,7 @@ def _token(top: Section) -> str:
     return token
 
 
-def _recipients(top: Section) -> list[Recipient]:
+def _listed(top: Section) -> list[Recipient]:
     value = top.get("tg-users-id")
     if value is None or value == []:
         top.complain("blank" if value == [] else "missing", "tg-users-id")
@@ -316,8 +336,9 @@ def _recipients(top: Section) -> list[Recipient]:
     return recipients
 
 
-def _recipient(top: Section, key: str, listed: object) -> Recipient | None:
-    """123456789, "123456789", -1001234567890 or "-1001234567890:17", a topic of that group."""
+def _recipient(top: Section, key: str, listed: object, wrong: str = "user") -> Recipient | None:
+    """123456789, "123456789", -1001234567890 or "-1001234567890:17", a topic of that group.
+    `wrong`: the code of the problem with anything else."""
     is_id = isinstance(listed, (int, str)) and not isinstance(listed, bool)
     found = re.fullmatch(r"(-?\d{1,20})(?::(\d{1,10}))?", str(listed).strip()) if is_id else None
     chat, topic = (int(found[1]), found[2]) if found else (0, None)
@@ -328,11 +349,31 @@ def _recipient(top: Section, key: str, listed: object) -> Recipient | None:
     elif isinstance(listed, str) and re.fullmatch(r"\s*-?\d+([\s,;]+-?\d+)+[\s,;]*", listed):
         top.complain("user_several", key, listed)
     elif not 0 < abs(chat) < 2**52 or (topic and chat > 0):
-        top.complain("user", key, listed)
+        top.complain(wrong, key, listed)
     else:
         # Topic 1 is General, where messages go that name no topic; Telegram refuses its number.
         return chat, int(topic) if topic and int(topic) > 1 else None
     return None
+
+
+def _viewers(top: Section, users: list[int]) -> list[int]:
+    """People only: what is shown in a group, all of it can see anyway."""
+    key = "tg-viewers-id"
+    value = top.get(key, [])
+    if not isinstance(value, list):
+        top.complain("users", key, value)
+        return []
+    viewers: list[int] = []
+    for position, listed in enumerate(value):
+        place = f"{key}[{position}]"
+        chat, _ = _recipient(top, place, listed, wrong="viewer") or (0, None)
+        if chat < 0:
+            top.complain("viewer", place, listed)
+        elif chat in users:
+            top.warn("viewer_too", place, id=chat)
+        elif chat and chat not in viewers:
+            viewers.append(chat)
+    return viewers
 
 
 def _proxy(top: Section) -> str:
@@ -357,6 +398,15 @@ def _api_url(top: Section) -> str:
         top.complain("api_url_bot", "tg-api-url")
     if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
         top.warn("unencrypted_api", "tg-api-url")
+    return url
+
+
+def _heartbeat_url(top: Section) -> str:
+    key = "heartbeat-url"
+    url = top.address(key, top.text(key, needed=False), ("http", "https"))
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
+        top.warn("unencrypted_heartbeat", key)
     return url
 
 

@@ -10,6 +10,7 @@ import functools
 import heapq
 import itertools
 import logging
+import math
 import queue
 import re
 import threading
@@ -21,6 +22,7 @@ import telebot
 from telebot import apihelper, types
 from telebot.apihelper import ApiTelegramException
 
+from lib.clock import steady_clock
 from lib.telegram_presses import Presses, note_arrival, place_of
 from lib.telegram_sender import Sender, Trouble, Unreachable
 
@@ -78,6 +80,7 @@ class Bot(telebot.TeleBot):
         super().__init__(token, parse_mode="HTML", num_threads=WORKERS)
         self.sender = Sender(api_url, proxy, WORKERS + 8, say)
         self.refused_polls = 0  # in a row
+        self.polled_at = -math.inf  # steady_clock(); when Telegram last answered a poll
         self.presses = Presses()
         self._delayed: list[tuple[float, int, Callable[[], object]]] = []  # a heap, when first
         self._delays = itertools.count()  # so that no two of them are equal
@@ -98,7 +101,7 @@ class Bot(telebot.TeleBot):
         while True:
             try:
                 found = apihelper.get_updates(self.token, offset, limit, None, *args, **options)
-                self.refused_polls = 0
+                self.refused_polls, self.polled_at = 0, steady_clock()
                 updates = [update for update in map(_read_update, found or ()) if update]
                 for update in updates:
                     if update.callback_query:

@@ -33,7 +33,7 @@ TOKEN = "5032177032:AAGahjzZ6zbWSEsVFj13Ki-YMPhPEPzQjxE"
 OWN_COMMANDS = {"/start", "/status", "/id", "/help"}  # are meant to be clickable
 ANNA, BORIS, STRANGER = 111111111, 222222222, 999999999
 FOREIGN_VARIABLES = re.compile(
-    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
+    r"(?i)^(PYTHONDONTWRITEBYTECODE|.*_proxy|settings|tg_.*|heartbeat_url|requests_ca_bundle|curl_ca_bundle|ssl_cert_.*|repl.*)$"
 )
 READ_BY_PYTHON = re.compile("PYTHON|LC_|LANG")  # when it starts
 

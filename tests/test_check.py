@@ -14,7 +14,7 @@ import command_line
 import texts
 from demo.trueconf.server import FOUR_SCOPES, V4_SCOPES, Certificate, Person
 from tests import conftest
-from tests.conftest import ANNA, BORIS, PATIENCE_S, TOKEN, BotProcess, says
+from tests.conftest import ANNA, BORIS, PATIENCE_S, STRANGER, TOKEN, BotProcess, says
 from texts import words
 
 
@@ -118,6 +118,20 @@ def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_se
     assert code == 1
     assert marked("[!!]", said, "check_user_silent", id=BORIS)
     assert marked("[OK]", said, "check_user", id=ANNA)
+
+
+def test_viewers_are_tried_like_users_and_called_viewers(
+    check, anna, boris, telegram, new_server, settings_for
+):
+    telegram.person(STRANGER, first_name="Mallory")
+    server, viewers = new_server().settings(), [BORIS, STRANGER, ANNA]
+    code, said = check(settings_for({"office": server}, users=[ANNA], **{"tg-viewers-id": viewers}))
+    assert code == 1
+    assert marked("[OK]", said, "check_user", id=ANNA)
+    assert marked("[OK]", said, "check_viewer", id=BORIS)
+    assert marked("[!!]", said, "check_viewer_silent", id=STRANGER)
+    assert marked("[??]", said, "problem_viewer_too", key="tg-viewers-id[2]", id=ANNA)
+    assert not says(said, "check_viewer", id=ANNA)
 
 
 def test_a_token_that_telegram_refuses_is_said(check, anna, telegram, new_server, settings_for):

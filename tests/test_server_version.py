@@ -6,6 +6,7 @@ import pytest
 
 import trueconf_api
 from lib.server_version import LONGEST_BODY, first_safe_version, version_in
+from tests.conftest import label, open_menu, press, says
 from trueconf_api import Server
 
 
@@ -64,3 +65,30 @@ def test_look_learns_the_version_and_forgets_what_is_no_longer_told(new_server, 
         simulated.hides_version = True
         trueconf_api.get_status(server)
         assert server.product_version == ""
+
+
+# The version, None if it is hidden, and the first safe one that Status names.
+ON_STATUS = [
+    ("5.5.4.10021", "5.5.5"),
+    ("5.3.8.1", "5.3.9"),
+    ("4.7.2.100", "5.3.9"),
+    ("5.5.5.1", None),
+    ("5.6.0.1", None),
+    ("6.0.0.1", None),
+    (None, None),
+]
+
+
+def test_status_tells_the_version_and_warns_of_the_attacked_alone(own_stage):
+    """It follows an update of the server, and nothing that it says reads as "safe"."""
+    server, anna = own_stage.new_server(), own_stage.anna
+    own_stage.start_bot({"office": server.settings(server_status={"port": 0})})
+    status = press(anna, open_menu(anna, "office"), label("status"))
+    for version, first in ON_STATUS:
+        server.hides_version, server.version = version is None, version or "5.5.4.10021"
+        press(anna, status, label("refresh"))
+        warned, told = says(status, "version_attacked"), says(status, "version_known")
+        assert (warned["first"] if warned else None) == first, version
+        assert bool(told) == (version is not None), version
+        assert version is None or version in status.text
+        assert "safe" not in status.text

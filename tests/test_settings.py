@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import command_line
 import texts
 from lib import settings
+from lib.logs import mask
 from lib.settings import SettingsError
 from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN
@@ -30,8 +31,8 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "language", "quiet-hours", "tg-proxy", "tg-api-url", "log-file",
-    "servers",
+    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "heartbeat-url",
+    "tg-proxy", "tg-api-url", "log-file", "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
@@ -259,6 +260,50 @@ def test_quiet_hours_may_go_over_midnight(tmp_path):
         loaded = load(tmp_path, put(BASE, "quiet-hours", written))
         assert [one for one in quiet if not loaded.is_quiet_at(at_clock(*one))] == [], written
         assert [one for one in loud if loaded.is_quiet_at(at_clock(*one))] == [], written
+
+
+def test_viewers_are_people_and_have_no_fewer_rights_by_being_listed_twice(tmp_path):
+    content = put(BASE, "tg-users-id", [111, -1005])
+    loaded = load(tmp_path, put(content, "tg-viewers-id", ["222", 333, " 222 ", 111]))
+    assert (loaded.viewers, loaded.users) == ([222, 333], [111, -1005])
+    assert loaded.recipients == [(111, None), (-1005, None), (222, None), (333, None)]
+    assert [one for one in (111, 222, 333, 444) if loaded.may_look(one)] == [111, 222, 333]
+    [warning] = loaded.warnings
+    assert (warning.code, warning.key) == ("viewer_too", "tg-viewers-id[3]")
+    assert "111" in screens.problem(warning)
+    assert loaded.telegram_keys()["tg-viewers-id"] == [222, 333]
+    for none in ([], GONE):
+        with_none = put(put(BASE, "tg-viewers-id", [1]), "tg-viewers-id", none)
+        assert load(tmp_path, with_none).viewers == []
+
+
+def test_heartbeat_may_come_from_a_variable_and_is_a_secret(tmp_path, monkeypatch):
+    assert load(tmp_path).heartbeat_url == ""
+    url = "https://kuma.example.org/api/push/8d0e6a6e?status=up&token=1b2c3d4e"
+    loaded = load(tmp_path, put(BASE, "heartbeat-url", f" {url} "))
+    assert (loaded.heartbeat_url, loaded.warnings) == (url, [])
+    for said in (url, url.replace("https", "HTTPS"), "GET /api/push/8d0e6a6e", "token=1b2c3d4e"):
+        shown = mask(f"{said} {url.partition('?')[2]}", loaded.secrets())
+        assert "8d0e6a6e" not in shown, said
+        assert "1b2c3d4e" not in shown.partition(" ")[2]
+    assert mask("heartbeat: kuma.example.org", loaded.secrets()) == "heartbeat: kuma.example.org"
+    monkeypatch.setenv("HEARTBEAT_URL", "https://hc-ping.com/8d0e6a6e")
+    assert load(tmp_path).heartbeat_url == "https://hc-ping.com/8d0e6a6e"
+    monkeypatch.setenv("HEARTBEAT_URL", "ftp://hc-ping.com/8d0e6a6e")
+    [problem] = error_of(tmp_path, BASE).problems
+    assert (problem.code, problem.key) == ("address", "HEARTBEAT_URL")
+    assert "8d0e6a6e" not in screens.problem(problem)
+
+
+def test_heartbeat_that_travels_readable_to_another_computer_is_warned_of(tmp_path):
+    for url, codes in [
+        ("http://192.168.0.7:3001/api/push/x", ["unencrypted_heartbeat"]),
+        ("http://127.0.0.1:3001/api/push/x", []),
+        ("https://192.168.0.7/x", []),
+    ]:
+        loaded = load(tmp_path, put(BASE, "heartbeat-url", url))
+        assert [warning.code for warning in loaded.warnings] == codes
+        assert all("push/x" not in screens.problem(warning) for warning in loaded.warnings)
 
 
 def test_topics_of_groups_are_recipients_and_their_groups_are_listed(tmp_path):

@@ -162,8 +162,9 @@ def _some(names: Sequence[str]) -> str:
     return plain_text("alert_news_more", news=shown, number=left) if left > 0 else shown
 
 
-def help_screen(servers: Sequence[Server]) -> Html:
-    return _lines(words("help"), *_silent_lines(servers))
+def help_screen(servers: Sequence[Server], is_viewer: bool = False) -> Html:
+    rights = ["", words("viewer_rights")] if is_viewer else []
+    return _lines(words("help"), *rights, *_silent_lines(servers))
 
 
 def _footer_place(page: Page[Item]) -> Html:
@@ -784,11 +785,12 @@ def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
 # ---------------------------------------------------------------- people and settings
 
 
-def ids(user_id: int | None, chat_id: int, topic: int | None) -> Html:
+def ids(user_id: int | None, chat_id: int, topic: int | None, is_viewer: bool = False) -> Html:
     """The answer to /id. The ID of a group is negative. `user_id`: None for somebody who is an
     anonymous administrator there."""
     return _lines(
         words("your_id", id=user_id) if user_id else words("id_anonymous"),
+        words("viewer_rights") if is_viewer else None,
         words("group_id", id=chat_id) if chat_id < 0 else None,
         words("topic_id", id=chat_id, topic=topic) if topic else None,
     )
