@@ -372,6 +372,9 @@ def receive_press(call: Call) -> None:
     popup: str | None = texts.plain_text("bot_failed")
     try:
         popup = handle_press(call)
+    except telegram.FAILURES:
+        popup = texts.plain_text("answer_lost")
+        raise
     finally:
         telegram.answer(bot, call, popup)
 

@@ -191,7 +191,9 @@ def _look(server: Server, url: str, good: range) -> tuple[str, bool]:
     except BadAnswer:
         return "", not is_checked  # too much of an answer is an answer
     server.learn_version(url, answer.body)
-    is_trueconfs = isinstance(answer.json(), dict) or b"TrueConf" in answer.body
+    told = answer.json()  # a sign-in page or a gateway may speak JSON too
+    in_shape = isinstance(told, dict) and isinstance(told.get("product") or told.get("error"), dict)
+    is_trueconfs = in_shape or b"TrueConf" in answer.body
     reason = "" if answer.status in good else f"http_{answer.status}"
     return reason, not (is_checked or is_trueconfs)
 

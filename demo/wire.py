@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
+TLS_GREETING = b"\x16\x03"
 LONGEST_HEAD, LONGEST_BODY = 256 * 1024, 1024 * 1024
 REBIND_LIMIT_S = 5
 CLOSING_LIMIT_S = 2
@@ -352,6 +353,9 @@ class Connection:
         while b"\r\n\r\n" not in self._received:
             self._receive()
             if len(self._received) > LONGEST_HEAD:
+                raise HangUp
+            if self._received.startswith(TLS_GREETING):  # as web servers answer to it
+                self.send(html_page("Bad Request", 400))
                 raise HangUp
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         first_line, *lines = head.decode("latin-1").split("\r\n")

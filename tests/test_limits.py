@@ -16,8 +16,10 @@ import pytest
 import lib.trueconf_client
 import lib.trueconf_model
 import lib.trueconf_transport
+from demo import portal
 from demo.trueconf import certificates
 from demo.trueconf.certificates import Certificate
+from demo.wire import Door
 from lib import connections
 from tests.conftest import says, wait_until
 from tests.test_trueconf_api import HOUR_S, server_for
@@ -664,6 +666,35 @@ def test_answer_that_something_on_the_way_could_have_given_is_doubtful(new_serve
         assert (lost.state, lost.is_doubtful) == (DOWN, False)
     stranger = server_for(new_server(certificate="untrusted"))
     assert get_status(stranger).is_doubtful
+
+
+@pytest.mark.parametrize("answer", portal.ANSWERS)
+def test_no_answer_of_a_sign_in_page_could_only_be_the_servers(answer):
+    """Whatever it is, and however the server is to be asked."""
+    with portal.Portal(answer=answer) as page:
+        for port in (page.plain.port, 0):
+            assert get_status(behind(page, page.plain, port)).is_doubtful
+            for page.certificate in portal.CERTIFICATES:
+                for verify in (False, certificates.ca_file()):
+                    server = behind(page, page.encrypted, port, verify=verify)
+                    assert get_status(server).is_doubtful, (page.certificate, verify)
+
+
+def behind(page: portal.Portal, door: Door, status_port: int, **more) -> Server:
+    scheme = "https" if door is page.encrypted else "http"
+    url = f"{scheme}://{page.host}:{door.port}"
+    return Server("office", url, "client", "secret", status_port=status_port, **more)
+
+
+def test_no_answer_of_the_server_is_taken_for_a_sign_in_page(new_server):
+    """Whatever it does not tell, and whichever versions of the API it speaks."""
+    for versions in ({"v3.3"}, {"v4"}, set()):
+        simulator = new_server()
+        simulator.api_versions = versions
+        simulator.hides_version = True
+        for verify in (False, certificates.ca_file()):
+            status = get_status(server_for(simulator, verify=verify))
+            assert (status.state, status.is_doubtful) == (UP, False), versions
 
 
 def test_redirect_is_said_to_lead_elsewhere_only_where_it_does(new_server):

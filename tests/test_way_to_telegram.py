@@ -16,6 +16,7 @@ import pytest
 from telebot import apihelper
 
 import texts
+from demo import portal
 from demo.trueconf import certificates
 from lib import connections
 from lib import telegram as ours
@@ -28,7 +29,10 @@ from tests.conftest import (
     TOKEN,
     BotProcess,
     ask,
+    calm,
     label,
+    open_menu,
+    press,
     saying,
     says,
     wait_until,
@@ -191,6 +195,18 @@ def test_what_answers_at_tg_api_url_and_is_no_telegram_is_named(launch, status, 
         assert bot.stop() == 0
 
 
+@pytest.mark.parametrize("answer", portal.ANSWERS)
+def test_sign_in_page_is_not_taken_for_telegram(monkeypatch, answer):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.ca_file())
+    with portal.Portal(answer=answer) as page:
+        ways = [("http", page.plain, page.certificate)]
+        ways += [("https", page.encrypted, kind) for kind in portal.CERTIFICATES]
+        for scheme, door, page.certificate in ways:
+            bot = ours.Bot(TOKEN, f"{scheme}://{page.host}:{door.port}")
+            assert not ours.answers(bot), (scheme, page.certificate)
+            assert bot.sender.silent_since is not None
+
+
 def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, anna, settings_for):
     bot = start_bot(settings_for({"office": OFFICE}))
     apihelper.API_URL = f"{telegram.url}/bot{{0}}/{{1}}"
@@ -236,8 +252,34 @@ def test_front_of_telegram_that_is_restarted_keeps_no_screen_back(
     assert pressed.text is None
     assert says(message, "menu_question")
     telegram.fail("editMessageText", code, html=html, times=3)
-    anna.press(message, label("back")).wait(PATIENCE_S)
+    pressed = anna.press(message, label("back")).wait(PATIENCE_S)
+    assert pressed.text == plain_text("answer_lost")
     bot.wait_for_output(f"an answer did not reach Telegram: no answer came (http_{code})")
+    assert "a handler failed" not in bot.output
+
+
+LOST_ANSWERS = {
+    "refused": {"code": 400, "description": "Bad Request: MESSAGE_TOO_LONG"},
+    "forbidden": {"code": 403, "description": "Forbidden: bot was kicked from the group chat"},
+    "a wait of an hour": {"code": 429, "parameters": {"retry_after": 3600}},
+    "a front that stays away": {"code": 502, "html": True, "times": 3},
+}
+
+
+@pytest.mark.waits(8)
+@pytest.mark.parametrize("why", LOST_ANSWERS)
+def test_stop_whose_answer_telegram_does_not_take_is_no_failure_of_the_bot(
+    start_bot, telegram, anna, new_server, settings_for, why
+):
+    server = new_server()
+    conference = server.add_conference("Weekly planning")
+    bot = start_bot(settings_for({"office": server.settings()}))
+    buttons = (label("conferences"), "Weekly planning")
+    message = calm(press(anna, open_menu(anna, "office"), *buttons))
+    telegram.fail("editMessageText", **LOST_ANSWERS[why])
+    pressed = anna.press(message, label("confirm_stop")).wait(PATIENCE_S)
+    assert pressed.text == plain_text("answer_lost")
+    assert not conference.is_running
     assert "a handler failed" not in bot.output
 
 

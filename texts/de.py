@@ -205,6 +205,7 @@ WORDS = {
     "viewer_popup": "Sie dürfen alles ansehen, aber nichts ändern: Ihre ID steht in tg-viewers-id. Das kann der Administrator des Bots anpassen.",
     "viewer_rights": "👁 Ihre ID steht in <code>tg-viewers-id</code>: Sie sehen alles, bekommen die Meldungen und können einen Ausfall übernehmen, aber nichts umschalten oder beenden. Alle Rechte hat, wer in <code>tg-users-id</code> steht.",
     "bot_failed": "Das ist dem Bot nicht gelungen. Der Grund steht in seinem Protokoll.",
+    "answer_lost": "Telegram hat die Antwort des Bots nicht angenommen. Vielleicht ist es trotzdem geschehen: Sehen Sie gleich noch einmal nach.",
     "your_id": "Ihre ID: <code>{id}</code>",
     "group_id": "ID dieser Gruppe: <code>{id}</code>",
     "topic_id": 'Für Meldungen nur in dieses Thema: <code>"{id}:{topic}"</code>',

@@ -205,6 +205,7 @@ WORDS = {
     "viewer_popup": "You can look, but change nothing: your ID is in tg-viewers-id. The administrator of the bot can change that.",
     "viewer_rights": "👁 Your ID is in <code>tg-viewers-id</code>: you see everything, get the alerts and can take an outage, but you cannot switch or stop anything. Those in <code>tg-users-id</code> have full rights.",
     "bot_failed": "Something went wrong. The bot's log says why.",
+    "answer_lost": "Telegram did not take the bot's answer. What you pressed may have been done: look again in a moment.",
     "your_id": "Your ID: <code>{id}</code>",
     "group_id": "ID of this group: <code>{id}</code>",
     "topic_id": 'For alerts in this topic alone: <code>"{id}:{topic}"</code>',

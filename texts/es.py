@@ -205,6 +205,7 @@ WORDS = {
     "viewer_popup": "Puede mirar, pero no cambiar nada: su ID está en tg-viewers-id. El administrador del bot puede cambiarlo.",
     "viewer_rights": "👁 Su ID está en <code>tg-viewers-id</code>: lo ve todo, recibe los avisos y puede encargarse de una caída, pero no puede activar, desactivar ni finalizar nada. Los permisos completos los tienen quienes están en <code>tg-users-id</code>.",
     "bot_failed": "El bot no pudo hacerlo. El motivo está en su registro.",
+    "answer_lost": "Telegram no aceptó la respuesta del bot. Puede que la acción ya esté hecha: vuelva a comprobarlo en un momento.",
     "your_id": "Su ID: <code>{id}</code>",
     "group_id": "ID de este grupo: <code>{id}</code>",
     "topic_id": 'Para avisos solo en este tema: <code>"{id}:{topic}"</code>',

@@ -23,11 +23,14 @@ import sys
 import threading
 from pathlib import Path
 
+from demo.portal import Portal
+
 CLONE_NEWNET = 0x40000000
 NETNS_FILES = Path("/etc/netns")  # `ip netns exec NAME` puts what is in NAME/ over /etc
 
 BOT, OTHER_BOT, BOT_GATEWAY = "10.77.1.2", "10.77.1.3", "10.77.1.1"
 TELEGRAM, OFFICE, FACTORY, RESOLVER = "10.77.2.10", "10.77.2.11", "10.77.2.12", "10.77.2.53"
+PORTAL = "10.77.2.99"
 NO_RESOLVERS = ("10.78.0.1", "10.78.0.2")  # packets to them are lost on their way
 SERVERS_GATEWAY = "10.77.2.1"
 IPV6_NOWHERE = "fd77:2::10"  # the route to it is there and leads nowhere
@@ -49,6 +52,9 @@ table inet lab {
         type filter hook input priority 0
         meta nfproto ipv4 ct state new drop
         meta nfproto ipv4 ct state invalid drop
+    }
+    chain inwards {
+        type nat hook prerouting priority -100
     }
     chain outwards {
         type nat hook postrouting priority 100
@@ -122,7 +128,7 @@ class Network:
             run("ip", "netns", "add", namespace)
             run("ip", "-n", namespace, "link", "set", "lo", "up")
         self._connect("bot", self.bot, BOT_GATEWAY, [BOT], "fd77:1::")
-        here = [TELEGRAM, OFFICE, FACTORY, RESOLVER]
+        here = [TELEGRAM, OFFICE, FACTORY, RESOLVER, PORTAL]
         self._connect("servers", self.servers, SERVERS_GATEWAY, here, "fd77:2::")
         self._set("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.nft(given=RULES)
@@ -181,6 +187,20 @@ class Network:
 
     def mend(self) -> None:
         self.nft("flush", "chain", "inet", "lab", "losses")
+
+    def ask_to_sign_in(self, portal: Portal, encrypted_ports: list[int]) -> None:
+        """Whatever the bot connects to, the portal answers, until let_in(); in TLS on these ports.
+        Open connections lead nowhere any more."""
+        ports = f"{{ {', '.join(map(str, encrypted_ports))} }}"
+        for which, door in [(f"dport {ports}", portal.encrypted), ("dport 1-65535", portal.plain)]:
+            way = f"iifname bot ip protocol tcp tcp {which} dnat ip to {PORTAL}:{door.port}"
+            self.nft("add", "rule", "inet", "lab", "inwards", *way.split())
+        self.forget_connections()
+
+    def let_in(self) -> None:
+        """Whoever is at the portal has signed in."""
+        self.nft("flush", "chain", "inet", "lab", "inwards")
+        self.forget_connections()
 
     def forget_connections(self) -> None:
         """The router loses its table: what belongs to open connections is dropped both ways."""

@@ -1,21 +1,35 @@
 """Outages of the bot's own network and connections that the way forgot, with real packets."""
 
 import contextlib
+import json
 import re
 import socket
+import subprocess
 import time
 
 import pytest
 
+from demo import portal
 from demo.telegram.server import TelegramServer
 from demo.trueconf.server import TrueConfServer
 from lib import connections
-from tests.conftest import ANNA, TOKEN, BotProcess, calm, open_menu, press, settings_of, wait_until
+from tests.conftest import (
+    ANNA,
+    ROOT,
+    TOKEN,
+    BotProcess,
+    calm,
+    open_menu,
+    press,
+    settings_of,
+    wait_until,
+)
 from tests.laboratory.conftest import need_programs
 from tests.laboratory.networks import (
     FACTORY,
     IPV6_NOWHERE,
     OFFICE,
+    PORTAL,
     PROGRAMS,
     TELEGRAM,
     Network,
@@ -45,6 +59,13 @@ class Site:
         self.bot.python = network.python
 
     def start_bot(self, by_name: tuple[str, ...] = (), **status) -> None:
+        self.write_settings(by_name, **status)
+        self.bot.start()
+        # Many bots may start at the same time.
+        wait_until(lambda: "Bot is running..." in self.bot.output, 120, "the bot's start")
+        self.telegram.wait_for_poll(60)
+
+    def write_settings(self, by_name: tuple[str, ...] = (), **status) -> None:
         """`by_name`: the addresses in place of which the settings have names."""
         office = self.office.settings(server_status=status)
         factory = self.factory.settings(server_status=status)
@@ -57,10 +78,6 @@ class Site:
                         section["ip"] = section["ip"].replace(address, name)
                         section["ssl_certificate"] = False
         self.bot.write_settings(settings)
-        self.bot.start()
-        # Many bots may start at the same time.
-        wait_until(lambda: "Bot is running..." in self.bot.output, 120, "the bot's start")
-        self.telegram.wait_for_poll(60)
 
     def wait_for_looks(self, count: int) -> None:
         """Wait until the bot has looked so often more at each server."""
@@ -84,7 +101,8 @@ class Site:
         with self.network.among_servers():
             for simulator in (self.telegram, self.office, self.factory):
                 simulator.stop()
-        assert "Traceback" not in self.bot.output, self.bot.output
+        if self.bot.process:
+            assert "Traceback" not in self.bot.output, self.bot.output
 
 
 @pytest.fixture
@@ -318,6 +336,47 @@ def test_firewall_that_resets_what_it_let_in_is_an_outage(new_site):
     alert = site.anna.chat.wait_for("🔴", 120)
     assert "office" in alert.text
     assert not any("factory" in text for text in site.told), site.told
+
+
+# What the bot would find out, as JSON: whether Telegram answers, and of each server the state and
+# whether something on the way could have answered so.
+LOOKS = """
+import json, sys
+from lib import settings, telegram
+from trueconf_api import get_status
+config = settings.load(sys.argv[1])
+bot = telegram.Bot(config.token, config.api_url)
+looks = [get_status(server) for server in config.servers.values()]
+print(json.dumps([telegram.answers(bot), [(one.state, one.is_doubtful) for one in looks]]))
+"""
+
+
+def test_sign_in_page_is_an_answer_of_nobody(new_site):
+    """It takes all connections, as long as nobody has signed in there. Afterwards all is well."""
+    site = new_site()
+    site.write_settings()
+    settings = site.bot.read_settings()
+    settings["servers"]["factory"]["ssl_certificate"] = False
+    site.bot.write_settings(settings)
+    looking = [*site.network.python, "-c", LOOKS, str(site.bot.settings_file)]
+
+    def look() -> list:
+        return json.loads(subprocess.run(looking, capture_output=True, check=True, cwd=ROOT).stdout)
+
+    well = [True, [["up", False], ["up", False]]]
+    assert look() == well
+    with site.network.among_servers():
+        page = portal.Portal(PORTAL).start()
+    site.network.ask_to_sign_in(page, [site.office.web_port, site.factory.web_port])
+    tried = [(answer, "untrusted") for answer in portal.ANSWERS]
+    tried += [("page", certificate) for certificate in portal.CERTIFICATES]
+    for page.answer, page.certificate in tried:
+        answers, looks = look()
+        assert not answers, (page.answer, page.certificate)
+        assert all(is_doubtful for _, is_doubtful in looks), (page.answer, page.certificate, looks)
+    site.network.let_in()
+    assert look() == well
+    page.stop()
 
 
 def test_router_that_forgets_and_resolves_no_names_is_no_news_of_a_server(new_site, silent_s):
