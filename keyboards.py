@@ -16,7 +16,9 @@ from typing import Any
 from telebot.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 import texts
-from texts import cut, duration, plain, plain_text, screens
+from lib.entries import Entry
+from texts import cut, duration, news, plain, plain_text, screens
+from texts.news import News
 from texts.screens import LONGEST_LABEL, SHORT_NAME, Page
 from trueconf_api import (
     UP,
@@ -58,6 +60,7 @@ class Press:
     pause_min: int = 0  # how long a pause is to last
     outage_at: int = 0  # time.time() when the outage began that somebody takes
     list_page: int = 0  # of the conferences, where the page of one was opened
+    is_new: int = 0  # 1: under what came unasked, which stays: its screen is a message of its own
 
 
 NO_PRESS = Press("")  # a command instead of a button, or a button that is not of our making
@@ -185,7 +188,12 @@ def overviews(page: Page[Server], shown: Sequence[Overview]) -> InlineKeyboardMa
         for server, state in ((one.server, one.status.state) for one in shown)
         if state != UP
     ]
-    return _keyboard(*not_up, _turn(page, here), _refresh(here), _back(Press("servers")))
+    pause_all = []
+    if any(one.server.is_monitored and not one.server.is_quiet for one in shown):
+        label = plain_text("button_pause_all", duration=texts.age_choice(PAUSES_MIN[0]))
+        pause_all = [_button(label, replace(here, action="pause_all"))]
+    ways_on = [_turn(page, here), pause_all, _refresh(here), _back(Press("servers"))]
+    return _keyboard(*not_up, *ways_on)
 
 
 def menu(server: Server) -> InlineKeyboardMarkup:
@@ -195,27 +203,53 @@ def menu(server: Server) -> InlineKeyboardMarkup:
     return _keyboard(*rows, _back(Press("servers", key)))
 
 
-def to_menus(concerned: Sequence[Server]) -> InlineKeyboardMarkup:
-    """Under an alert: on to the servers that it is about."""
+def under_news(kind: str, shown: Sequence[News]) -> InlineKeyboardMarkup:
+    """Under a message that came unasked: what can be done about it, and the way on. It is never
+    without a button, and what opens a screen opens it as a new message."""
+    concerned, entries = news.servers_of(shown), [entry for _, entry, _ in shown]
+    rows = []
+    if kind in ("down", "reminder"):
+        rows = [_care(concerned, [entry for entry in entries if entry.ended is None])]
+    elif kind == "forgotten" and "conference" in entries[0].details:
+        rows = _forgotten_alert(concerned[0], entries[0])
+    elif kind == "forgotten_list":
+        forgotten_there = Press("forgotten", short_id(concerned[0].name), is_new=1)
+        rows = [[_button(plain_text("button_forgotten"), forgotten_there)]]
+    return _keyboard(*rows, *_to_menus(concerned))
+
+
+def _to_menus(concerned: Sequence[Server]) -> list[list[InlineKeyboardButton]]:
+    """On to the servers that a message is about."""
     rows = []
     for server in concerned[: screens.OVERVIEWS_A_PAGE]:
         label = plain_text("button_open", server=cut(server.name, LONGEST_LABEL))
-        rows.append([_button(label, Press("menu", short_id(server.name)))])
-    return _keyboard(*rows)
+        rows.append([_button(label, Press("menu", short_id(server.name), is_new=1))])
+    if len(concerned) != 1:
+        rows.append([_button(plain_text("button_all_servers"), Press("all", is_new=1))])
+    return rows
 
 
-def outage_alert(server: Server) -> InlineKeyboardMarkup:
-    """Under the alert of a server that is not up."""
-    return InlineKeyboardMarkup([_take(server), *to_menus([server]).keyboard])
-
-
-def _take(server: Server, action: str = "take") -> list[InlineKeyboardButton]:
-    """ "I'll take it", as long as nobody has. It carries when the outage began, so that it never
-    stands for another one."""
-    if server.down_since is None or server.taken_by:
+def _care(concerned: Sequence[Server], going_on: Sequence[Entry]) -> list[InlineKeyboardButton]:
+    """ "I'll take it" as long as somebody is needed, else the way to hand it over."""
+    if not going_on:
         return []
-    press = Press(action, short_id(server.name), outage_at=int(server.down_since))
-    return [_button(plain_text("button_take"), press)]
+    if len(concerned) == 1:
+        return _take(concerned[0])
+    untaken = [entry for entry in going_on if not entry.by]
+    if untaken:
+        return [_button(plain_text("button_take_all", number=len(untaken)), Press("take_all"))]
+    return [_button(plain_text("button_release"), Press("release_all"))]
+
+
+def _take(server: Server, at: str = "") -> list[InlineKeyboardButton]:
+    """ "I'll take it", or "Hand it over" once somebody has. It carries when the outage began, so
+    that it never stands for another one. `at`: "_on_status" for the Status screen."""
+    outage = server.known.outage
+    if outage is None or not outage.news:
+        return []
+    action = "release" if outage.by else "take"
+    press = Press(f"{action}{at}", short_id(server.name), outage_at=int(outage.begun))
+    return [_button(plain_text(f"button_{action}"), press)]
 
 
 def status(server: Server) -> InlineKeyboardMarkup:
@@ -235,7 +269,7 @@ def status(server: Server) -> InlineKeyboardMarkup:
             for minutes in PAUSES_MIN
         ]
     return _keyboard(
-        _take(server, "take_on_status"),
+        _take(server, "_on_status"),
         pause,
         [switch],
         _refresh(Press("status", key)),
@@ -402,23 +436,21 @@ def back_to_list(press: Press) -> InlineKeyboardMarkup:
     return _keyboard(_back(_list_of(press)))
 
 
-def forgotten_alert(server: Server, item: str, can_remind: bool = True) -> InlineKeyboardMarkup:
-    """`item`: the conference; `can_remind`: nobody has asked to be reminded yet."""
-    key = short_id(server.name)
+def _forgotten_alert(server: Server, entry: Entry) -> list[list[InlineKeyboardButton]]:
+    """What can be decided about a forgotten conference, as long as nobody has done so for good."""
+    decision = entry.details.get("decision")
+    if decision == "stopped":
+        return []
+    key, item = short_id(server.name), short_id(entry.details["session_id"])
     age_min = server.forgotten_age_min
-    ask_stop = Press("ask_stop", key, item, age_min=age_min, came_from="forgotten")
+    ask_stop = Press("ask_stop", key, item, age_min=age_min, came_from="forgotten", is_new=1)
+    stop = [_button(plain_text("button_stop"), ask_stop)]
+    if decision == "not_forgotten":
+        return [stop]
     label = plain_text("button_remind", pause=duration(screens.REMIND_IN_S))
     remind = [_button(label, Press("remind", key, item))]
     not_forgotten = _button(plain_text("button_not_forgotten"), Press("not_forgotten", key, item))
-    return _keyboard(
-        [_button(plain_text("button_stop"), ask_stop)],
-        [*(remind if can_remind else []), not_forgotten],
-    )
-
-
-def forgotten_list_alert(server: Server) -> InlineKeyboardMarkup:
-    press = Press("forgotten", short_id(server.name))
-    return _keyboard([_button(plain_text("button_forgotten"), press)])
+    return [stop, [*([] if decision else remind), not_forgotten]]
 
 
 def error(server: Server, press: Press) -> InlineKeyboardMarkup:

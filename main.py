@@ -25,6 +25,7 @@ if __name__ == "__main__":  # before anything that needs the libraries
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from telebot import types
@@ -37,7 +38,10 @@ import texts
 import trueconf_api
 from keyboards import NO_PRESS, Press, short_id
 from lib import heartbeat, logs, settings, telegram
-from status_watcher import Watcher
+from lib.entries import Entry
+from lib.evidence import Evidence
+from memory import Record
+from status_watcher import Watcher, settle
 from texts import screens
 from trueconf_api import Server, TrueConfError
 
@@ -65,8 +69,6 @@ def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool =
     if isinstance(target, types.Message):
         telegram.reply(bot, target, text, keyboard)
         return
-    if bot.presses.owns(target):
-        announcer.forget(*telegram.place_of(target))
     telegram.edit(bot, target, text, keyboard, is_result)
 
 
@@ -175,45 +177,85 @@ def show_status(call: Call, server: Server, press: Press) -> None:
     show(call, text, keyboards.status(server))
 
 
-# "I'll take it" under the alert of a server that is not up, or on Status. The person sees their
-# name there, the others see it in the alert and get a line.
+# "I'll take it" under the alert of a server that is not up, or on Status; the same for all servers
+# of an alert. Everybody sees the name in the alert, and the others get a line.
 @on_button("take", for_viewers=True)
 @on_button("take_on_status", for_viewers=True)
-def take(call: Call, server: Server, press: Press) -> str | None:
-    who, watcher = texts.person(call.from_user), watchers[press.server]
-    first = watcher.take(press.outage_at, who)
-    if first is None:
+@on_button("take_all", of_server=False, for_viewers=True)
+def take(call: Call, server: Server | None, press: Press) -> str | None:
+    outages, person = outages_of(call, server, press), call.from_user
+    if not outages:
         return texts.plain_text("outage_over")
+    seen_by = telegram.seen_by(call)
+    first = announcer.take(outages, texts.name_of(person), person.id, seen_by)
     if first:
         return texts.plain_text("taken_already", who=first)
-    status = watcher.status or trueconf_api.get_status(server)
-    since = (
-        watcher.since_when(status) or press.outage_at
-    )  # 🟡 may have become 🔴 in the same outage
-    announcer.tell_taken(call, server, status, since, who, is_alert=press.action == "take")
-    if press.action == "take_on_status":
+    log.info("%s taken by %s", ", ".join(one.server for one in outages), texts.person(person))
+    if server and press.action == "take_on_status":
         show_status(call, server, press)
     return None
+
+
+# "Hand it over": nobody takes care of it any more.
+@on_button("release", for_viewers=True)
+@on_button("release_on_status", for_viewers=True)
+@on_button("release_all", of_server=False, for_viewers=True)
+def release(call: Call, server: Server | None, press: Press) -> str | None:
+    outages, person = outages_of(call, server, press), call.from_user
+    if not outages:
+        return texts.plain_text("outage_over")
+    if is_viewer(call) and any(one.by_id != person.id for one in outages):
+        return texts.plain_text("viewer_popup")  # what somebody else has taken is not theirs
+    announcer.release(outages, texts.name_of(person), telegram.seen_by(call))
+    log.info("%s released by %s", ", ".join(one.server for one in outages), texts.person(person))
+    if server and press.action == "release_on_status":
+        show_status(call, server, press)
+    return None
+
+
+def outages_of(call: Call, server: Server | None, press: Press) -> list[Entry]:
+    """What the press is about: an outage of one server, or all that the alert shows."""
+    if server:
+        return announcer.outages(server, press.outage_at)
+    return announcer.outages_shown(*telegram.place_of(call))
+
+
+# "Pause all 1 h" below all servers: those that are monitored and not paused yet.
+@on_button("pause_all", of_server=False)
+def pause_all(call: Call, server: Server | None, press: Press) -> None:
+    person, until = call.from_user, time.time() + 60 * keyboards.PAUSES_MIN[0]
+    paused = [one for one in servers.values() if one.is_monitored and not one.is_quiet]
+    announcer.pause(paused, until, texts.name_of(person), *telegram.seen_by(call))
+    log.info("%d servers paused for 1 h, by %s", len(paused), texts.person(person))
+    show_overviews(call, press=press)
 
 
 # "Pause 1 h" and "End the pause" on Status. The person sees the same screen, the others get a line.
 @on_button("pause")
 @on_button("pause_end")
 def pause(call: Call, server: Server, press: Press) -> None:
-    who, minutes = texts.person(call.from_user), min(press.pause_min, max(keyboards.PAUSES_MIN))
-    if server.is_monitored:  # else there is nothing to pause
-        watchers[press.server].pause(minutes / 60, by=who)
-    if server.is_monitored and minutes:
-        announcer.tell_paused(server, who, not_to=telegram.seen_by(call))
+    person, minutes = call.from_user, min(press.pause_min, max(keyboards.PAUSES_MIN))
+    if minutes and server.is_monitored:  # else there is nothing to pause
+        until = time.time() + 60 * minutes
+        announcer.pause([server], until, texts.name_of(person), *telegram.seen_by(call))
+        log.info("%s: paused for %g h, by %s", server.name, minutes / 60, texts.person(person))
+    elif server.known.pause:
+        announcer.end_pause(server)
+        log.info("%s: pause ended, by %s", server.name, texts.person(person))
     show_status(call, server, press)
 
 
-# The switch of the monitoring on Status. The person sees the same screen, switched.
+# The switch of the monitoring on Status. The person sees the same screen, switched; the others get
+# a line when it is off.
 @on_button("monitoring_on")
 @on_button("monitoring_off")
 def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
-    is_on = press.action == "monitoring_on"
-    watchers[press.server].switch_monitoring(is_on, by=texts.person(call.from_user))
+    is_on, person = press.action == "monitoring_on", call.from_user
+    was_on = server.is_monitored
+    watchers[press.server].switch_monitoring(is_on, by=texts.person(person))
+    if was_on and not is_on:
+        who = texts.name_of(person)
+        announcer.tell_switched_off(server, "monitoring", who, *telegram.seen_by(call))
     show_status(call, server, press)
     return not_saved()
 
@@ -273,7 +315,11 @@ def switch_forgotten_alerts(call: Call, server: Server, press: Press) -> str | N
     is_on = press.action == "forgotten_alerts_on"
     if is_on and press.age_min in keyboards.ages_to_choose(server):
         server.forgotten_age_min = press.age_min
+    was_on = server.has_forgotten_alerts
     watchers[press.server].switch_forgotten_alerts(is_on, by=texts.person(call.from_user))
+    if was_on and not is_on:
+        who = texts.name_of(call.from_user)
+        announcer.tell_switched_off(server, "forgotten", who, *telegram.seen_by(call))
     show_forgotten(call, server, press)
     return not_saved()
 
@@ -283,17 +329,17 @@ def switch_forgotten_alerts(call: Call, server: Server, press: Press) -> str | N
 @on_button("not_forgotten")
 def keep_quiet(call: Call, server: Server, press: Press) -> str:
     """Say nothing more of a conference: for an hour, or as long as it runs."""
-    session_id = next((run for run in server.reported if short_id(run) == press.item), None)
+    runs = announcer.forgotten_runs(server)
+    session_id = next((run for run in runs if short_id(run) == press.item), None)
     if session_id is None:
         return texts.plain_text("out_of_date")
     is_reminder = press.action == "remind"
     if is_reminder and not server.has_forgotten_alerts:
         return texts.plain_text("reminder_off")
     until = time.time() + screens.REMIND_IN_S if is_reminder else 0
-    who = texts.person(call.from_user)
-    watchers[press.server].keep_quiet(session_id, until)
-    log.info("%s: %s pressed by %s for %s", server.name, press.action, who, session_id)
-    announcer.tell_decision(call, server, session_id, who, until)
+    decision, person = "reminder" if is_reminder else "not_forgotten", call.from_user
+    announcer.decide(server, session_id, decision, texts.name_of(person), until)
+    log.info("%s: %s by %s: %s", server.name, decision, texts.person(person), session_id)
     if not is_reminder:
         return texts.plain_text("not_forgotten_set")
     return texts.plain_text("reminder_set", pause=texts.duration(screens.REMIND_IN_S))
@@ -334,13 +380,13 @@ def ask_stop_all(call: Call, server: Server, press: Press, has_changed: bool = F
 @on_button("stop_all")
 def stop(call: Call, server: Server, press: Press) -> str | None:
     """Stops what the question showed, nothing else. A list that has changed is asked about anew."""
-    who = texts.person(call.from_user)
     try:
-        results = stopping.stop_once(server, press, who)
+        results = stopping.stop_once(server, press, call.from_user)
     except stopping.NotAsShown:
         ask_again = ask_stop if press.action == "stop" else ask_stop_all
         return ask_again(call, server, press, has_changed=True)
-    announcer.tell_stopped(server, results, who, not_to=telegram.seen_by(call))
+    who = texts.name_of(call.from_user)
+    announcer.tell_stopped(server, results, who, *telegram.seen_by(call))
     text = screens.stop_result(server, results)
     show(call, text, keyboards.back_to_list(press), is_result=bool(results))
     return None
@@ -359,7 +405,9 @@ def receive_message(message: types.Message) -> None:
     # Who is anonymous in a group shares one ID with all others who are; nobody can be listed so.
     if message.sender_chat or not config.may_look(user.id):
         refuse_message(message, user, command)
-    elif command in COMMANDS:
+        return
+    announcer.hear(message.chat.id)
+    if command in COMMANDS:
         function, for_viewers = COMMANDS[command]
         if is_viewer(message) and not for_viewers:
             show(message, texts.words("viewer_popup"))
@@ -424,6 +472,9 @@ def handle_press(call: Call) -> str | None:
         return texts.plain_text("viewer_popup")
     if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
         return texts.plain_text("too_soon")
+    if press.is_new:
+        telegram.keep_message(call)
+        press = replace(press, is_new=0)
     try:
         return function(call, server, press)
     except stopping.NotNow as refusal:
@@ -444,11 +495,13 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     bot = telegram.Bot(config.token, config.api_url, config.proxy, screens.telegram_trouble)
     bot.register_message_handler(receive_message, content_types=["text"])
     bot.register_callback_query_handler(receive_press, func=lambda call: True)
-    announcer = alerts.Announcer(bot, config, watchers.values())
+    record, evidence = Record(config.memory_path, config.servers.values()), Evidence()
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
         servers[key] = server
-        watchers[key] = Watcher(server, announcer, position)
+        watchers[key] = Watcher(server, record, evidence, position)
+    announcer = alerts.Announcer(bot, config, record, evidence, lambda: settle(watchers.values()))
+    announcer.start()
     for watcher in watchers.values():
         watcher.start()
 
@@ -457,17 +510,19 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     polling.start()
     heart = heartbeat.Heartbeat(
         config.heartbeat_url,
-        lambda: heartbeat.trouble_of(bot, watchers.values(), announcer.oldest_waiting_s()),
+        lambda: heartbeat.trouble_of(bot, watchers.values(), announcer.longest_wait_s()),
     )
     heart.start()
     while polling.is_alive() and not polling.is_token_refused and not is_ending():
         config.save_when_due()
+        record.save()
         time.sleep(SAVE_EVERY_S)
 
     heart.stop()
     bot.sender.is_ending = True
     for watcher in watchers.values():
         watcher.stop()
+    record.save()
     if polling.is_token_refused:
         raise telegram.TokenRefused
 

@@ -1,27 +1,22 @@
 """The daemon thread of each server: is it up, was a conference forgotten, does its certificate
 end, is the token fresh.
 
-It tells people nothing itself: what it finds goes to the announcer that it is handed.
+It tells people nothing itself: what it finds stands in the record, and `alerts` tells of it.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import trueconf_api
 from lib.clock import Clocks, steady_clock
-from trueconf_api import (
-    DOWN,
-    UP,
-    WEB_DOWN,
-    Forgotten,
-    Server,
-    Status,
-    TrueConfError,
-)
+from lib.entries import CERTIFICATE, FORGOTTEN, KEPT, Entry
+from lib.evidence import Evidence
+from memory import Record, forgotten_details
+from trueconf_api import DOWN, UP, WEB_DOWN, Server, Status, TrueConfError
 
 FIRST_LOOKS_APART_S = 0.02  # so that many servers are not all asked at the same moment
 CHANGE_LOOKS = 3  # looks in a row before a change is announced
@@ -34,37 +29,10 @@ UNSTEADY_S, UNSTEADY_LOOKS = 600, 3  # so many lost looks within this time are t
 CERTIFICATE_DAYS = (14, 7, 3, 1)  # before the end of a certificate: when people are told
 CERTIFICATE_EVERY_S = 86400
 RETRY_CERTIFICATE_S = 3600
-SEPARATE_MESSAGES = 3  # more forgotten conferences than this at once come as one list
-MOST_REPORTED = 200
-MOST_PAUSE_CHANGES = 20
+SETTLE_LIMIT_S = 25  # until it is clear how all servers are: packets that vanish take 18 s
+MOST_TIMES_AN_HOUR = 4  # that new forgotten conferences are told of: more come together later
 
 log = logging.getLogger("bot.watcher")
-
-
-@dataclass(frozen=True)
-class StateChange:
-    """A server's new state. Times are time.time(): `since` when this state was first seen,
-    `down_since` when it last was up, if it is up now and that is known. `is_first`: nobody looked
-    before, as the bot or the computer was off. `states`: those of the outage so far, () if it is
-    up; `outage`: the state that an outage was in that is over, DOWN if there were several."""
-
-    server: Server
-    status: Status
-    since: float
-    down_since: float | None
-    is_first: bool
-    states: tuple[str, ...] = ()
-    outage: str = DOWN
-
-
-class Announcer(Protocol):
-    """Whom a watcher tells what it finds; `alerts` has the real one."""
-
-    def tell_state(self, change: StateChange) -> None: ...
-    def tell_reminder(self, server: Server, status: Status, since: float) -> None: ...
-    def tell_pause_over(self, server: Server, status: Status, changes: list[list[Any]]) -> None: ...
-    def tell_certificate(self, server: Server, end: float) -> None: ...
-    def tell_forgotten(self, server: Server, found: list[Forgotten]) -> None: ...
 
 
 @dataclass(eq=False)
@@ -93,57 +61,47 @@ class Watcher(threading.Thread):
     it is."""
 
     def __init__(
-        self, server: Server, announcer: Announcer, position: int = 0, clocks: Clocks | None = None
+        self,
+        server: Server,
+        record: Record,
+        evidence: Evidence,
+        position: int = 0,
+        clocks: Clocks | None = None,
     ):
         super().__init__(name=f"watcher of {server.name}", daemon=True)
-        self.server, self.clocks = server, clocks or Clocks()
-        self._announcer = announcer
+        self.server, self.record, self.clocks = server, record, clocks or Clocks()
+        self._evidence = evidence
         self._stopping, self._wake = threading.Event(), threading.Event()
         self._failures: dict[str, str] = {}  # job -> the reason that was logged last
         self._forgotten_before: set[str] = set()  # session IDs of the look before
         self._drop_looks()
-        # An outage that was told before the bot was started again goes on.
-        self._states = tuple(server.told_states)
-        self._down_at: float | None = None  # steady, as are those in _drop_looks
-        if server.down_since is not None:
-            self._down_at = self.steady() - max(0, self.now() - server.down_since)
-        self._reminders = self._reminders_due()
         self._make_jobs(self.steady() + position * FIRST_LOOKS_APART_S)
 
     def _make_jobs(self, first_at: float) -> None:
         """In the order in which they are done when several are due."""
         server = self.server
-        self._look_job = Job("the look", self.check, self._until_next_look_s, self._is_watched)
+        self._look_job = Job("look", self.check, self._until_next_look_s, self._is_watched)
         self._forgotten_job = Job(
-            "the search for forgotten conferences",
+            "forgotten",
             self.find_newly_forgotten,
             lambda: server.forgotten_interval_s,
-            lambda: server.has_forgotten_alerts and self._may_ask() and not self._is_in_pause(),
+            lambda: server.has_forgotten_alerts and self._may_ask() and not server.is_quiet,
+        )
+        self._token_job = Job(
+            "token", self._renew_token, lambda: RETRY_TOKEN_S, self._may_ask, self._token_ends_at
         )
         self._certificate_job = Job(
-            "the look at the certificate",
+            "certificate",
             self.check_certificate,
             lambda: RETRY_CERTIFICATE_S,
-            lambda: self._is_watched() and self._may_ask() and not self._is_in_pause(),
+            lambda: self._is_watched() and self._may_ask() and not server.is_quiet,
         )
-        self._jobs = [
-            self._look_job,
-            Job("the pause", self._end_pause, lambda: 1, self._is_in_pause, self._pause_ends_at),
-            Job("a reminder", self._remind, lambda: 1, self._may_remind, self._next_reminder_at),
-            self._forgotten_job,
-            Job(
-                "the renewal of the access token",
-                self._renew_token,
-                lambda: RETRY_TOKEN_S,
-                self._may_ask,
-                self._token_ends_at,
-            ),
-            self._certificate_job,
-        ]
+        self._jobs = [self._look_job, self._forgotten_job, self._token_job, self._certificate_job]
         for job in self._jobs:
             job.next_at = first_at
 
     def _drop_looks(self) -> None:
+        self.server.learnt.is_state_sure = False
         self.status: Status | None = None  # the confirmed one
         self._since: float | None = None  # when it came into this state; None: before we looked
         self._looks_at_change, self._change_is_up = 0, False
@@ -166,7 +124,7 @@ class Watcher(threading.Thread):
                 job.next_at = self.steady() + job.every_s()
                 self._attempt(job)
         if not self._is_watched():
-            self._drop_all()
+            self._drop_looks()
         due_at = [job.due_at for job in self._jobs if job.is_on()]
         longest_at = self.steady() + LONGEST_WAIT_S
         return max(0.0, min([longest_at, *due_at]) - self.steady())
@@ -176,9 +134,21 @@ class Watcher(threading.Thread):
             job.do()
         except Exception as error:  # one that goes wrong must not end the watch
             self._log_once(job.name, error)
+            self._note_failure(job, error)
         else:
             if self._failures.pop(job.name, None):
                 log.info("%s: %s works again", self.server.name, job.name)
+            self.record.note_job(self.server.name, job.name, None)
+
+    def _note_failure(self, job: Job, error: Exception) -> None:
+        """Silence must not look like "none": what fails for long is told. Once: where the search
+        for forgotten conferences is on, it fails for want of a token too."""
+        of_token = job is self._token_job and not self.server.has_forgotten_alerts
+        if job is self._forgotten_job or of_token:
+            failure: dict[str, Any] = {"reason": "failed"}
+            if isinstance(error, TrueConfError):
+                failure = {"reason": error.reason, "about": error.details}
+            self.record.note_job(self.server.name, job.name, failure)
 
     def _log_once(self, what: str, error: Exception) -> None:
         """Log a failure unless the last one was the same; a defect with its traceback."""
@@ -240,23 +210,6 @@ class Watcher(threading.Thread):
         is_web_down = self.status is not None and self.status.state in (DOWN, WEB_DOWN)
         return not self._looks_at_change and not is_web_down
 
-    def _is_in_pause(self) -> bool:
-        """Paused by people, be it that its time is over by now."""
-        return self.server.paused_until is not None
-
-    def _pause_ends_at(self) -> float:
-        if self.status is None or self._looks_at_change:
-            return self._look_job.due_at  # at first it has to be clear how the server is
-        return self.steady() + (self.server.paused_until or 0) - self.now()
-
-    def _may_remind(self) -> bool:
-        is_told = bool(self.server.told_states) and not self._is_in_pause()
-        is_known = self.status is not None and not self._looks_at_change
-        return is_told and is_known and self._down_at is not None and self.server.repeat_h > 0
-
-    def _next_reminder_at(self) -> float:
-        return (self._down_at or 0) + (self._reminders + 1) * self.server.repeat_h * 3600
-
     def _token_ends_at(self) -> float:
         return self.steady() + self.server.learnt.token_renewal_at - self.clocks.monotonic()
 
@@ -270,6 +223,7 @@ class Watcher(threading.Thread):
         self.server.is_monitored = is_on
         log.info("%s: monitoring %s, by %s", self.server.name, "on" if is_on else "off", by)
         self.look_now()
+        self.record.wake()  # what was held back
 
     def switch_forgotten_alerts(self, is_on: bool, by: str) -> None:
         """The same for the search for forgotten conferences."""
@@ -278,38 +232,11 @@ class Watcher(threading.Thread):
         self._forgotten_job.next_at = 0.0
         self._wake.set()
 
-    def pause(self, hours: float, by: str) -> None:
-        """Announce nothing for so long; with 0 hours, end a pause at once."""
-        if not hours and self.server.paused_until is None:
-            return  # somebody else has ended it
-        self.server.paused_until = self.now() + 3600 * hours
-        if hours:
-            log.info("%s: paused for %g h, by %s", self.server.name, hours, by)
-        else:
-            log.info("%s: pause ended, by %s", self.server.name, by)
-        self._wake.set()
-
-    @property
-    def is_paused(self) -> bool:
-        return self.server.paused_until is not None and self.now() < self.server.paused_until
-
-    def take(self, outage: int, by: str) -> str | None:
-        """Somebody takes care of the outage that began at `outage` (whole seconds). Returns who
-        has taken it before, "" if nobody has, None if that outage is over."""
-        server = self.server
-        with server.shared.lock:
-            if server.down_since is None or int(server.down_since) != outage:
-                return None
-            first = server.taken_by
-            if not first:
-                server.taken_by = by
-                log.info("%s: the outage is taken by %s", server.name, by)
-            return first
-
     # ------------------------------------------------------------ is it up
 
     def check(self) -> None:
         """Look once. A change is told after it was seen in CHANGE_LOOKS looks in a row."""
+        self.record.note_clock()
         seen_at = self.steady()
         try:
             status = trueconf_api.get_status(self.server)
@@ -327,22 +254,37 @@ class Watcher(threading.Thread):
         is_first = self._looked_at is None or seen_at - self._looked_at > longest_gap_s
         if is_first:  # what was seen before the sleep proves nothing, and nobody looked meanwhile
             self._looks_at_change, self._since = 0, None
-        self._looked_at = self.steady()
-        self._count_look(status, seen_at, is_first)
+            self.server.learnt.is_state_sure = False
+            self.record.wake()
+        now = self.steady()
+        if self._looked_at is not None and not is_first:
+            self.record.note_looked(self.server, now - self._looked_at)
+        self._looked_at = now
+        self._count_look(status, seen_at, is_first, self._note_evidence(status, seen_at))
         self._look_job.next_at = self.steady() + self._until_next_look_s()
         self.last_look_began_at = seen_at
 
-    def _count_look(self, status: Status, seen_at: float, is_first: bool) -> None:
+    def _note_evidence(self, status: Status, seen_at: float) -> dict[str, Any]:
+        """Say whether the network was there. Returns what speaks for an outage of the server."""
+        kind = "lost" if status.state == DOWN else "answered"
+        kind = "doubtful" if status.is_doubtful else kind
+        spell = self._evidence.note_look(self.server.name, kind, seen_at, self.steady())
+        if spell is None:
+            return {"is_lost": False}
+        answered_at = self._time_of(spell.answered_at) if spell.answered_at else 0.0
+        return {"is_lost": True, "is_proved": spell.is_proved, "answered_at": answered_at}
+
+    def _count_look(
+        self, status: Status, seen_at: float, is_first: bool, seen: dict[str, Any]
+    ) -> None:
         # Before the first look it is as it was when the bot ended, or up, as it should be.
-        told = self._states[-1] if self._states else UP
-        if status.state == (self.status.state if self.status else told):
+        outage = self.server.known.outage
+        before = outage.state if outage and outage.steps else UP
+        if status.state == (self.status.state if self.status else before):
             self.status = status  # the reason may have changed
             self._note_lost_looks()
             self._looks_at_change = 0
-            if status.state == UP and self._down_at is not None:  # over while the bot was off
-                if self.server.paused_until is not None:
-                    self._note_in_pause(status, seen_at)
-                self._drop_outage()
+            self.record.note_reason(self.server, status, bool(seen.get("is_proved")))
             return
         is_up = status.state == UP
         if not self._looks_at_change or is_up != self._change_is_up:
@@ -350,7 +292,7 @@ class Watcher(threading.Thread):
             self._change_seen_at, self._change_is_first = seen_at, is_first
         self._looks_at_change += 1
         if self._looks_at_change >= CHANGE_LOOKS:
-            self._confirm(status)
+            self._confirm(status, seen)
 
     def _note_lost_looks(self) -> None:
         """Count the looks at a change that did not last."""
@@ -359,125 +301,63 @@ class Watcher(threading.Thread):
         if self.lost_looks() and not was_unsteady:
             log.warning("%s: unsteady, %d looks lost", self.server.name, self.lost_looks())
 
-    def _confirm(self, status: Status) -> None:
+    def _confirm(self, status: Status, seen: dict[str, Any]) -> None:
         seen_at, is_first = self._change_seen_at, self._change_is_first
         self.status, self._lost_looks = status, []
         self._since = None if is_first else seen_at
         log.info("%s: %s", self.server.name, describe(self.server, status))
-        if status.state != UP and self._down_at is None:
-            self._down_at, self._reminders = seen_at, 0
-            self.server.down_since = self._time_of(seen_at)
-        if self.server.paused_until is not None:
-            self._note_in_pause(status, seen_at)
-        else:
-            self._tell(status, seen_at, is_first)
-        self._looks_at_change = 0  # last: whoever waits until there is no doubt finds it told
-
-    def _note_in_pause(self, status: Status, seen_at: float) -> None:
-        """Keep a change for the end of the pause, unless an earlier run has kept it already."""
-        kept = self.server.pause_changes
-        if not kept or kept[-1][1] != status.state:
-            change = [self._time_of(seen_at), status.state]
-            self.server.pause_changes = [*kept, change][-MOST_PAUSE_CHANGES:]
-        if status.state == UP:
-            self._drop_outage()
-
-    def _tell(self, status: Status, seen_at: float, is_first: bool) -> None:
-        before, down_at = self._states, self._down_at
-        if status.state == UP:
-            self._drop_outage()
-        else:
-            others = [state for state in before if state != status.state]
-            self._states, down_at = (*others, status.state), None
-        self._announcer.tell_state(
-            StateChange(
-                self.server,
-                status,
-                since=self._time_of(seen_at),
-                down_since=None if down_at is None else self._time_of(down_at),
-                is_first=is_first,
-                states=self._states,
-                outage=before[0] if len(before) == 1 else DOWN,
-            )
-        )
-
-    def _drop_all(self) -> None:
-        self._drop_looks()
-        self._drop_outage()
-        self.server.told_states = []
-        self.server.paused_until, self.server.pause_changes = None, []
-
-    def _drop_outage(self) -> None:
-        self._states, self._down_at = (), None
-        self.server.down_since, self.server.taken_by = None, ""
-
-    def _reminders_due(self) -> int:
-        """How many reminders there would have been of this outage by now."""
-        if self._down_at is None or not self.server.repeat_h:
-            return 0
-        return int((self.steady() - self._down_at) / (3600 * self.server.repeat_h))
-
-    def _remind(self) -> None:
-        """Say again that it is not up, unless somebody takes care of it."""
-        self._reminders = self._reminders_due()
-        if self.status and self._down_at is not None and not self.server.taken_by:
-            since = self._time_of(self._down_at)
-            self._announcer.tell_reminder(self.server, self.status, since)
-
-    def _end_pause(self) -> None:
-        server, status = self.server, self.status
-        if status is None or self._looks_at_change:
-            return
-        changes = server.pause_changes
-        server.paused_until, server.pause_changes = None, []
-        self._states = () if status.state == UP else (status.state,)
-        self._reminders = self._reminders_due()  # those that fell into the pause
-        self._announcer.tell_pause_over(server, status, changes)
+        self.record.note_state(self.server, status, self._time_of(seen_at), is_first, **seen)
+        self._looks_at_change = 0  # last: whoever waits until there is no doubt finds it noted
 
     # ------------------------------------------------------------ does the certificate end
 
     def check_certificate(self) -> None:
         """Look when the certificate ends. That is told once for each of CERTIFICATE_DAYS."""
         self.server.learnt.certificate_end = end = trueconf_api.get_certificate_end(self.server)
-        self._certificate_job.next_at = self.steady() + CERTIFICATE_EVERY_S
-        if end is None or end <= self.now():
-            return  # not checked, or a matter of the web part's state by now
-        moments = [end - 86400 * days for days in CERTIFICATE_DAYS]
-        passed = max([moment for moment in moments if moment <= self.now()], default=0)
-        if passed > self.server.certificate_told:
-            self.server.certificate_told = passed
+        now, known = self.now(), self.server.known
+        moments = [] if end is None or end <= now else [end - 86400 * d for d in CERTIFICATE_DAYS]
+        wait_s = min([CERTIFICATE_EVERY_S, *(at - now + 1 for at in moments if at > now)])
+        self._certificate_job.next_at = self.steady() + wait_s
+        passed = max([moment for moment in moments if moment <= now], default=0)
+        if passed > known.certificate_told:
             log.warning("%s: the certificate ends soon", self.server.name)
-            self._announcer.tell_certificate(self.server, end)
+            with self.record.changing(self.server.name):
+                known.certificate_told = passed
+                self.record.add(CERTIFICATE, self.server.name, "said", details={"end": end})
 
     # ------------------------------------------------------------ was one forgotten
 
     def find_newly_forgotten(self) -> None:
         """Look once. A conference is told of when it was forgotten in two looks in a row."""
-        found = trueconf_api.find_forgotten(self.server, self.server.forgotten_age_min)
-        now = self.now()
+        server = self.server
+        found = trueconf_api.find_forgotten(server, server.forgotten_age_min)
         certain = {one.conference.session_id: one for one in found if one.is_certain}
-        news = [
-            one
-            for session_id, one in certain.items()
-            if session_id in self._forgotten_before and self._is_due(session_id, now)
-        ]
+        twice = [one for run, one in certain.items() if run in self._forgotten_before]
         self._forgotten_before = set(certain)
-        for one in news:
-            self.keep_quiet(one.conference.session_id)
-        is_list = len(news) > SEPARATE_MESSAGES
-        for told in [news] if is_list else [[one] for one in news]:
-            self._announcer.tell_forgotten(self.server, told)
+        if not twice:
+            return
+        now, told = self.now(), server.known.of_kind(FORGOTTEN)
+        lately = {entry.begun for entry in told if entry.begun > now - 3600}
+        news = [one for one in twice if not server.known.forgotten(one.conference.session_id)]
+        with self.record.changing(server.name):
+            if len(lately) < MOST_TIMES_AN_HOUR:
+                for one in news[: self._make_room(told, certain, len(news))]:
+                    details = forgotten_details(one)
+                    self.record.add(FORGOTTEN, server.name, "found", begun=now, details=details)
+            for one in twice:
+                entry = server.known.forgotten(one.conference.session_id)
+                if entry is not None and 0 < entry.until <= now:
+                    entry.until, entry.by, entry.details = 0, "", forgotten_details(one)
+                    entry.news.append("reminder")
 
-    def _is_due(self, session_id: str, now: float) -> bool:
-        remind_at = self.server.reported.get(session_id)
-        return remind_at is None or 0 < remind_at <= now
-
-    def keep_quiet(self, session_id: str, until: float = 0) -> None:
-        """Say nothing of this run until then (time.time()); 0: never again. Is saved."""
-        with self.server.shared.lock:
-            reported = {**self.server.reported, session_id: until}
-            kept = {*list(reported)[-MOST_REPORTED:], *self._forgotten_before}
-            self.server.reported = {key: at for key, at in reported.items() if key in kept}
+    def _make_room(self, told: list[Entry], certain: Container[str], wanted: int) -> int:
+        """How many more are told of. What is not forgotten any more is remembered the shortest."""
+        over = [one for one in told if one.details.get("session_id") not in certain]
+        room = KEPT[FORGOTTEN] - len(told)
+        for entry in over[: max(0, wanted - room)]:
+            self.record.drop(entry)
+            room += 1
+        return max(0, room)
 
 
 def describe(server: Server, status: Status) -> str:
@@ -488,8 +368,9 @@ def describe(server: Server, status: Status) -> str:
     return f"{state} ({reasons})" if reasons else state
 
 
-def settle(watchers: Iterable[Watcher], limit_s: float) -> None:
-    """Make all watchers look now and wait until none of them is in doubt."""
+def settle(watchers: Iterable[Watcher], limit_s: float = SETTLE_LIMIT_S) -> set[str]:
+    """Make all watchers look now and wait until none of them is in doubt. Returns the names of
+    the servers of which it is clear how they are."""
     asked_at, ends_at = steady_clock(), steady_clock() + limit_s
     waiting = [watcher for watcher in watchers if watcher.server.is_monitored]
     for watcher in waiting:
@@ -497,3 +378,5 @@ def settle(watchers: Iterable[Watcher], limit_s: float) -> None:
     while waiting and steady_clock() < ends_at:
         time.sleep(0.1)
         waiting = [watcher for watcher in waiting if not watcher.is_settled(asked_at)]
+    in_doubt = {watcher.server.name for watcher in waiting}
+    return {watcher.server.name for watcher in watchers} - in_doubt

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import texts
 import trueconf_api
@@ -86,8 +87,8 @@ def _is_empty(people: People | TrueConfError | None) -> bool:
     return isinstance(people, People) and not people.count
 
 
-def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | TrueConfError]:
-    """Stop what the confirmation showed, once, however many people press.
+def stop_once(server: Server, press: Press, user: Any) -> dict[Conference, str | TrueConfError]:
+    """Stop what the confirmation showed, once, however many people press. `user`: Telegram's.
 
     Returns what `trueconf_api.stop_conferences` returns; {} if the one that was shown no longer
     runs. Raises NotNow if the confirmation is too old or somebody else was quicker, NotAsShown,
@@ -104,12 +105,13 @@ def stop_once(server: Server, press: Press, who: str) -> dict[Conference, str | 
     if not found:
         return {}
     runs = {short_id(conference.session_id): conference for conference in found}
+    who = texts.name_of(user)
     _claim(server, [*asked, *runs], who, press)
     results: dict[Conference, str | TrueConfError] = {}
     try:
         results = trueconf_api.stop_conferences(server, found)
         for conference, result in results.items():
-            _log(server, conference, result, who)
+            _log(server, conference, result, texts.person(user))
         return results
     finally:
         again = [run for run, conference in runs.items() if results.get(conference) != STOPPED]

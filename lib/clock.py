@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 # The clock that nobody sets and that goes on while the computer sleeps, where there is one:
 # Linux, then macOS. That of Windows is time.monotonic().
@@ -22,3 +23,11 @@ class Clocks:
     now: Callable[[], float] = time.time
     steady: Callable[[], float] = steady_clock
     monotonic: Callable[[], float] = time.monotonic
+
+
+def boot_id() -> str:
+    """What tells this run of the computer from others, "" where that is not known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -9,6 +9,7 @@ A new key is one line where its section is read, and one in SAVED if the bot its
 import contextlib
 import errno
 import ipaddress
+import itertools
 import json
 import logging
 import os
@@ -65,17 +66,17 @@ NOT_SAVED = {
 SAVED = {
     "access_token": ("access_token",),
     "is_monitored": ("server_status", "state"),
-    "down_since": ("server_status", "down_since"),
-    "paused_until": ("server_status", "paused_until"),
     "has_forgotten_alerts": ("forgotten_conferences", "state"),
     "forgotten_age_min": ("forgotten_conferences", "hours"),
-    "reported": ("forgotten_conferences", "reported"),
-    "told_states": ("told", "states"),
-    "taken_by": ("told", "taken_by"),
-    "pause_changes": ("told", "pause_changes"),
-    "certificate_told": ("told", "certificate"),
-    "alert_messages": ("told", "messages"),
 }
+
+# What 2.0.0 kept in a server's section, and the record holds now.
+EARLIER = (
+    ("server_status", "down_since"),
+    ("server_status", "paused_until"),
+    ("forgotten_conferences", "reported"),
+    ("told",),
+)
 
 log = logging.getLogger("bot.settings")
 
@@ -101,6 +102,7 @@ class Settings:
     warnings: list[Problem]
     _saved: dict[tuple[str, ...], object] = field(init=False)  # place in the file -> value
     _moved: dict[int, int] = field(default_factory=dict)  # users' IDs, old -> new, unsaved
+    _has_earlier: bool = False  # what the record has taken over is still to be taken out
     _failure: str = ""  # why the last save failed
     _pause_s: float = 0  # how long save_when_due waits after it
     _next_try_at: float = 0  # time.monotonic()
@@ -156,12 +158,23 @@ class Settings:
             self._moved[old_id] = new_id
         log.info("the group %s is now %s", old_id, new_id)
 
+    @property
+    def memory_path(self) -> Path:
+        """The file of the record: beside the settings, by their name if they are a JSON file."""
+        stem = Path(self.source.name).stem if self.source.name.endswith(".json") else "settings"
+        return self.source.folder / f"{stem}-memory.json"
+
+    def drop_earlier(self) -> None:
+        """The record has taken over what 2.0.0 kept here."""
+        self._has_earlier = any(not one.earlier.is_empty for one in self.servers.values())
+        self.save()
+
     def save(self) -> None:
         """Write what has changed. What cannot be written now is kept for the next time."""
         with self._lock:
             now = self._now()
             try:
-                if now != self._saved or self._moved:
+                if now != self._saved or self._moved or self._has_earlier:
                     self._write(now)
             except (OSError, ValueError, RecursionError) as error:
                 code, reason = _why_not_saved(error)
@@ -174,7 +187,7 @@ class Settings:
             if self._failure:
                 log.info("%s: saved", self.source.name)
             self._failure, self._pause_s = "", 0
-            self._saved = now
+            self._saved, self._has_earlier = now, False
             self._moved.clear()
 
     def save_when_due(self) -> None:
@@ -204,6 +217,9 @@ class Settings:
         for path, value in now.items():
             if value != self._saved[path]:
                 _put(content, path, value)
+        if self._has_earlier:
+            for name, path in itertools.product(self.servers, EARLIER):
+                _put(content, ("servers", name, *path), None)
         for old_id, new_id in self._moved.items():
             _move(content, old_id, new_id)
         if json.dumps(content) != before:
@@ -235,7 +251,7 @@ def _put(content: dict[str, Any], path: tuple[str, ...], value: object) -> None:
     *sections, key = path
     for depth, section in enumerate(sections):
         inner = content.get(section)
-        if inner is None and depth >= 2:  # e.g. "forgotten_conferences", which is optional
+        if inner is None and depth >= 2 and value is not None:  # a section that is optional
             inner = content[section] = {}
         if not isinstance(inner, dict):
             return

@@ -57,16 +57,17 @@ class FileSource:
     def write(self, text: str, old: bytes) -> None:
         """Replace the file, unless it is no longer `old`. Raises OSError."""
         newline = "\r\n" if b"\r\n" in old else "\n"
-        _write_file(self.path, text.replace("\n", newline), old)
+        write_file(self.path, text.replace("\n", newline), old)
 
 
 class FileChanged(OSError):
     """Somebody saved the file while we were about to."""
 
 
-def _write_file(path: Path, text: str, old: bytes) -> None:
+def write_file(path: Path, text: str, old: bytes | None) -> None:
     """Put `text` into the file, unless it is no longer `old`. Whoever reads it, and whenever the
-    process is killed, finds the old text or the new one. Raises OSError."""
+    process is killed, finds the old text or the new one. `old`: None for a file of the bot's own,
+    which need not be there yet and nobody else may read. Raises OSError."""
     target = path.resolve()  # a link stays a link
     # Half a character (in a name that came as "\ud83d") becomes the same escape again.
     content = text.encode("utf-8", "backslashreplace")
@@ -77,9 +78,10 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
         with open(temporary, "wb", opener=_open_private) as file:
             file.write(content)
             _flush(file)
-        _keep_owner(temporary, target)
-        with contextlib.suppress(OSError):  # a disk without modes
-            temporary.chmod(target.stat().st_mode)
+        if old is not None:
+            _keep_owner(temporary, target)
+            with contextlib.suppress(OSError):  # a disk without modes
+                temporary.chmod(target.stat().st_mode)
         _replace(temporary, target, old)
     except OSError as error:
         if error.errno not in (NOT_REPLACED if temporary.exists() else NOT_BESIDE):
@@ -89,20 +91,21 @@ def _write_file(path: Path, text: str, old: bytes) -> None:
         _remove(temporary)
 
 
-def _write_in_place(target: Path, content: bytes, old: bytes) -> None:
+def _write_in_place(target: Path, content: bytes, old: bytes | None) -> None:
     """The last way: into the file itself. Raises OSError, and the file is as it was.
 
     It is one write over the old text, to whose length the new one is filled up with line breaks:
     what is readable does not hang on the cut that follows.
     """
     with open(target, "r+b", buffering=0) as file:
-        if file.read() != old:
+        found = file.read()
+        if old is not None and found != old:
             raise FileChanged
         try:
-            _overwrite(file, content.ljust(len(old), b"\n"))
+            _overwrite(file, content.ljust(len(found), b"\n"))
         except OSError:  # the disk is full: for the old text there is room
-            _overwrite(file, old)
-            file.truncate(len(old))
+            _overwrite(file, found)
+            file.truncate(len(found))
             raise
         file.truncate(len(content))
         _flush(file)
@@ -148,11 +151,11 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)  # until it has the mode of the file that it will replace
 
 
-def _replace(temporary: Path, target: Path, old: bytes) -> None:
+def _replace(temporary: Path, target: Path, old: bytes | None) -> None:
     """os.replace, patient with Windows: a virus scanner or an editor may hold the file."""
     for tries_left in reversed(range(REPLACE_TRIES)):
         try:
-            if target.read_bytes() != old:
+            if old is not None and target.read_bytes() != old:
                 raise FileChanged
             os.replace(temporary, target)
             return
@@ -206,7 +209,7 @@ class DotenvSource:
                 end = original[len(original.rstrip()) :]
                 original = f"{begin}settings='{value}'{end}"
             lines.append(original)
-        _write_file(self.path, "".join(lines), before)
+        write_file(self.path, "".join(lines), before)
 
 
 Source = FileSource | EnvironmentSource | DotenvSource

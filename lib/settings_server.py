@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import idna
 
+from lib.entries import Earlier
 from lib.settings_files import Problem
 from lib.settings_section import Section, trimmed
 from lib.trueconf_model import LONGEST_ID, STATES, Server, is_token
@@ -51,8 +52,6 @@ def _server(name: str, servers: Section) -> Server:
         return Server(name, "")
     status = section.section("server_status")
     forgotten = section.section("forgotten_conferences")
-    told = section.get("told")  # written by the bot alone
-    told = told if isinstance(told, dict) else {}
     token = section.get("access_token")
     age_h = forgotten.number("hours", Server.forgotten_age_min / 60, 0.01, LONGEST_H)
     return Server(
@@ -67,17 +66,10 @@ def _server(name: str, servers: Section) -> Server:
         is_monitored=status.switch("state", Server.is_monitored),
         look_interval_s=status.number("timeout", Server.look_interval_s, 1, DAY_S),
         repeat_h=_repeat_h(status),
-        down_since=_moment(status.get("down_since")),
-        paused_until=_moment(status.get("paused_until")),
         has_forgotten_alerts=forgotten.switch("state", Server.has_forgotten_alerts),
         forgotten_age_min=max(1, round(age_h * 60)),
         forgotten_interval_s=forgotten.number("timeout", Server.forgotten_interval_s, 1, DAY_S),
-        reported=_reported(forgotten.get("reported")),
-        told_states=_states(told.get("states")),
-        taken_by=str(told.get("taken_by") or "")[:LONGEST_ID],
-        pause_changes=_changes(told.get("pause_changes")),
-        certificate_told=_moment(told.get("certificate")) or 0,
-        alert_messages=_messages(told.get("messages")),
+        earlier=_earlier(section, status, forgotten),
     )
 
 
@@ -129,7 +121,21 @@ def _repeat_h(status: Section) -> float:
     return hours
 
 
-# What the bot has written itself: an odd value is as good as none.
+# What 2.0.0 has written itself: an odd value is as good as none.
+
+
+def _earlier(section: Section, status: Section, forgotten: Section) -> Earlier:
+    told = section.get("told")
+    told = told if isinstance(told, dict) else {}
+    return Earlier(
+        down_since=_moment(status.get("down_since")),
+        paused_until=_moment(status.get("paused_until")),
+        reported=_reported(forgotten.get("reported")),
+        told_states=_states(told.get("states")),
+        taken_by=str(told.get("taken_by") or "")[:LONGEST_ID],
+        certificate_told=_moment(told.get("certificate")) or 0,
+        alert_messages=_messages(told.get("messages")),
+    )
 
 
 def _moment(value: Any) -> float | None:
@@ -140,11 +146,6 @@ def _moment(value: Any) -> float | None:
 
 def _states(value: object) -> list[str]:
     return [state for state in value if state in STATES] if isinstance(value, list) else []
-
-
-def _changes(value: object) -> list[list[Any]]:
-    pairs = [pair for pair in value if isinstance(pair, list)] if isinstance(value, list) else []
-    return [pair for pair in pairs if len(pair) == 2 and _moment(pair[0]) and pair[1] in STATES]
 
 
 def _messages(value: object) -> dict[str, dict[str, int]]:

@@ -24,12 +24,9 @@ from telebot.apihelper import ApiTelegramException
 
 from lib.clock import steady_clock
 from lib.telegram_presses import Presses, note_arrival, place_of
-from lib.telegram_sender import Sender, Trouble, Unreachable
+from lib.telegram_sender import LONG_POLL_S, Sender, Trouble, Unreachable
 
 WORKERS = 32  # presses handled at the same time; a press waits for a server up to 12 s
-# A connection that the network has forgotten is noticed when its poll is overdue, which
-# pyTelegramBotAPI takes 5 s for. Until then no press arrives, so polls are short.
-LONG_POLL_S = 5
 READ_LIMIT_S = 10  # of everything else: a person is waiting
 ALERT_LIMIT_S = 30  # nobody waits for an alert, and a second try would bring it twice
 RETRY_S = 3
@@ -389,22 +386,23 @@ def chat_of(call: types.CallbackQuery) -> int:
     return place_of(call)[0]
 
 
-def html_of(call: types.CallbackQuery) -> str | None:
-    """The text of the message whose button was pressed; None for one that is too old."""
-    return getattr(call.message, "html_text", None)
-
-
 def seen_by(call: types.CallbackQuery) -> tuple[int, int]:
     """Who knows already what the press did: the person, and the group if it was in one."""
     return call.from_user.id, chat_of(call)
+
+
+def keep_message(call: types.CallbackQuery) -> None:
+    """The message whose button was pressed stays as it is: what `edit` shows comes as a new one."""
+    call.keeps_message = True  # type: ignore[attr-defined]
 
 
 def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard, is_result=False) -> None:
     """Put a new screen where the pressed button is; where that cannot be, send it anew. Where
     somebody has pressed a newer button meanwhile, the message is theirs: nothing of this press
     is shown, but for a result (`is_result`), which is sent anew."""
-    if call.message is None:
-        bot.say(lambda: send(bot, chat_of(call), text, keyboard))
+    if call.message is None or hasattr(call, "keeps_message"):
+        topic = None if call.message is None else topic_of(call.message)
+        bot.say(lambda: send(bot, chat_of(call), text, keyboard, topic))
     else:
         bot.say(lambda: _edit_if_newest(bot, call, text, keyboard, is_result))
 

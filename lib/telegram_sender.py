@@ -24,11 +24,16 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.ssl_ import create_urllib3_context
 
 from lib import connections
+from lib.clock import steady_clock
 from lib.connections import reason_of
 from lib.logs import OnceAMinute
 
 TELEGRAM = "https://api.telegram.org"
 LOOKUP_LIMIT_S = 10  # with two silent name servers before the good one it takes 8 s
+# A connection that the network has forgotten is noticed when its poll is overdue, which
+# pyTelegramBotAPI takes 5 s for. Until then no press arrives, so polls are short.
+LONG_POLL_S = 5
+HUNG_S = 3  # an answer of Telegram that took longer may have waited for the network
 CONNECT_LIMIT_S = 6.1  # shared out among the addresses; there are two, IPv4 and IPv6
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -173,11 +178,15 @@ class Sender:
         self.silent_since: float | None = None  # time.time(); None while Telegram answers
         self.last_silence = (0.0, 0.0)  # from when to when
         self._kind_of_silence = ""
+        # Called after each request: whether Telegram answered, and from when to when, by the
+        # steady clock.
+        self.note: Callable[[bool, float, float], None] = lambda *_: None
 
     def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
         """Send one request: pyTelegramBotAPI's CUSTOM_REQUEST_SENDER. Raises Unreachable."""
         limits = (CONNECT_LIMIT_S, timeout[1])
-        began_at, cause = time.time(), None
+        began_at, began, cause = time.time(), steady_clock(), None
+        is_there = False
         try:
             response = self._post(url, data=params, files=files, timeout=limits)
         except Exception as error:  # of requests, urllib3, ssl, PySocks: any is possible
@@ -185,12 +194,22 @@ class Sender:
             if trouble.is_timeout:  # whatever swallows packets has forgotten the others too
                 self._drop_connections()
         else:
-            if _is_telegrams(response) and response.status_code < 500:
+            is_there = response.status_code >= 500  # an excuse of Telegram's own front
+            if _is_telegrams(response) and not is_there:
                 self._note_success()
+                self._note_answer(url, began)
                 return response
             trouble = self._foreign(response)
+        self.note(is_there, began, steady_clock())
         self._note_failure(trouble, began_at)
         raise Unreachable(trouble) from cause
+
+    def _note_answer(self, url: str, began: float) -> None:
+        """One that took long may have waited until the network was back."""
+        ended = steady_clock()
+        if ended - began > HUNG_S + (LONG_POLL_S if url.endswith("/getUpdates") else 0):
+            self.note(False, began, ended)
+        self.note(True, began, ended)
 
     def _post(self, url: str, **request) -> requests.Response:
         proxy, _ = self.proxy_in_use()
@@ -267,14 +286,6 @@ class Sender:
         return Trouble("by_proxy" if proxy else "silent", reason, shown, where)
 
     # -- whether Telegram answers
-
-    def silent_around(self, moment: float) -> float | None:
-        """Since when no answer came, if that is so or was so at this time, time.time()."""
-        with self._lock:
-            if self.silent_since:
-                return self.silent_since
-            began, ended = self.last_silence
-            return began if ended > moment else None
 
     def log_once_a_minute(self, text: str) -> None:
         """Say it, but not at each of the attempts that follow."""

@@ -8,10 +8,10 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from lib import trueconf_transport as transport
+from lib.entries import Earlier, Known
 from lib.server_version import LONGEST_BODY, version_in
 
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 4096  # characters
@@ -146,6 +146,9 @@ class Learnt:
     token_renewal_at: float = 0  # time.monotonic(); a token of an earlier run is renewed at once
     scopes: frozenset[str] = frozenset()  # what the newest token allows
     last_status: Status | None = None
+    # What is remembered of its state was made sure of since monitoring began, or went on after
+    # the computer had slept.
+    is_state_sure: bool = False
     certificate_end: float | None = None  # time.time(), as of the newest connection
     # address -> hash of its answer, version of TrueConf Server in it; see Server.learn_version
     told_versions: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -176,8 +179,8 @@ class Server:
     """A TrueConf Server: first what the settings say, then what the bot remembers of it, what it
     has `learnt` in this run, and what its threads have `shared`.
 
-    A setting's default is the one that stands here. What the bot changes itself is a plain
-    field; `lib.settings` compares and saves.
+    A setting's default is the one that stands here. The token and the switches, which the bot
+    changes itself, are plain fields; `lib.settings` compares and saves.
     """
 
     name: str
@@ -194,15 +197,8 @@ class Server:
     has_forgotten_alerts: bool = False
     forgotten_age_min: int = 60
     forgotten_interval_s: float = 300
-    down_since: float | None = None  # time.time(), as are the next two; see status_watcher
-    paused_until: float | None = None
-    reported: dict[str, float] = field(default_factory=dict)
-    told_states: list[str] = field(default_factory=list)  # of the outage that people know of
-    taken_by: str = ""  # who takes care of it
-    pause_changes: list[list[Any]] = field(default_factory=list)  # [time.time(), state] each
-    certificate_told: float = 0  # time.time() of the newest of the moments that were told
-    # key of an alert -> recipient, as the settings name it -> ID of the message, see alerts
-    alert_messages: dict[str, dict[str, int]] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)  # what is remembered of it, see memory.py
+    earlier: Earlier = field(default_factory=Earlier)
 
     # runs of conferences, as `stopping` names them -> who is stopping them, or has, and when that
     # was done: time.time(), inf while it is under way
@@ -210,6 +206,11 @@ class Server:
 
     learnt: Learnt = field(default_factory=Learnt)
     shared: Shared = field(default_factory=Shared)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is announced of it. A pause lasts until its end was made sure of."""
+        return self.known.pause is not None
 
     @property
     def host(self) -> str:

@@ -1,26 +1,24 @@
 """What the bot tells unasked about the state of servers, whatever the network does meanwhile."""
 
 import itertools
+import json
 import re
-import sys
+import threading
 import time
-from functools import partial
 
 import pytest
 import telebot
 from telebot import apihelper
 from telebot.apihelper import ApiTelegramException
 
-import alerts
 import lib.telegram
-import texts
-from lib import settings
-from status_watcher import StateChange
+from alerts import Mailbox
+from lib.entries import OUTAGE, Step
+from memory import Record
 from tests.conftest import (
     ANNA,
     BORIS,
     TOKEN,
-    BotProcess,
     label,
     open_menu,
     press,
@@ -29,12 +27,11 @@ from tests.conftest import (
     shows_moment,
     wait_until,
 )
-from texts import duration, screens, words
-from trueconf_api import DOWN, SERVICE_DOWN, Server, Status
+from texts import duration, words
+from trueconf_api import DOWN, SERVICE_DOWN, Server
 
 GROUP = -5005
 WATCHED = {"state": 1, "timeout": 1}
-CREDENTIALS = {"ip": "moscow.example.org", "client_id": "id", "client_secret": "secret"}
 
 
 def watched_servers(stage, *names):
@@ -91,8 +88,10 @@ def test_only_a_lasting_change_is_told(stage, servers):
         assert alerts_about(chat, "Moscow", "Berlin", "Madrid") == [alert]
     wait_for_looks(servers["Berlin"], 2)
     assert alerts_about(stage.anna.chat, "Moscow", "Berlin", "Madrid") == [alert_of(stage.anna)]
-    message = press(stage.anna, alert_of(stage.anna), "Madrid")
-    assert says(message, "menu_question")
+    alert = alert_of(stage.anna)
+    stage.anna.press(alert, alert.button(label("open", server="Madrid"))).wait()
+    stage.anna.chat.wait_for(saying("menu_question"))
+    assert alert_of(stage.anna) is alert
 
 
 def alert_of(person):
@@ -109,7 +108,8 @@ def test_check_that_is_switched_off_is_off_at_once_and_for_good(stage, servers):
     servers["Vienna"].core_down()
     assert says(stage.boris.chat.wait_for("🟡 Vienna\n"), "state_service_down")
     wait_for_looks(servers["Moscow"], 2)
-    assert alerts_about(stage.boris.chat, "Lisbon") == []
+    [line] = alerts_about(stage.boris.chat, "Lisbon")
+    assert says(line, "alert_monitoring_off", who="Anna")
 
     def state():
         return bot.read_settings()["servers"]["Lisbon"]["server_status"]["state"]
@@ -117,24 +117,62 @@ def test_check_that_is_switched_off_is_off_at_once_and_for_good(stage, servers):
     wait_until(lambda: state() == 0, what="the switch in the file")
 
 
-def test_many_servers_at_once_are_all_told_within_telegrams_limits(own_stage):
-    """Telegram takes five messages at once and then one a second; the rest comes together."""
+@pytest.mark.waits(15)
+def test_fifty_servers_behind_one_switch_are_one_message_and_one_recovery(own_stage):
+    """Out of step, and with Telegram's patience: five messages at once and then one a second."""
     own_stage.telegram.strict_pacing = True
     server = own_stage.new_server()
-    names = [f"server {number:02}" for number in range(1, 31)]
-    own_stage.start_bot({name: server.settings(server_status=WATCHED) for name in names})
-    wait_until(lambda: looks(server) >= len(names), what="the first looks")
+    names = [f"server {number:02}" for number in range(1, 51)]
+    watched = [{"state": 1, "timeout": 1 + number / 50} for number in range(50)]
+    own_stage.telegram.group(GROUP, members=[own_stage.anna])
+    own_stage.start_bot(
+        {
+            name: server.settings(server_status=status)
+            for name, status in zip(names, watched, strict=True)
+        },
+        users=(ANNA, BORIS, GROUP),
+    )
+    wait_until(lambda: looks(server) >= 2 * len(names), what="the first looks")
     server.go_down()
+    for chat in chats_of(own_stage):
+        told = chat.wait_for(saying("group_down", 50, light="🔴"))
+        assert sorted(re.findall(r"^🔴 (server \d\d),", told.text, re.MULTILINE)) == names
+        assert told.labels[0] == label("take_all", number=50)
+        assert label("all_servers") in told.labels
+    server.come_back()
+    for chat in chats_of(own_stage):
+        back = chat.wait_for(saying("group_up", 50, light="🟢"))
+        assert sorted(re.findall(r"^🟢 (server \d\d):", back.text, re.MULTILINE)) == names
+        assert len(chat.bot_messages) == 2
 
-    def told(chat):
-        text = "\n".join(one.text for one in chat.bot_messages)
-        return sorted(re.findall(r"^🔴 (server \d\d)\n", text, re.MULTILINE))
 
-    for chat in chats_of(own_stage)[:2]:
-        own_stage.telegram.wait_until(lambda chat=chat: told(chat) == names)
-        assert len(chat.bot_messages) < 20
-        together = filter(None, map(saying("alert_several"), chat.bot_messages))
-        assert any("🔴 server" in found["news"] for found in together)
+@pytest.mark.waits(15)
+def test_all_servers_of_an_alert_are_taken_by_one_press(own_stage):
+    chats = chats_of(own_stage)
+    names = ["Berlin", "Moscow"]
+    servers = watched_servers(own_stage, *names, "Vienna")
+    for name in names:
+        servers[name].go_down()
+    alerts = [chat.wait_for(saying("group_down", 2, light="🔴")) for chat in chats]
+    assert all(says(alert, "others_up") for alert in alerts)
+    own_stage.boris.press(alerts[1], label("take_all", number=2)).wait()
+    for alert in alerts:
+        own_stage.telegram.wait_until(
+            lambda alert=alert: alert.text.count(words("mark_taken", who="Boris")) == 2
+        )
+        assert alert.labels[0] == label("release")
+    for chat in (chats[0], chats[2]):
+        assert chat.wait_for(saying("alert_several", number=2)).text.count("Boris") == 2
+    servers["Moscow"].come_back()
+    for alert in alerts:
+        own_stage.telegram.wait_until(lambda alert=alert: says(alert, "mark_over"))
+        assert alert.text.count(words("mark_taken", who="Boris")) == 2
+    back = chats[0].wait_for("🟢 Moscow\n")
+    assert says(back, "others_up_too", 1)
+    own_stage.anna.press(alerts[0], label("release")).wait()
+    wait_until(lambda: alerts[1].labels[0] == label("take_all", number=1))
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Berlin"), label("status"))
+    assert label("take") in status.labels
 
 
 # ---------------------------------------------------------------- when Telegram is silent
@@ -142,35 +180,33 @@ def test_many_servers_at_once_are_all_told_within_telegrams_limits(own_stage):
 
 @pytest.mark.waits(10)
 def test_what_happened_while_telegram_was_silent_comes_as_one_message(own_stage):
-    """Some servers were down and one was not, so they are told by name."""
+    """Some servers were down and one was not, so they are told by name: what came and went is
+    told once, with its times."""
     chats = chats_of(own_stage)
     servers = watched_servers(own_stage, "Moscow", "Berlin", "Madrid")
     own_stage.telegram.go_down()
     own_stage.bot.wait_for_output(saying("telegram_silent"))
+    wait_for_looks(servers["Madrid"], 2)
     silent_at = time.time()
     for name in ("Moscow", "Berlin"):
         servers[name].go_down()
     for name in ("Moscow", "Berlin"):
         own_stage.bot.wait_for_output(f"{name}: down (port")
-        servers[name].come_back()
+    wait_for_looks(servers["Madrid"], 2)
     back_at = time.time()
+    for name in ("Moscow", "Berlin"):
+        servers[name].come_back()
     for name in ("Moscow", "Berlin"):
         own_stage.bot.wait_for_output(f"{name}: up")
     own_stage.telegram.come_back()
     for chat in chats:
-        message = chat.wait_for(saying("alert_missed"))
-        late = says(message, "alert_missed")
-        assert sorted(late["news"].split(", ")) == ["🟢 Berlin", "🟢 Moscow"]
-        assert shows_moment(late, "since", silent_at)
+        message = chat.wait_for(saying("group_up", 2, light="🟢"))
+        assert says(message, "others_up")
         for name in ("Moscow", "Berlin"):
-            down, up = part_of(message, f"🔴 {name}\n"), part_of(message, f"🟢 {name}\n")
-            assert shows_moment(says(down, "alert_since"), "time", silent_at)
+            up = part_of(message, f"🟢 {name}\n")
             assert shows_moment(says(up, "alert_outage"), "since", silent_at)
             assert shows_moment(says(up, "alert_outage"), "until", back_at)
         assert "Madrid" not in message.text
-        assert sorted(message.labels) == [
-            label("open", server=name) for name in ("Berlin", "Moscow")
-        ]
         assert chat.bot_messages == [message]
 
 
@@ -221,44 +257,6 @@ def test_watch_begins_although_telegram_is_silent_at_the_start(own_stage):
     assert shows_moment(says(message, "alert_first"), "time", started_at)
 
 
-# ---------------------------------------------------------------- whose outage was it
-
-# Telegram was silent from 1000 to 1100; each server is looked at every 15 s.
-GONE_AND_BACK = alerts.Sight(15, gone_at=1010, back_at=1105)
-STILL_DOWN = alerts.Sight(15, gone_at=1010)
-UP_ALL_THE_WHILE = alerts.Sight(15)
-OUTAGES = {
-    "the only server": ([GONE_AND_BACK], True),
-    "all servers": ([GONE_AND_BACK, alerts.Sight(15, gone_at=990, back_at=1098)], True),
-    "no server": ([], False),
-    "one was up all the while": ([GONE_AND_BACK, UP_ALL_THE_WHILE], False),
-    "one is looked at once an hour": ([GONE_AND_BACK, alerts.Sight(3600)], True),
-    "one is still down": ([GONE_AND_BACK, STILL_DOWN], True),
-    "all are still down": ([STILL_DOWN], False),
-    "a part of it answered": ([alerts.Sight(15, 1010, 1105, has_answered=True)], False),
-    "it failed long before": ([alerts.Sight(15, 800, 1105)], False),
-    "it failed before, that was told, and it came back with Telegram": (
-        [alerts.Sight(15, back_at=1105)],
-        False,
-    ),
-    "one came back long before Telegram": ([GONE_AND_BACK, alerts.Sight(15, 1010, 1040)], False),
-    "one that was down before came back long before Telegram": (
-        [GONE_AND_BACK, alerts.Sight(15, back_at=1040)],
-        False,
-    ),
-}
-
-
-@pytest.mark.parametrize(("sights", "is_own"), OUTAGES.values(), ids=OUTAGES)
-def test_outage_was_the_own_network_if_all_vanished_and_came_back_together(sights, is_own):
-    assert alerts.was_own_network(1000, 1100, sights) == is_own
-
-
-def test_server_that_fails_while_telegram_is_blocked_for_hours_was_not_cut_off_with_it():
-    sight = alerts.Sight(15, gone_at=7000, back_at=7200)
-    assert not alerts.was_own_network(1000, 7210, [sight])
-
-
 @pytest.mark.waits(10)
 def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own_stage):
     names = ["Moscow", "Berlin"]
@@ -272,7 +270,7 @@ def test_server_that_went_down_in_an_outage_of_the_own_network_is_told_alone(own
     own_stage.telegram.come_back()
     for chat in chats_of(own_stage):
         told = chat.wait_for("🔴 Berlin")
-        chat.wait_for(saying("alert_own_network_one"))
+        chat.wait_for(saying("alert_own_network"))
         assert "Moscow" not in told.text
         assert len(chat.bot_messages) <= 2
 
@@ -282,7 +280,10 @@ def test_alert_waits_for_telegram_and_for_another_look(own_stage):
     """What hangs is looked at again: the server is up by then, and nothing was told."""
     servers = watched_servers(own_stage, "Moscow")
     telegram = own_stage.telegram
-    telegram.hang("getMe", times=1000)
+    polls = telegram.count("getUpdates")
+    for method in ("getMe", "getUpdates"):
+        telegram.hang(method, times=1000)
+    telegram.wait_until(lambda: telegram.count("getUpdates") > polls)  # the one before was answered
     servers["Moscow"].go_down()
     own_stage.bot.wait_for_output("Moscow: down (port")
     asked = telegram.count("getMe")
@@ -290,103 +291,108 @@ def test_alert_waits_for_telegram_and_for_another_look(own_stage):
     servers["Moscow"].come_back()
     telegram.clear_faults()
     for chat in chats_of(own_stage):
-        message = chat.wait_for(saying("alert_own_network_one"))
+        message = chat.wait_for(saying("alert_own_network"))
         assert chat.bot_messages == [message]
-
-
-class WatchedMailbox(alerts.Mailbox):
-    is_empty = False
-
-    def put(self, *news):
-        self.is_empty = False
-        super().put(*news)
-
-    def _send_some(self, waiting):
-        rest = super()._send_some(waiting)
-        self.is_empty = not rest and self._queue.empty()
-        return rest
-
-
-@pytest.fixture
-def mailbox(telegram, anna, monkeypatch):
-    """Anna's mailbox without a bot around it, while Telegram cannot be reached."""
-    for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
-        monkeypatch.setattr(apihelper, name, None)
-    bot = lib.telegram.Bot(TOKEN, telegram.url)
-    telegram.go_down()
-    mailbox = WatchedMailbox(bot, (ANNA, None), print, lambda at: False)
-    mailbox.start()
-    yield mailbox
-    # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
-    # between, the mailbox would send it again: to the Telegram of the next test.
-    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
-
-
-def test_pause_of_any_length_that_telegram_asks_for_is_kept(mailbox, telegram, anna, monkeypatch):
-    """Also one that is too long for a press to wait for."""
-    monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
-    telegram.come_back()
-    telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
-    mailbox.put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for(saying("servers"))
-    sent = [call for call in telegram.calls if call.method == "sendMessage"]
-    assert [call.status for call in sent] == [429, 429, 200]
-    assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
-
-
-def change_alert(state):
-    """What is told of a server that went into this state a moment ago."""
-    server, since = Server("Moscow", "https://moscow.example.org"), time.time() - 9
-    change = StateChange(server, Status(state, "timed_out", "timed_out"), since, None, False)
-    write = partial(screens.state_alert, server, change.status, since, is_first=False)
-    return alerts.Alert(write, None, server, change)
 
 
 # ---------------------------------------------------------------- one mailbox
 
 
-def test_message_that_is_refused_in_the_middle_of_many_repeats_none(
-    mailbox, telegram, anna, monkeypatch
-):
-    """What does not fit into one message comes in several, each of them once."""
+class Desk:
+    """Anna's mailbox without a bot around it, and the record that it tells of."""
+
+    def __init__(self, telegram, folder):
+        self.bot = lib.telegram.Bot(TOKEN, telegram.url)
+        self.servers = [Server(f"Office {number}", "", is_monitored=True) for number in range(40)]
+        self.record = Record(folder / "settings-memory.json", self.servers)
+        self.record.add_chats([str(ANNA)])
+        self.mailbox = Mailbox(
+            self.bot, self.record, self.servers, (ANNA, None), print, lambda at: False
+        )
+        self.record.listen(self.mailbox.wake.set)
+
+    def add(self, number=0, state=DOWN, **more):
+        """An outage that has begun nine seconds ago."""
+        server, begun = self.servers[number], time.time() - 9
+        with self.record.changing(server.name):
+            step = Step(begun, state, "timed_out", "timed_out", is_sure=True)
+            entry = self.record.add(OUTAGE, server.name, "down", begun=begun, **more)
+            entry.steps = [step]
+        return entry
+
+    def say(self, who):
+        """Something that is told for itself."""
+        with self.record.changing("Office 0"):
+            return self.record.add("taken", "Office 0", "said", by=who)
+
+    @property
+    def is_done(self):
+        chat = self.record.chats[str(ANNA)]
+        return all(chat.told.get(one.number) for one in self.record.open.values())
+
+
+@pytest.fixture
+def desk(telegram, anna, monkeypatch, tmp_path):
+    for name in ("API_URL", "CUSTOM_REQUEST_SENDER"):
+        monkeypatch.setattr(apihelper, name, None)
+    desk = Desk(telegram, tmp_path)
+    yield desk
+    # A message is seen in the chat before the mailbox knows that it arrived. If Telegram ended in
+    # between, the mailbox would send it again: to the Telegram of the next test.
+    wait_until(lambda: desk.is_done, what="the end of the delivery")
+
+
+def test_pause_of_any_length_that_telegram_asks_for_is_kept(desk, telegram, anna, monkeypatch):
+    """Also one that is too long for a press to wait for."""
     monkeypatch.setattr(lib.telegram, "LONGEST_WAIT_S", 0)
-    wait_asked = {"retry_after": 1}
+    telegram.fail("sendMessage", 429, parameters={"retry_after": 2}, times=2)
+    desk.mailbox.start()
+    desk.say("Boris")
+    anna.chat.wait_for(saying("alert_taken"))
+    sent = [call for call in telegram.calls if call.method == "sendMessage"]
+    assert [call.status for call in sent] == [429, 429, 200]
+    assert all(later.at - call.at >= 2 for call, later in itertools.pairwise(sent))
+
+
+def test_what_does_not_fit_into_one_message_comes_in_several_each_once(desk, telegram, anna):
+    """Also where Telegram refuses one of them for a while."""
+    telegram.go_down()
+    names = [f"#{number}# " + "x" * 95 for number in range(70)]
+    for name in names:
+        desk.say(name)
     telegram.fail(
-        "sendMessage", 429, parameters=wait_asked, when=lambda fields: "#2#" in fields["text"]
+        "sendMessage", 429, parameters={"retry_after": 1}, when=lambda sent: "#40#" in sent["text"]
     )
-    for number in range(5):
-        text = texts.Html(f"#{number}# " + "x" * 2500)
-        mailbox.put(alerts.Alert(lambda text=text: text))
-    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
+    desk.mailbox.start()
     telegram.come_back()
-    anna.chat.wait_for("#4#")
+    anna.chat.wait_for("#69#")
     told = "".join(message.text for message in anna.chat.bot_messages)
-    assert re.findall(r"#(\d)#", told) == ["0", "1", "2", "3", "4"]
+    assert re.findall(r"#(\d+)#", told) == [str(number) for number in range(70)]
+    assert 1 < len(anna.chat.bot_messages) < 10
 
 
-def test_alert_that_cannot_be_written_holds_up_no_other(mailbox, telegram, anna, caplog):
-    telegram.come_back()
-    mailbox.put(alerts.Alert(lambda: texts.words("no such words")))
-    mailbox.put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for(saying("servers"))
-    assert f"an alert to {ANNA} could not be sent" in caplog.text
+def test_alert_that_cannot_be_written_holds_up_no_other(desk, telegram, anna, caplog):
+    with desk.record.changing("Office 0"):
+        desk.record.add("certificate", "Office 0", "said", details={"end": "edited by hand"})
+    desk.say("Boris")
+    desk.mailbox.start()
+    anna.chat.wait_for(saying("alert_taken", who="Boris"))
+    assert f"what there is to say to {ANNA} could not be written" in caplog.text
 
 
 def test_message_whose_answer_cannot_be_read_is_not_sent_again(
-    mailbox, telegram, anna, monkeypatch, caplog
+    desk, telegram, anna, monkeypatch, caplog
 ):
     def fail(fields):
         raise KeyError("date")
 
     monkeypatch.setattr(telebot.types.Message, "de_json", fail)
-    telegram.come_back()
+    desk.mailbox.start()
     for number in range(6):
-        text = texts.Html(f"#{number}#")
-        mailbox.put(alerts.Alert(lambda text=text: text))
-    anna.chat.wait_for("#5#")
-    told = "".join(message.text for message in anna.chat.bot_messages)
-    assert re.findall(r"#(\d)#", told) == ["0", "1", "2", "3", "4", "5"]
-    wait_until(lambda: mailbox.is_empty, what="the end of the delivery")
+        desk.say(f"#{number}#")
+        anna.chat.wait_for(f"#{number}#")
+    wait_until(lambda: desk.is_done, what="the end of the delivery")
+    assert len(anna.chat.bot_messages) <= 6
     assert "an answer of Telegram cannot be read" in caplog.text
 
 
@@ -397,52 +403,203 @@ def test_wait_that_telegram_does_not_name_is_a_wait_all_the_same(asked):
     assert lib.telegram.asked_wait_s(refusal) == lib.telegram.RETRY_S
 
 
-def test_alert_that_waited_over_midnight_says_of_which_day_it_is(
-    mailbox, telegram, anna, monkeypatch
-):
+def test_alert_that_waited_over_midnight_says_of_which_day_it_is(desk, telegram, anna, monkeypatch):
     """It is put into words when it is sent."""
-    mailbox.put(change_alert(SERVICE_DOWN))
-    wait_until(lambda: mailbox._missed_since, what="an attempt that failed")
-    now = time.time()
-    tomorrow = time.localtime(now + 86400)
+    telegram.go_down()
+    desk.mailbox.start()
+    outage = desk.add(state=SERVICE_DOWN)
+    wait_until(lambda: desk.mailbox.waiting_since, what="an attempt that failed")
+    tomorrow = time.localtime(time.time() + 86400)
     localtime = time.localtime
     monkeypatch.setattr(time, "localtime", lambda at=None: localtime(at) if at else tomorrow)
     telegram.come_back()
-    message = anna.chat.wait_for("\n🟡 Moscow\n")
-    with_date = time.strftime(texts.words("moment_with_date"), localtime(now - 9))
+    message = anna.chat.wait_for("🟡 Office 0\n")
+    with_date = time.strftime(words("moment_with_date"), localtime(outage.begun))
     assert says(message, "alert_since", time=with_date)
 
 
-def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(
-    mailbox, telegram, anna, settings_for, tmp_path
-):
+def test_what_is_over_before_it_could_be_told_is_told_once(desk, telegram, anna):
+    """However long Telegram was away: no alert without its recovery, and none out of the blue."""
+    telegram.go_down()
+    desk.mailbox.start()
+    first, second = desk.add(0), desk.add(1)
+    wait_until(lambda: desk.mailbox.waiting_since, what="an attempt that failed")
+    with desk.record.changing(first.server):
+        first.ended, first.is_end_sure = time.time(), True
+        first.news.append("up")
     telegram.come_back()
-    listed = BotProcess(tmp_path, settings_for({"Moscow": CREDENTIALS}, users=[ANNA]))
-    config = settings.load(str(listed.settings_file), tmp_path)
-    announcer = alerts.Announcer(mailbox.bot, config, [])
-    announcer.mailboxes.append(mailbox)
-    announcer.tell_state(change_alert(DOWN).change)
-    anna.chat.wait_for("🔴 Moscow\n")
-    announcer.mailboxes[0].put(alerts.Alert(lambda: texts.words("servers")))
-    anna.chat.wait_for(saying("servers"))
+    assert says(anna.chat.wait_for("🟢 Office 0\n"), "alert_outage")
+    assert says(anna.chat.wait_for("🔴 Office 1\n"), "alert_since")
     assert len(anna.chat.bot_messages) == 2
+    assert second.ended is None
 
 
-def test_what_is_told_late_at_once_comes_as_one_message(
-    mailbox, telegram, anna, settings_for, tmp_path
+def test_chat_that_had_blocked_the_bot_hears_what_is_true_now(desk, telegram, anna):
+    anna.block_bot()
+    desk.mailbox.start()
+    over, going_on = desk.add(0), desk.add(1)
+    wait_until(lambda: desk.is_done, what="two refusals")
+    with desk.record.changing(over.server):
+        over.ended, over.is_end_sure = time.time(), True
+        over.news.append("up")
+    wait_until(lambda: over.is_closed)
+    anna.unblock_bot()
+    desk.mailbox.tell_again()
+    assert says(anna.chat.wait_for("🔴 Office 1\n"), "alert_since")
+    assert len(anna.chat.bot_messages) == 1
+    assert going_on.ended is None
+
+
+@pytest.mark.parametrize("words_of_telegram", ["message thread not found", "TOPIC_CLOSED"])
+def test_topic_that_is_gone_costs_the_group_nothing(
+    desk, telegram, anna, words_of_telegram, monkeypatch
 ):
-    """However soon the thread of the mailbox takes up the first of it."""
-    telegram.come_back()
-    listed = BotProcess(tmp_path, settings_for({"Moscow": CREDENTIALS}, users=[ANNA]))
-    config = settings.load(str(listed.settings_file), tmp_path)
-    announcer = alerts.Announcer(mailbox.bot, config, [])
-    announcer.mailboxes[:] = [mailbox]
-    changes = [change_alert(DOWN).change for _ in range(30)]
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        announcer._tell_states(changes, late_since=time.time() - 60)
-        message = anna.chat.wait_for(saying("alert_missed"))
-    finally:
-        sys.setswitchinterval(usual_s)
-    assert message.text.count("\n🔴 Moscow\n") == len(changes)
+    group = telegram.group(-1001234567890, members=[anna], topics={17: "Alerts"})
+    name = "-1001234567890:17"
+    desk.record.add_chats([name, str(ANNA)])
+    mailbox = Mailbox(
+        desk.bot, desk.record, desk.servers, (-1001234567890, 17), print, lambda at: False
+    )
+    desk.record.listen(mailbox.wake.set)
+    telegram.fail(
+        "sendMessage",
+        400,
+        f"Bad Request: {words_of_telegram}",
+        times=1000,
+        when=lambda sent: sent.get("message_thread_id"),
+    )
+    desk.mailbox.start()
+    mailbox.start()
+    desk.add(0)
+    assert says(group.wait_for("🔴 Office 0\n"), "topic_gone", topic=17)
+    desk.add(1)
+    assert not says(group.wait_for("🔴 Office 1\n"), "topic_gone")
+    telegram.clear_faults()
+    desk.add(2)
+    assert group.wait_for("🔴 Office 2\n").topic == 17
+    wait_until(lambda: not desk.record.chats[name].is_topic_gone)
+
+
+def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(desk, telegram, anna):
+    """As after its move was saved while its old number stood there as well."""
+    desk.record.chats["222"] = desk.record.chats[str(ANNA)]
+    desk.record.move_chat("222", str(ANNA))
+    desk.mailbox.start()
+    desk.say("Boris")
+    anna.chat.wait_for(saying("alert_taken"))
+    wait_until(lambda: desk.is_done)
+    assert len(anna.chat.bot_messages) == 1
+
+
+# ---------------------------------------------------------------- the file of the record
+
+
+BAD_FILES = {
+    "broken": b'{"version": 1, "servers": {',
+    "no text": b"\xff\xfe\x00",
+    "a list": b"[]",
+    "of somebody else": b'{"name": "another program"}',
+    "odd values": b'{"version": 1, "servers": {"Moscow": {"entries": {"x": {"number": "y"}}}}}',
+    "deep": b"[" * 100_000,
+    "odd chats": b'{"version": 1, "chats": {"?": 5, "111111111": {"told": [1]}}}',
+    "numbers": b'{"version": 1, "servers": {"Moscow": {"days": {"x": 1e999}, "entries": []}}}',
+}
+
+
+@pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES)
+@pytest.mark.waits(10)
+def test_file_of_the_record_that_is_none_costs_no_alert(own_stage, content):
+    server = own_stage.new_server()
+    own_stage.write_settings({"Moscow": server.settings(server_status=WATCHED)})
+    path = own_stage.bot.settings_file.with_name("settings-memory.json")
+    path.write_bytes(content)
+    own_stage.wake_bot()
+    server.go_down()
+    own_stage.anna.chat.wait_for("🔴 Moscow\n")
+    assert own_stage.bot.stop() == 0
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert [one["kind"] for one in kept["servers"]["Moscow"]["entries"].values()] == [OUTAGE]
+
+
+@pytest.mark.waits(10)
+def test_folder_in_place_of_the_file_costs_one_line(own_stage):
+    server = own_stage.new_server()
+    own_stage.write_settings({"Moscow": server.settings(server_status=WATCHED)})
+    own_stage.bot.settings_file.with_name("settings-memory.json").mkdir()
+    own_stage.wake_bot()
+    server.go_down()
+    own_stage.anna.chat.wait_for("🔴 Moscow\n")
+    own_stage.bot.wait_for_output("settings-memory.json: not saved, will try again")
+    assert own_stage.bot.output.count("settings-memory.json: not saved") == 1
+
+
+def test_only_the_owner_may_read_the_file(desk, tmp_path):
+    desk.say("Boris")
+    desk.mailbox.start()
+    path = tmp_path / "settings-memory.json"
+    wait_until(path.exists)
+    assert not path.stat().st_mode & 0o077
+
+
+@pytest.mark.waits(15)
+def test_what_2_0_0_kept_in_the_settings_is_taken_over_once(own_stage):
+    server = own_stage.new_server()
+    server.go_down()
+    section = server.settings(server_status=WATCHED)
+    since = time.time() - 7200
+    section["server_status"]["down_since"] = since
+    section["told"] = {"states": ["down"], "taken_by": "Boris (222222222)", "certificate": 5.0}
+    section["forgotten_conferences"] = {"state": 0, "reported": {"a@b#c": 0}}
+    own_stage.write_settings({"Moscow": section})
+    own_stage.wake_bot()
+    wait_for_looks(server, 0)
+    own_stage.bot.wait_for_output("Bot is running...")
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
+    assert says(status, "mark_taken", who="Boris (222222222)")
+    kept = own_stage.bot.read_settings()["servers"]["Moscow"]
+    assert "told" not in kept
+    assert "down_since" not in kept["server_status"]
+    assert "reported" not in kept["forgotten_conferences"]
+    assert own_stage.bot.stop() == 0
+    server.come_back()
+    own_stage.wake_bot()
+    recovery = own_stage.anna.chat.wait_for("🟢 Moscow\n")
+    assert shows_moment(says(recovery, "alert_outage"), "since", since)
+    assert not any(one.text.startswith("🔴 Moscow\n") for one in own_stage.anna.chat.bot_messages)
+
+
+def test_record_of_many_servers_is_read_again_as_it_was(tmp_path):
+    servers = [Server(f"Office {number}", "") for number in range(20)]
+    record = Record(tmp_path / "settings-memory.json", servers)
+    for server in servers:
+        for number in range(60):
+            with record.changing(server.name):
+                entry = record.add(OUTAGE, server.name, "down", "up", begun=float(number))
+                entry.steps = [Step(float(number), DOWN, is_sure=True)]
+                entry.ended, entry.is_end_sure, entry.is_closed = number + 1.0, True, True
+                del record.open[entry.number]
+    record.save()
+    again = [Server(one.name, "") for one in servers]
+    Record(tmp_path / "settings-memory.json", again)
+    for server in again:
+        outages = server.known.of_kind(OUTAGE)
+        assert [one.begun for one in outages] == [float(number) for number in range(10, 60)]
+        assert outages[0].steps[0].state == DOWN
+
+
+def test_many_threads_change_the_record_at_once(tmp_path):
+    servers = [Server(f"Office {number}", "") for number in range(8)]
+    record = Record(tmp_path / "settings-memory.json", servers)
+
+    def work(server):
+        for _ in range(200):
+            with record.changing(server.name):
+                record.add("taken", server.name, "said", by="Anna")
+            record.save()
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({entry.number for entry in record.open.values()}) == 1600

@@ -739,6 +739,6 @@ def test_watcher_outlives_a_look_that_raises_anything(caplog):
     assert watcher.survived.wait(PATIENCE_S)
     watcher.join(PATIENCE_S)
     assert not watcher.is_alive()
-    failed = [record for record in caplog.records if "the look failed" in record.getMessage()]
+    failed = [record for record in caplog.records if "look failed" in record.getMessage()]
     assert len(failed) == len(errors)
     assert all(record.exc_info for record in failed)

@@ -12,6 +12,7 @@ import string
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, example, given
@@ -27,10 +28,12 @@ from demo.telegram import checks
 from demo.telegram.html import parse, utf16_length
 from keyboards import Press, pack, short_id, unpack
 from lib import settings
+from lib.entries import Entry
+from memory import forgotten_details
 from tests.conftest import PATIENCE_S, TOKEN, wait_until
 from tests.test_settings import FORGOTTEN_KEYS, SERVER_KEYS, STATUS_KEYS, TOP_KEYS
 from tests.test_trueconf_api import server_for
-from texts import screens
+from texts import news, screens
 from trueconf_api import Server, TrueConfError
 
 LANGUAGES = tuple(texts.LANGUAGES)
@@ -314,18 +317,26 @@ def check_lists(server, running, found) -> None:
         keyboard = keyboards.conference(opened, found_page, page)
         check_message(screens.conference_screen(server, found_page, page), keyboard)
     if running:
-        check_message(screens.stopped_by(server, running, "Anna"))
+        details = {"conferences": [asdict(one) for one in running]}
+        stopped = Entry(1, "stopped", server.name, 0, by="Anna", news=["said"], details=details)
+        check_news("stopped", server, [stopped])
         people = trueconf_api.People(2, 0, ("Anna", "Boris"), None, None)
         check_message(screens.confirm_stop(server, running[0], people))
         check_message(screens.confirm_stop_all(server, found, 60, has_changed=True))
         for results in (running[:1], running):
             check_message(screens.stop_result(server, dict.fromkeys(results, trueconf_api.STOPPED)))
     if found:
-        keyboard = keyboards.forgotten_alert(
-            server, keyboards.short_id(found[0].conference.session_id)
-        )
-        check_message(screens.forgotten_alert(server, found[0]), keyboard)
-        check_message(screens.forgotten_list_alert(server, found))
+        entries = [
+            Entry(number, "forgotten", server.name, 0, details=forgotten_details(one))
+            for number, one in enumerate(found)
+        ]
+        check_news("forgotten", server, entries[:1])
+        check_news("forgotten_list", server, entries)
+
+
+def check_news(kind, server, entries) -> None:
+    shown = [(server, entry, 1) for entry in entries]
+    check_message(news.message(kind, shown, 0)[0], keyboards.under_news(kind, shown))
 
 
 def ask(function, *arguments):

@@ -20,8 +20,7 @@ from tests.conftest import (
 from texts import duration, plain_text, words
 
 GROUP = -5005
-TAKE, OPEN = label("take"), label("open", server="Moscow")
-BY_ANNA, BY_BORIS = f"Anna ({ANNA})", f"Boris ({BORIS})"
+TAKE, RELEASE, OPEN = label("take"), label("release"), label("open", server="Moscow")
 
 
 def start(stage, server, **status):
@@ -68,28 +67,50 @@ def test_who_takes_an_outage_is_seen_by_all_and_only_the_first(own_stage, server
     assert all(alert.labels == [TAKE, OPEN] for alert in alerts)
     since, data = says(alerts[0], "alert_since")["time"], alerts[0].button(TAKE).data
     press(boris, alerts[1], TAKE)
-    assert says(alerts[1].text.splitlines()[-1], "mark_taken", who=BY_BORIS)
+    assert says(alerts[1].text.splitlines()[-1], "mark_taken", who="Boris")
     for alert in alerts:
-        wait_for_taker(own_stage, alert, BY_BORIS)
+        wait_for_taker(own_stage, alert, "Boris")
         assert alert.text.startswith("🔴 Moscow\n")
         assert says(alert, "state_down", reason=words("reason_refused"))
         assert says(alert, "alert_since", time=since)
-        assert alert.labels == [OPEN]
+        wait_until(lambda alert=alert: alert.labels == [RELEASE, OPEN])
     for chat in (chats[0], chats[2]):
-        chat.wait_for(saying("alert_taken", server="Moscow", who=BY_BORIS))
-    own_stage.bot.wait_for_output(f"Moscow: the outage is taken by {BY_BORIS}")
+        chat.wait_for(saying("alert_taken", server="Moscow", who="Boris"))
+    own_stage.bot.wait_for_output(f"Moscow taken by Boris ({BORIS})")
 
     late = own_stage.anna.press_data(alerts[0], data).wait()
-    assert says(late, "taken_already", who=BY_BORIS)
-    press(boris, alerts[1], OPEN)
+    assert says(late, "taken_already", who="Boris")
+    boris.press(alerts[1], OPEN).wait()
+    menu = chat_of_boris.wait_for(saying("menu_question"))
+    assert label("status") in menu.labels
     server.come_back()
     for chat in chats:
         assert says(chat.wait_for("🟢 Moscow\n"), "alert_up")
-    wait_until(lambda: alerts[0].labels == alerts[2].labels == [])
-    assert says(alerts[1], "menu_question")  # it has been a screen since
-    assert label("status") in alerts[1].labels
+    for alert in alerts:  # it stays what it is, and says that it is over
+        own_stage.telegram.wait_until(lambda alert=alert: says(alert, "mark_over"))
+        assert alert.text.startswith("🔴 Moscow\n")
+        assert says(alert, "mark_taken", who="Boris")
+        assert alert.labels == [OPEN]
     assert own_stage.anna.press_data(alerts[0], data).wait().text == plain_text("outage_over")
-    assert len(chat_of_boris.bot_messages) == 2
+    assert len(chat_of_boris.bot_messages) == 3
+
+
+@pytest.mark.waits(10)
+def test_who_took_an_outage_by_mistake_can_hand_it_over(own_stage, server):
+    chats = start(own_stage, server)
+    server.go_down()
+    alerts = [chat.wait_for("🔴 Moscow\n") for chat in chats]
+    own_stage.boris.press(alerts[1], TAKE).wait()
+    wait_for_taker(own_stage, alerts[0], "Boris")
+    own_stage.anna.press(alerts[0], RELEASE).wait()
+    for chat in chats[1:2]:
+        chat.wait_for(saying("alert_released", server="Moscow", who="Anna"))
+    for alert in alerts:
+        wait_until(lambda alert=alert: alert.labels == [TAKE, OPEN])
+        assert not says(alert, "mark_taken")
+    status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
+    press(own_stage.anna, status, TAKE, RELEASE)
+    assert TAKE in status.labels
 
 
 def test_alert_that_waits_while_somebody_takes_it_comes_with_the_name(own_stage, server):
@@ -107,8 +128,8 @@ def test_alert_that_waits_while_somebody_takes_it_comes_with_the_name(own_stage,
     chats[2].wait_for(saying("alert_taken"))
     own_stage.telegram.clear_faults()
     alert = own_stage.boris.chat.wait_for("🔴 Moscow")
-    assert says(alert, "mark_taken", who=BY_ANNA)
-    assert alert.labels == [OPEN]
+    assert says(alert, "mark_taken", who="Anna")
+    assert alert.labels == [RELEASE, OPEN]
 
 
 def test_who_takes_an_outage_is_told_although_telegram_takes_no_edit_of_theirs(own_stage, server):
@@ -118,9 +139,9 @@ def test_who_takes_an_outage_is_told_although_telegram_takes_no_edit_of_theirs(o
     own_stage.telegram.fail("editMessageText", code=502, times=2)
     own_stage.anna.press_data(alerts[0], alerts[0].button(TAKE).data).wait()
     for chat in chats[1:]:
-        chat.wait_for(saying("alert_taken", who=BY_ANNA))
+        chat.wait_for(saying("alert_taken", who="Anna"))
     for alert in alerts:
-        wait_for_taker(own_stage, alert, BY_ANNA)
+        wait_for_taker(own_stage, alert, "Anna")
 
 
 @pytest.mark.waits(10)
@@ -132,10 +153,10 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
     restart(own_stage)
     press(own_stage.boris, alerts[1], TAKE)
     for alert in alerts:
-        wait_for_taker(own_stage, alert, BY_BORIS)
+        wait_for_taker(own_stage, alert, "Boris")
     restart(own_stage)
     status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
-    assert says(status, "mark_taken", who=BY_BORIS)
+    assert says(status, "mark_taken", who="Boris")
     assert TAKE not in status.labels
 
     assert own_stage.bot.stop() == 0
@@ -151,9 +172,8 @@ def test_outage_outlives_the_bot_and_is_told_once_and_to_its_end(own_stage, serv
         assert shows_moment(outage, "until", came_back_at)
         assert sum("🔴 Moscow" in one.text for one in chat.bot_messages) == 1
     assert own_stage.bot.stop() == 0
-    section = own_stage.bot.read_settings()["servers"]["Moscow"]
-    assert "down_since" not in section["server_status"]
-    assert (section["told"]["states"], section["told"]["taken_by"]) == ([], "")
+    for alert in alerts:
+        assert says(alert, "mark_over")
 
 
 @pytest.mark.waits(20)
@@ -162,15 +182,15 @@ def test_reminders_come_until_somebody_takes_it(own_stage, server):
     server.core_down()
     first = chats[0].wait_for("🟡 Moscow\n")
     reminder = chats[0].wait_for(saying("alert_still"))
-    for alert in (first, reminder):
-        assert alert.text.startswith("🟡 Moscow\n")
-        assert says(alert, "state_service_down", port=server.status_port)
-    assert reminder.labels == [TAKE, OPEN]
-    wait_until(lambda: first.labels == [])
+    assert says(first.text.splitlines()[1], "state_service_down", port=server.status_port)
+    assert reminder.text.startswith("🟡 Moscow\n")
+    assert says(reminder.text.splitlines()[1], "alert_still")  # no new outage, at first sight
+    assert says(reminder, "state_service_down", port=server.status_port)
+    assert reminder.labels == first.labels == [TAKE, OPEN]
     status = press(own_stage.anna, open_menu(own_stage.anna, "Moscow"), label("status"))
     press(own_stage.anna, status, TAKE)
-    assert says(status, "mark_taken", who=BY_ANNA)
-    last = chats[1].wait_for(saying("alert_taken", who=BY_ANNA))
+    assert says(status, "mark_taken", who="Anna")
+    last = chats[1].wait_for(saying("alert_taken", who="Anna"))
     wait_for_looks(server, 6)
     assert chats[1].last is last
     server.core_back()
@@ -212,8 +232,8 @@ def test_outage_that_gets_worse_keeps_the_time_of_its_alert_when_somebody_takes_
     alert = chats[0].wait_for("🔴 Moscow\n")
     since = says(alert, "alert_since")["time"]
     press(own_stage.anna, alert, TAKE)
+    wait_for_taker(own_stage, alert, "Anna")
     assert says(alert, "alert_since", time=since)
-    assert says(alert, "mark_taken", who=BY_ANNA)
 
 
 # ---------------------------------------------------------------- pauses
@@ -229,31 +249,48 @@ def test_pause_is_told_survives_a_restart_and_anybody_can_end_it(own_stage, serv
     assert shows_moment(says(status, "paused"), "time", ends_at)
     assert label("pause_end") in status.labels
     line = chats[1].wait_for("🔧 Moscow\n")
-    assert shows_moment(says(line, "alert_paused", who=BY_ANNA), "time", ends_at)
+    assert shows_moment(says(line, "alert_paused", who="Anna"), "time", ends_at)
     own_stage.bot.wait_for_output(f"Moscow: paused for 1 h, by Anna ({ANNA})")
 
     server.go_down()
     went_down_at = time.time()
     own_stage.bot.wait_for_output("Moscow: down (port")
     restart(own_stage)
-    menu = press(boris, line, OPEN)
+    boris.press(line, OPEN).wait()
+    menu = boris.chat.wait_for(saying("menu_question"))
     assert shows_moment(says(menu, "paused"), "time", ends_at)
-    menu = press(boris, line, label("status"))
+    status = press(boris, menu, label("status"))
     assert not any("🔴 Moscow" in one.text for chat in chats for one in chat.bot_messages)
-    press(boris, menu, label("pause_end"))
-    assert not says(menu, "paused")
-    own_stage.bot.wait_for_output(f"Moscow: pause ended, by {BY_BORIS}")
+    press(boris, status, label("pause_end"))
+    own_stage.bot.wait_for_output(f"Moscow: pause ended, by Boris ({BORIS})")
     for chat in chats:
-        told = chat.wait_for("🔴 Moscow\n")
-        assert says(told, "pause_over")
-        light, _, since = says(told, "pause_changes")["changes"].partition(" ")
-        assert light == "🔴"
-        assert shows_moment(re.match("(?P<time>.*)", since), "time", went_down_at)
-        assert told.text.count("🔴") == 2  # once as the light, once as what happened
-        assert told.labels == [TAKE, OPEN]
+        told = chat.wait_for(saying("pause_over"))
+        assert told.text.startswith("🔧 Moscow\n")
+        assert "🔴" in told.text
+        span = says(told, "pause_outages", 1)
+        assert shows_moment(re.match("(?P<time>.*)", span["span"]), "time", went_down_at)
+        alert = chat.wait_for("🔴 Moscow\n")
+        assert shows_moment(says(alert, "alert_since"), "time", went_down_at)
+        assert alert.labels == [TAKE, OPEN]
     server.come_back()
     recovery = chats[0].wait_for("🟢 Moscow\n")
     assert shows_moment(says(recovery, "alert_outage"), "since", went_down_at)
+
+
+@pytest.mark.waits(15)
+def test_who_switches_the_alerts_off_is_told_to_the_others(own_stage, server):
+    chats = start(own_stage, server)
+    anna = own_stage.anna
+    status = press(anna, open_menu(anna, "Moscow"), label("status"))
+    press(anna, status, label("monitoring_off"))
+    screen = press(anna, open_menu(anna, "Moscow"), label("forgotten"))
+    press(anna, screen, label("forgotten_alerts_on", age=duration(3600)))
+    press(anna, screen, label("forgotten_alerts_off"))
+    for chat in chats[1:]:
+        line = chat.wait_for(saying("alert_monitoring_off", server="Moscow", who="Anna"))
+        assert line.labels == [OPEN]
+        chat.wait_for(saying("alert_forgotten_off", server="Moscow", who="Anna"))
+        assert len(chat.bot_messages) == 2
 
 
 # ---------------------------------------------------------------- the rest

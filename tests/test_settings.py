@@ -353,39 +353,19 @@ def test_odd_list_of_what_was_reported_is_nobodys_problem(tmp_path):
     for value, kept in [([], {}), (5, {}), ({"a": 1.5, "b": "x", "c" * 501: 1}, {"a": 1.5})]:
         content = office("forgotten_conferences", {"reported": value})
         loaded = load(tmp_path, content)
-        assert loaded.servers["office"].reported == kept
+        assert loaded.servers["office"].earlier.reported == kept
         assert loaded.warnings == []
     for value in (None, "x", True, -1, 0, 1e300, [5]):
         content = office("server_status", {"down_since": value, "paused_until": value})
-        server = load(tmp_path, content).servers["office"]
+        server = load(tmp_path, content).servers["office"].earlier
         assert (server.down_since, server.paused_until) == (None, None)
     for value in ("x", [5], {"a": 5}, {"a" * 501: {}}, {"a": {"111": "x"}}):
-        keys = ("messages", "states", "pause_changes", "certificate")
+        keys = ("messages", "states", "certificate")
         loaded = load(tmp_path, put(BASE, "servers/office/told", dict.fromkeys(keys, value)))
-        server = loaded.servers["office"]
-        assert not any(server.alert_messages.values())
-        assert (server.told_states, server.pause_changes, server.certificate_told) == ([], [], 0)
+        earlier = loaded.servers["office"].earlier
+        assert not any(earlier.alert_messages.values())
+        assert (earlier.told_states, earlier.certificate_told) == ([], 0)
         assert loaded.warnings == []
-
-
-def test_what_is_changed_in_place_is_saved(tmp_path):
-    """Every list and dictionary that the bot keeps, not only the ones that it replaces today."""
-    loaded = load(tmp_path)
-    server = loaded.servers["office"]
-    values = {name: getattr(server, name) for name in settings.SAVED}
-    lists = [value for value in values.values() if isinstance(value, list)]
-    tables = [value for value in values.values() if isinstance(value, dict)]
-    assert lists + tables
-    for value in lists:
-        value.append("up")
-    for value in tables:
-        value["a"] = {"b": 1}
-    loaded.save()
-    for value in tables:
-        value["a"]["b"] = 2
-    loaded.save()
-    kept = json.dumps(read(tmp_path))
-    assert (kept.count('["up"]'), kept.count('{"b": 2}')) == (len(lists), len(tables))
 
 
 def test_log_file_is_beside_the_settings(tmp_path):

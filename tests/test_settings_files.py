@@ -264,16 +264,8 @@ def test_whatever_the_bot_changes_is_saved_where_it_belongs(tmp_path):
     changed = {
         "access_token": "a-token-of-the-server",
         "is_monitored": True,
-        "down_since": 1764212345.25,
-        "paused_until": 1764215945,
         "has_forgotten_alerts": True,
         "forgotten_age_min": 90,
-        "reported": {"a@b#c": 0},
-        "told_states": ["service_down", "down"],
-        "taken_by": "Анна (111)",
-        "pause_changes": [[1764212345.25, "down"]],
-        "certificate_told": 1764212345.0,
-        "alert_messages": {"a@b#c": {"111": 5, "-100222:17": 6}},
     }
     assert set(changed) == set(settings.SAVED)
     for name, value in changed.items():
@@ -283,20 +275,12 @@ def test_whatever_the_bot_changes_is_saved_where_it_belongs(tmp_path):
     assert saved == {
         **BASE["servers"]["office"],
         "access_token": "a-token-of-the-server",
-        "server_status": {"state": 1, "down_since": 1764212345.25, "paused_until": 1764215945},
-        "forgotten_conferences": {"state": 1, "hours": 1.5, "reported": {"a@b#c": 0}},
-        "told": {
-            "states": ["service_down", "down"],
-            "taken_by": "Анна (111)",
-            "pause_changes": [[1764212345.25, "down"]],
-            "certificate": 1764212345.0,
-            "messages": {"a@b#c": {"111": 5, "-100222:17": 6}},
-        },
+        "server_status": {"state": 1},
+        "forgotten_conferences": {"state": 1, "hours": 1.5},
     }
     again = settings.load(folder=tmp_path).servers["office"]
     assert {name: getattr(again, name) for name in changed} == changed
 
-    server.down_since = server.paused_until = None
     server.is_monitored = False
     loaded.save()
     assert read(tmp_path)["servers"]["office"]["server_status"] == {"state": 0}
@@ -535,7 +519,6 @@ def test_server_that_was_taken_out_of_the_file_is_not_put_back(tmp_path, path):
     (tmp_path / "settings.json").write_text(dumped(without), encoding="utf-8")
     set_token(loaded, NEW)
     loaded.servers["office"].is_monitored = True
-    loaded.servers["office"].reported = {"x": 0}
     loaded.save()
     assert read(tmp_path) == without
 

@@ -8,7 +8,7 @@ import re
 import string
 import time
 import unicodedata
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import pytest
 from hypothesis import example, given
@@ -23,10 +23,12 @@ import trueconf_api
 from demo.telegram import html as telegram_html
 from demo.telegram.html import utf16_length
 from keyboards import Press
+from lib.entries import FORGOTTEN, JOB, OUTAGE, PAUSE, Entry, Step
 from lib.settings_server import LONGEST_H
+from memory import forgotten_details
 from tests.conftest import OWN_COMMANDS, ROOT, label, says
 from tests.this_version import sources
-from texts import LANGUAGES, Html, screens
+from texts import LANGUAGES, Html, news, screens
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
@@ -164,8 +166,8 @@ def test_letters_are_put_together_the_usual_way():
 # ---------------------------------------------------------------- which words are used
 
 CODE = [
-    *sources("*.py", "lib/*.py"),
-    *(ROOT / "texts" / name for name in ("__init__.py", "screens.py")),
+    *sources("*.py", "lib/*.py", "alerts/*.py"),
+    *(ROOT / "texts" / name for name in ("__init__.py", "screens.py", "news.py")),
 ]
 # What takes the key of a text: as it is called, and which argument the key is.
 TAKERS = {"words": 0, "plural": 0, "plain_text": 0, "has_words": 0}
@@ -459,7 +461,8 @@ def test_number_and_noun_stay_on_one_line(language):
         names = re.findall(r"\{(\w+)\}", LANGUAGES[language][key])
         said = texts.words(key, **{**dict.fromkeys(names, "x"), "time": moment})
         assert f" {moment}" not in said, key
-    assert " –" not in screens.own_network_alert(time.time() - 9, time.time(), 2)
+    cut = Entry(1, "cut", "", time.time() - 9, time.time(), news=["said"])
+    assert " –" not in news.message("cut", [(None, cut, 1)], -1)[0]
 
 
 # ---------------------------------------------------------------- filling, cleaning, cutting
@@ -665,7 +668,6 @@ def all_screens(text: str) -> dict[str, str]:
     error = PermissionMissing(server, "permission", permission="logs.calls.participants:read")
     down = Status(DOWN, "no_answer", "certificate_untrusted")
     since = time.time() - 10**7
-    news = {f"{one.name}{number}": DOWN for number, one in enumerate(servers)}
     failed = BadAnswer(server, "redirect", location=text or "x")
     results = dict.fromkeys(conferences[:30], STOPPED) | {
         conferences[30]: STILL_RUNNING,
@@ -683,25 +685,8 @@ def all_screens(text: str) -> dict[str, str]:
         "confirm_stop_all": screens.confirm_stop_all(server, found, 90, True),
         "not_running": screens.not_running(server),
         "stop_result, many": screens.stop_result(server, results),
-        "stopped_by, one": screens.stopped_by(server, conferences[:1], text or "Anna (1)"),
-        "stopped_by, many": screens.stopped_by(server, conferences, text or "Anna (1)"),
         "error": screens.error_screen(error),
         "redirect": screens.error_screen(failed),
-        "state_alert": screens.state_alert(server, down, since, True),
-        "recovery": screens.recovery_alert(server, since, time.time(), DOWN, True),
-        "reminder": screens.reminder_alert(server, down, since),
-        "taken": screens.state_alert(server, down, since, False, text or "Anna (1)"),
-        "taken by": screens.taken_alert(server, text or "Anna (1)"),
-        "paused": screens.paused_alert(server, since, text or "Anna (1)"),
-        "pause over": screens.pause_over_alert(server, down, [[since, DOWN]] * 20),
-        "certificate": screens.certificate_alert(server, time.time() + 10**6),
-        "decided": screens.decided_alert("<b>x</b>", text or "Anna (1)", since),
-        "stopped": screens.stopped_alert(server, conferences[0], text or "Anna (1)", since),
-        "own network": screens.own_network_alert(since, time.time(), 60),
-        "missed": screens.missed_alerts(news, since, time.time()),
-        "several": screens.several_alerts(news, 60),
-        "forgotten_alert": screens.forgotten_alert(server, found[0]),
-        "forgotten_list_alert": screens.forgotten_list_alert(server, found),
         "help": screens.help_screen(servers),
         "stranger": texts.words("stranger", id=10**15),
         "empty conferences": screens.conferences_screen(server, page([], 0, 5), 0),
@@ -736,7 +721,93 @@ def all_screens(text: str) -> dict[str, str]:
         made[f"status {status.state}"] = screens.status_screen(server, status, since)
     for result in (STOPPED, STILL_RUNNING, ALREADY_OVER, failed):
         made[f"stop_result {result}"] = screens.stop_result(server, {conferences[0]: result})
+    for name, (kind, shown) in all_news(text).items():
+        made[name], _ = news.message(kind, shown, 3)
     return made
+
+
+def all_news(text: str) -> dict[str, tuple[str, list[news.News]]]:
+    """Everything that comes unasked, of one server and of many: the kind and what it shows."""
+    servers = [a_server(text, number, is_monitored=True) for number in range(60)]
+    now, who = time.time(), text or "Anna"
+    made: dict[str, tuple[str, list[news.News]]] = {}
+
+    def add(name, kind, of_kind, said=("said",), count=60, **more):
+        shown = []
+        for number, server in enumerate(servers[:count]):
+            entry = Entry(number, of_kind, server.name, now - 10**7, news=list(said), **more)
+            server.known.entries[number] = entry
+            shown.append((server, entry, len(said)))
+        made[name] = kind, shown
+        made[f"{name}, one"] = kind, shown[:1]
+
+    def steps(state, *reasons):
+        return [Step(now - 10**6, state, *reasons, is_sure=True)]
+
+    down = steps(DOWN, "no_answer", "certificate_untrusted")
+    add("down", "down", OUTAGE, ["down"], steps=down)
+    add("down late", "down", OUTAGE, ["down"], steps=down, is_begin_late=True)
+    over = {"ended": now, "is_end_sure": True, "by": who}
+    add("down, taken and over", "down", OUTAGE, ["down"], steps=steps(WEB_DOWN, "", "cut"), **over)
+    add("down, few", "down", OUTAGE, ["down"], count=5, steps=steps(SERVICE_DOWN, "cut"))
+    add("reminder", "reminder", OUTAGE, ["down", "reminder"], steps=down)
+    add("up", "up", OUTAGE, ["down", "up"], steps=down, is_end_late=True, **over)
+    add("pause", "pause", PAUSE, ["begin"], until=now + 10**6, by=who)
+    add("pause_end", "pause_end", PAUSE, ["begin", "end"], until=now, by=who)
+    about = {"permission": "logs.calls.participants:read"}
+    add("job_fails", "job_fails", JOB, ["fails"], details={"reason": "permission", "about": about})
+    add("job_fails oddly", "job_fails", JOB, ["fails"], details={"reason": "failed"})
+    add("job_works", "job_works", JOB, ["fails", "works"])
+    add("certificate", "certificate", "certificate", details={"end": now + 10**6})
+    add("certificate soon", "certificate", "certificate", details={"end": now + 3600})
+    for kind in ("taken", "released"):
+        add(kind, kind, kind, by=who)
+    for what in ("monitoring", "forgotten"):
+        add(what, "switched", "switched", by=who, details={"what": what})
+    conferences = [asdict(a_conference(text, number)) for number in range(60)]
+    add("stopped many", "stopped", "stopped", by=who, details={"conferences": conferences})
+    add("stopped", "stopped", "stopped", by=who, details={"conferences": conferences[:1]})
+    found = forgotten_details(Forgotten(a_conference(text), "no_leader", MANY_PEOPLE))
+    add("forgotten_list", "forgotten_list", FORGOTTEN, ["found"], details=found)
+    for decision in ("", "reminder", "not_forgotten", "stopped"):
+        details = {**found, "decision": decision, "at": now}
+        add(f"forgotten {decision}", FORGOTTEN, FORGOTTEN, ["found"], by=who, details=details)
+    for kind in ("cut", "job_fails", "job_works"):
+        of_kind = "cut" if kind == "cut" else JOB
+        entry = Entry(1, of_kind, "", now - 10**7, now, news=["said"], details={"job": "dns"})
+        made[f"{kind} of the bot"] = kind, [(None, entry, 1)]
+    return made
+
+
+def test_many_servers_of_one_switch_are_one_message(language):
+    """Fifty of them, with names of the usual length."""
+    servers = [Server(f"Сервер филиала № {number}", "https://192.0.2.1") for number in range(50)]
+    for kind in ("down", "up", "reminder"):
+        shown = []
+        for number, server in enumerate(servers):
+            step = Step(time.time() - 86400, DOWN, "timed_out", "timed_out", is_sure=True)
+            entry = Entry(number, OUTAGE, server.name, step.at, time.time(), steps=[step])
+            entry.news, entry.is_end_sure, entry.by = ["down"], True, "Анна Константинова"
+            shown.append((server, entry, 1))
+        text, count = news.message(kind, shown, 0)
+        assert count == 50
+        assert all(server.name in text for server in servers)
+
+
+def test_first_forty_characters_say_what_where_and_how_bad(language):
+    """And no reminder or recovery looks like a new outage."""
+    server = Server("Головной офис", "https://192.0.2.1")
+    step = Step(time.time() - 3700, DOWN, "refused", "refused", is_sure=True)
+    entry = Entry(1, OUTAGE, server.name, step.at, steps=[step], news=["down"])
+    server.known.entries[1] = entry
+    begins = {}
+    for kind in ("down", "reminder", "up"):
+        entry.ended = time.time() if kind == "up" else None
+        text, _ = news.message(kind, [(server, entry, 1)], 0)
+        begins[kind] = texts.plain(text)[:40]
+        assert server.name in begins[kind]
+    assert len({*begins.values()}) == 3
+    assert texts.plain_text("alert_up")[:8] in begins["up"]
 
 
 def test_every_screen_is_one_that_telegram_takes(language):
@@ -786,12 +857,23 @@ def test_a_list_of_all_that_is_stopped_fits_into_one_message(language):
         for message in (
             screens.confirm_stop_all(server, found, 60, True),
             screens.stop_result(server, results),
-            screens.stopped_by(server, conferences, ODD_TEXTS[kind]),
-            screens.forgotten_list_alert(server, found),
+            stopped_message(server, conferences, ODD_TEXTS[kind]),
+            forgotten_message(server, found),
         ):
             assert utf16_length(telegram_html.parse(message).text) <= MESSAGE_LIMIT
             assert len(message.splitlines()) >= min(number, screens.MOST_IN_A_LIST)
             assert ("350" in message) == (number == 400)  # how many are left out
+
+
+def stopped_message(server, conferences, who):
+    details = {"conferences": [asdict(one) for one in conferences]}
+    entry = Entry(1, "stopped", server.name, 0, by=who, news=["said"], details=details)
+    return news.message("stopped", [(server, entry, 1)], -1)[0]
+
+
+def forgotten_message(server, found):
+    entries = [Entry(1, FORGOTTEN, server.name, 0, details=forgotten_details(one)) for one in found]
+    return news.message("forgotten_list", [(server, entry, 1) for entry in entries], -1)[0]
 
 
 @given(lengths=st.lists(st.integers(0, 4000), max_size=20), wide=st.booleans())
@@ -894,10 +976,12 @@ STATES = [
     (SERVICE_DOWN, "cut", "", "state_service_down", "advice_hangs"),
     (SERVICE_DOWN, "failed", "", "state_service_down", "state_service_down"),
     (SERVICE_DOWN, "http_500", "", "state_service_fails", "state_service_fails"),
-    (WEB_DOWN, "", "http_502", "state_web_down", "state_web_down"),
+    (WEB_DOWN, "", "http_502", "state_web_fails", "state_web_fails"),
+    (WEB_DOWN, "", "refused", "state_web_down", "state_web_down"),
     (WEB_DOWN, "", "certificate_untrusted", "state_web_untrusted", "state_service_works"),
     (WEB_DOWN, "", "certificate_name", "state_web_untrusted", "state_service_works"),
-    (DOWN, "refused", "refused", "state_down", "state_down"),
+    (DOWN, "refused", "refused", "state_down", "advice_not_running"),
+    (DOWN, "timed_out", "timed_out", "state_down", "advice_off"),
     (DOWN, "", "timed_out", "state_down", "state_down"),
     (DOWN, "no_route", "no_route", "state_down", "advice_no_route"),
     (DOWN, "refused", "timed_out", "state_down_both", "state_down_both"),
@@ -946,6 +1030,17 @@ def test_language_of_the_computer(monkeypatch, variables, spoken):
 # ---------------------------------------------------------------- buttons
 
 
+def a_paused_server(text: str) -> Server:
+    server = a_server(text, is_monitored=True)
+    steps = [Step(1e11, DOWN, "refused", "refused", is_sure=True)]
+    for entry in (
+        Entry(1, OUTAGE, server.name, 1e11, steps=steps, news=["down"]),
+        Entry(2, PAUSE, server.name, 1e11, until=1e11, news=["begin"]),
+    ):
+        server.known.entries[entry.number] = entry
+    return server
+
+
 def all_keyboards(text: str) -> list:
     server = a_server(text, is_monitored=True)
     other = a_server(text, has_forgotten_alerts=True)
@@ -960,17 +1055,14 @@ def all_keyboards(text: str) -> list:
             screens.page_of(servers, 1, 6), [an_overview(one) for one in servers[:6]]
         ),
         keyboards.menu(server),
-        keyboards.to_menus(servers),
         keyboards.confirm("stop_all", press, keyboards.short_id("z")),
         keyboards.back_to_list(press),
-        keyboards.forgotten_alert(server, keyboards.short_id("a session")),
-        keyboards.forgotten_list_alert(server),
         keyboards.error(server, press),
         keyboards.conference(press, a_page(text), screens.page_of(range(5000), 3, 40)),
         keyboards.who(searches(text, 60)),
         keyboards.conference(press, None, screens.page_of([], 0, 40)),
-        keyboards.outage_alert(a_server(text, down_since=1e11)),
-        keyboards.status(a_server(text, down_since=1e11, is_monitored=True, paused_until=1e11)),
+        keyboards.status(a_paused_server(text)),
+        *(keyboards.under_news(kind, shown) for kind, shown in all_news(text).values()),
     ]
     for one in (server, other):
         made.append(keyboards.status(one))
@@ -1034,7 +1126,7 @@ def test_pages_are_turned_by_words(language):
 
 def test_worst_state_is_named_first(language):
     states = {"up": UP, "no website": WEB_DOWN, "no calls": SERVICE_DOWN, "nothing": DOWN}
-    said = screens.several_alerts(states, 4)
+    said = screens.names_in_news({**states})
     assert sorted(states, key=said.index) == ["nothing", "no calls", "no website", "up"]
 
 

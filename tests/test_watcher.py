@@ -1,15 +1,22 @@
-"""The watcher without its thread: looks at a simulated server, by a clock that the test turns."""
+"""The watcher without its thread: looks at a simulated server, by a clock that the test turns.
+
+What it finds is read from the record.
+"""
 
 import itertools
 import socket
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 import trueconf_api
+from alerts import MakingSure
 from lib.clock import Clocks
-from lib.settings import SAVED
+from lib.evidence import Evidence
 from lib.trueconf_transport import Connections
+from memory import Record
 from status_watcher import Watcher
 from tests.conftest import wait_until
 
@@ -22,13 +29,14 @@ OLD_S = 3 * 3600
 
 
 class Looks:
-    """A watcher of a simulated server and, in the announcer's place, what it told.
+    """A watcher of a simulated server, and the record that it writes into.
 
     Each look comes `pause_s` after the one before, by both of its clocks.
     """
 
-    def __init__(self, simulated, now=1_700_000_000.0, **settings):
+    def __init__(self, simulated, now=1_700_000_000.0, folder=None, steady=5000.0, **settings):
         self.simulated = simulated
+        self.folder = folder or tempfile.TemporaryDirectory()
         self.server = trueconf_api.Server(
             "Moscow",
             f"https://{simulated.address}",
@@ -39,28 +47,15 @@ class Looks:
             is_monitored=True,
             **settings,
         )
-        self.now, self.steady = now, 5000.0
-        self.changes, self.forgotten, self.reminders = [], [], []
-        self.pauses, self.certificates = [], []
+        self.now, self.steady = now, steady
         clocks = Clocks(lambda: self.now, lambda: self.steady, lambda: self.steady)
-        self.watcher = Watcher(self.server, self, clocks=clocks)
-
-    def tell_state(self, change):
-        self.changes.append(change)
-        self.server.told_states = list(change.states)
-
-    def tell_forgotten(self, server, found):
-        self.forgotten.append([one.conference.title for one in found])
-
-    def tell_reminder(self, server, status, since):
-        self.reminders.append((status.state, since))
-
-    def tell_pause_over(self, server, status, changes):
-        self.pauses.append((status.state, changes))
-        self.server.told_states = [] if status.state == "up" else [status.state]
-
-    def tell_certificate(self, server, end):
-        self.certificates.append(self.now)
+        path = Path(self.folder.name) / "settings-memory.json"
+        self.record = Record(path, [self.server], clocks)
+        self.evidence = Evidence()
+        self.watcher = Watcher(self.server, self.record, self.evidence, clocks=clocks)
+        self.sure = MakingSure(
+            self.record, [self.server], self.evidence, lambda: True, lambda: {"Moscow"}, clocks
+        )
 
     def wait(self, seconds):
         self.now += seconds
@@ -77,16 +72,44 @@ class Looks:
             self.wait(pause_s)
             self.watcher.find_newly_forgotten()
 
-    def restart(self, seconds=60):
+    def restart(self, seconds=60, clock_set_s=0):
         """The bot is off for so long. Returns the looks of the one that is started then, with
         what was saved."""
-        saved = {name: getattr(self.server, name) for name in SAVED}
-        saved.pop("is_monitored")
-        return Looks(self.simulated, self.now + seconds, repeat_h=self.server.repeat_h, **saved)
+        self.record.save()
+        settings = {name: getattr(self.server, name) for name in ("repeat_h",)}
+        now, steady = self.now + seconds + clock_set_s, self.steady + seconds
+        return Looks(self.simulated, now, self.folder, steady, **settings)
+
+    @property
+    def outages(self):
+        return self.server.known.of_kind("outage")
 
     @property
     def states(self):
-        return [change.status.state for change in self.changes]
+        """Those that the record has, in order."""
+        found = []
+        for outage in self.outages:
+            found += [step.state for step in outage.steps]
+            found += ["up"] if outage.ended is not None else []
+        return found
+
+    @property
+    def forgotten(self):
+        """The titles that were found at the same time, and those that are reminded of."""
+        told = {}
+        for entry in self.server.known.of_kind("forgotten"):
+            title = entry.details["conference"]["title"]
+            told.setdefault(entry.begun, []).append(title)
+        return list(told.values())
+
+    @property
+    def reminders(self):
+        known = self.server.known.of_kind("forgotten")
+        return sum(entry.news.count("reminder") for entry in known)
+
+    def decide(self, session_id, until=0.0):
+        with self.record.changing("Moscow") as known:
+            known.forgotten(session_id).until = until
 
 
 @pytest.fixture
@@ -102,47 +125,46 @@ def looks(simulated):
 # ---------------------------------------------------------------- is it up
 
 
-def test_change_is_told_after_three_looks_with_the_time_of_the_first(looks, simulated):
+def test_change_is_noted_after_three_looks_with_the_time_of_the_first(looks, simulated):
     looks.look(4)
-    assert looks.changes == []  # it is up, as it should be
+    assert looks.outages == []  # it is up, as it should be
     simulated.go_down()
     looks.look(2)
-    assert looks.changes == []
+    assert looks.outages == []
     looks.look()
-    [change] = looks.changes
-    assert (change.status.state, change.status.service_reason) == ("down", "refused")
-    assert change.since == looks.now - 4
-    assert not change.is_first
-    assert change.down_since is None
+    [outage] = looks.outages
+    [step] = outage.steps
+    assert (step.state, step.service_reason) == ("down", "refused")
+    assert outage.begun == step.at == looks.now - 4
+    assert not outage.is_begin_late
+    assert outage.ended is None
     looks.look(5)
-    assert len(looks.changes) == 1
+    assert looks.states == ["down"]
 
 
-def test_recovery_knows_since_when_it_was_down_and_in_which_states(looks, simulated):
+def test_outage_has_the_states_that_it_went_through(looks, simulated):
     looks.look()
-    for outage, break_it in (
-        ("service_down", [simulated.core_down]),
-        ("web_down", [simulated.web_down]),
-        ("down", [simulated.core_down, simulated.go_down]),
+    for states, break_it in (
+        (["service_down"], [simulated.core_down]),
+        (["web_down"], [simulated.web_down]),
+        (["service_down", "down"], [simulated.core_down, simulated.go_down]),
     ):
-        looks.changes.clear()
         for step in break_it:
             step()
             looks.look(3)
-        went_down_at = looks.changes[0].since
-        assert looks.server.down_since == went_down_at
+        went_down_at = looks.outages[-1].begun
         looks.look(10, pause_s=15)
         simulated.come_back()
         simulated.core_back()
         simulated.web_back()
         looks.look(3)
-        change = looks.changes[-1]
-        assert (change.status.state, change.outage) == ("up", outage)
-        assert (change.down_since, change.since) == (went_down_at, looks.now - 4)
-        assert looks.server.down_since is None
+        outage = looks.outages[-1]
+        assert [step.state for step in outage.steps] == states
+        assert (outage.begun, outage.ended) == (went_down_at, looks.now - 4)
+        assert looks.server.known.outage is None
 
 
-def test_state_that_changes_during_an_outage_is_told(looks, simulated):
+def test_state_that_changes_during_an_outage_is_noted(looks, simulated):
     looks.look()
     simulated.core_down()
     looks.look(3)
@@ -154,18 +176,19 @@ def test_state_that_changes_during_an_outage_is_told(looks, simulated):
     simulated.web_back()
     looks.look(3)
     assert looks.states == ["service_down", "down", "web_down", "up"]
-    assert looks.changes[-1].down_since == looks.changes[0].since
+    assert len(looks.outages) == 1
 
 
-def test_server_that_is_down_at_the_first_look_is_told_as_that(looks, simulated):
+def test_server_that_is_down_at_the_first_look_is_noted_as_that(looks, simulated):
     simulated.go_down()
     looks.look(4)
-    assert looks.changes[0].is_first
-    assert looks.watcher.since_when(looks.changes[0].status) is None
+    [outage] = looks.outages
+    assert outage.is_begin_late
+    assert looks.watcher.since_when(looks.watcher.status) is None
     simulated.come_back()
     looks.look(3)
-    assert not looks.changes[1].is_first
-    assert looks.watcher.since_when(looks.changes[1].status) == looks.changes[1].since
+    assert not outage.is_end_late
+    assert looks.watcher.since_when(looks.watcher.status) == outage.ended
 
 
 def test_lost_looks_say_nothing_until_there_are_too_many(looks, simulated, caplog):
@@ -175,7 +198,7 @@ def test_lost_looks_say_nothing_until_there_are_too_many(looks, simulated, caplo
         assert looks.watcher.lost_looks() in (0, 3, 4)
         simulated.break_path("vsstatus", "status", times=bad_looks, status=503)
         looks.look(bad_looks + 1, pause_s=15)
-    assert looks.changes == []
+    assert looks.outages == []
     assert looks.watcher.lost_looks() == 6
     assert caplog.text.count("Moscow: unsteady") == 1
     looks.look(pause_s=70)
@@ -208,7 +231,7 @@ def test_looks_that_disagree_whether_it_is_up_are_not_counted_together(looks, si
     assert looks.states == ["down"]
     looks.look()
     assert looks.states == ["down", "up"]
-    assert looks.changes[1].since == looks.now - 4
+    assert looks.outages[0].ended == looks.now - 4
 
 
 def test_look_that_ends_after_monitoring_was_switched_off_tells_nothing(looks, simulated):
@@ -218,7 +241,7 @@ def test_look_that_ends_after_monitoring_was_switched_off_tells_nothing(looks, s
     looks.server.is_monitored = False
     looks.watcher.check()
     looks.server.is_monitored = True
-    assert looks.changes == []
+    assert looks.outages == []
 
 
 # ---------------------------------------------------------------- clocks, sleep and restarts
@@ -235,10 +258,9 @@ def test_clock_that_is_set_changes_no_duration(looks, simulated):
         assert looks.now - since == looks.steady - 5004
     simulated.come_back()
     looks.look(3)
-    assert looks.states == ["down", "up"]
-    recovery = looks.changes[1]
-    assert recovery.since - recovery.down_since == 10
-    assert not recovery.is_first
+    [outage] = looks.outages
+    assert outage.length_s == 10
+    assert not outage.is_end_late
 
 
 def test_after_the_computer_slept_the_first_look_counts_as_the_first(looks, simulated):
@@ -246,193 +268,111 @@ def test_after_the_computer_slept_the_first_look_counts_as_the_first(looks, simu
     simulated.go_down()
     looks.look(2, pause_s=20)  # that is no sleep
     looks.look(pause_s=3600)
-    assert looks.changes == []
+    assert looks.outages == []
     looks.look(2)
-    [change] = looks.changes
-    assert change.since == looks.now - 4
-    assert change.is_first
+    [outage] = looks.outages
+    assert outage.begun == looks.now - 4
+    assert outage.is_begin_late
     looks.look(pause_s=8 * 3600)
     assert looks.watcher.since_when(looks.watcher.status) is None
 
 
-def test_end_of_an_outage_that_nobody_saw_is_told_as_that(looks, simulated):
+def test_end_of_an_outage_that_nobody_saw_is_noted_as_that(looks, simulated):
     """Once the computer slept, once the bot was off."""
     looks.look()
     simulated.go_down()
     looks.look(3)
-    went_down_at = looks.changes[0].since
+    went_down_at = looks.outages[0].begun
     later = looks.restart(seconds=8 * 3600)
     simulated.come_back()
     looks.look(pause_s=8 * 3600)
     looks.look(2)
     later.look(3)
-    for recovery in (looks.changes[1], later.changes[0]):
-        assert recovery.status.state == "up"
-        assert recovery.is_first
-        assert recovery.down_since == went_down_at
-        assert recovery.since - went_down_at >= 8 * 3600
+    for outage in (looks.outages[0], later.outages[0]):
+        assert outage.is_end_late
+        assert outage.begun == pytest.approx(went_down_at)
+        assert outage.length_s >= 8 * 3600
     simulated.go_down()
     looks.look(3)
-    assert not looks.changes[2].is_first
+    assert not looks.outages[1].is_begin_late
 
 
-def test_outage_that_was_told_is_not_told_again_after_a_restart(looks, simulated):
+def test_outage_goes_on_after_a_restart(looks, simulated):
     looks.look()
     simulated.core_down()
     looks.look(3)
     later = looks.restart()
     later.look(4)
-    assert later.changes == []
+    assert later.states == ["service_down"]
     simulated.go_down()  # but what is worse is news
     later.look(3)
     simulated.come_back()
     simulated.core_back()
     later.look(3)
-    assert later.states == ["down", "up"]
-    assert later.changes[1].down_since == looks.changes[0].since
-    assert later.changes[1].outage == "down"
-    assert later.restart().watcher.server.told_states == []
+    assert later.states == ["service_down", "down", "up"]
 
 
-# ---------------------------------------------------------------- on call
-
-
-def test_reminders_come_until_somebody_takes_it_or_it_is_up(simulated):
-    looks = Looks(simulated, repeat_h=1)
+def test_clock_that_was_set_while_the_bot_was_off_changes_no_duration(looks, simulated):
+    """Where the computer has been running since: its steady clock knows."""
     looks.look()
     simulated.go_down()
     looks.look(3)
-    since = looks.changes[0].since
-    looks.look(59, pause_s=60)
-    assert looks.reminders == []
-    looks.look(3, pause_s=60)
-    assert looks.reminders == [("down", since)]
-    later = looks.restart(seconds=600)  # which is no reason for another one
-    later.look(47, pause_s=60)
-    assert later.reminders == []
-    later.look(5, pause_s=60)
-    assert later.reminders == [("down", since)]
-    assert later.watcher.take(int(since) - 1, "Anna") is None  # another outage
-    assert later.watcher.take(int(since), "Anna") == ""
-    assert later.watcher.take(int(since), "Boris") == "Anna"
-    later = later.restart()
-    later.look(130, pause_s=60)
-    assert later.reminders == []
-    assert later.watcher.take(int(since), "Boris") == "Anna"
+    looks.record.save()
+    later = looks.restart(clock_set_s=3600)
     simulated.come_back()
     later.look(3)
-    assert later.watcher.take(int(since), "Boris") is None
-    simulated.go_down()
-    later.look(3)
-    later.look(61, pause_s=60)
-    assert len(later.reminders) == 1  # of the next outage
+    assert later.outages[0].length_s == pytest.approx(66, abs=1)
 
 
-def test_paused_server_is_looked_at_and_nothing_is_told_before_the_end(simulated):
-    looks = Looks(simulated, repeat_h=0.1)
-    looks.look()
-    looks.watcher.pause(1, "Anna")
-    simulated.go_down()
-    looks.look(3)
-    went_down_at = looks.now - 4
-    simulated.come_back()
-    looks = looks.restart()
-    looks.look(3)
-    came_back_at = looks.now - 4
-    looks.look(57, pause_s=60)
-    assert looks.watcher.status.state == "up"
-    assert (looks.pauses, looks.changes, looks.reminders) == ([], [], [])
-    looks.look(3, pause_s=60)
-    assert looks.pauses == [("up", [[went_down_at, "down"], [came_back_at, "up"]])]
-    simulated.go_down()
-    looks.look(3)
-    assert looks.states == ["down"]
+# ---------------------------------------------------------------- certificates
 
 
-def test_pause_that_ends_during_an_outage_says_so_and_the_outage_goes_on(simulated):
-    looks = Looks(simulated)
-    looks.look()
-    looks.watcher.pause(8, "Anna")
-    simulated.go_down()
-    looks.look(3)
-    went_down_at = looks.now - 4
-    looks.watcher.pause(0, "Boris")
-    assert not looks.watcher.is_paused
-    looks.look()
-    assert looks.pauses == [("down", [[went_down_at, "down"]])]
-    later = looks.restart()
-    later.look(4)
-    simulated.come_back()
-    later.look(3)
-    assert later.states == ["up"]
-    assert later.changes[0].down_since == went_down_at
-
-
-def test_outage_of_before_a_pause_that_ends_in_it_is_over(simulated):
-    looks = Looks(simulated)
-    looks.look()
-    simulated.go_down()
-    looks.look(3)
-    looks.watcher.pause(1, "Anna")
-    simulated.come_back()
-    looks.look(4)
-    looks.look(pause_s=3600)
-    assert [state for state, _ in looks.pauses] == ["up"]
-    assert looks.states == ["down"]
-    assert (looks.server.down_since, looks.server.told_states) == (None, [])
-
-
-def test_outage_that_nobody_was_told_of_is_not_kept_for_a_later_pause(simulated):
-    looks = Looks(simulated)
-    looks.look()
-    simulated.go_down()
-    looks.look(3)
-    looks.server.told_states = []  # the bot ended while Telegram was silent
-    looks = looks.restart()
-    simulated.come_back()
-    looks.look()
-    assert looks.server.down_since is None
-    looks.watcher.pause(1, "Anna")
-    looks.look(2, pause_s=1800)
-    assert looks.pauses == [("up", [])]
-
-
-def test_pause_that_two_people_end_is_over_once(looks):
-    looks.look()
-    looks.watcher.pause(1, "Anna")
-    looks.watcher.pause(0, "Anna")
-    looks.look()
-    looks.watcher.pause(0, "Boris")
-    looks.look()
-    assert looks.pauses == [("up", [])]
-
-
-def test_end_of_a_certificate_is_told_on_each_of_the_days_once(new_server):
+def test_end_of_a_certificate_is_told_at_each_of_its_moments_once(new_server):
     simulated = new_server()
     looks = Looks(simulated)
     end = trueconf_api.get_certificate_end(looks.server)
-    for hours in range(20 * 24, -24, -1):
-        looks.now = end - 3600 * hours
+    looks.wait(end - 20 * 86400 - 7777 - looks.now)
+    job, told = looks.watcher._certificate_job, []
+    while looks.now < end:
         looks.watcher.check_certificate()
-        if hours % 100 == 0:
-            looks = next_looks(looks)
-    assert [round((end - at) / 86400, 1) for at in looks.certificates] == [14, 7, 3, 1]
+        known = len(looks.server.known.of_kind("certificate"))
+        told += [looks.now] * (known - len(told))
+        looks.wait(job.next_at - looks.steady)
+    assert [round((end - at) / 86400, 3) for at in told] == [14, 7, 3, 1]
 
     found_late = Looks(simulated, now=end - 5 * 86400)
     found_late.watcher.check_certificate()
+    found_late = found_late.restart()
     found_late.watcher.check_certificate()
-    assert len(found_late.certificates) == 1
+    assert len(found_late.server.known.of_kind("certificate")) == 1
     unchecked = Looks(simulated, now=end - 5 * 86400)
     unchecked.server.verify = False
     unchecked.watcher.check_certificate()
-    assert unchecked.certificates == []
+    assert unchecked.server.known.of_kind("certificate") == []
 
 
-def next_looks(looks):
-    """After a restart, with what was told before."""
-    later = looks.restart()
-    later.certificates = looks.certificates
-    return later
+# ---------------------------------------------------------------- a job that fails
+
+
+def test_search_that_fails_for_an_hour_is_told_once_and_that_it_works_again(looks, simulated):
+    looks.server.has_forgotten_alerts = True
+    looks.look()
+    simulated.break_path("logs/calls", "status", status=403, reason="accessDenied")
+    for _ in range(13):
+        looks.look(pause_s=300)
+        looks.sure.turn()
+    [job] = looks.server.known.of_kind("job")
+    assert job.news == ["fails"]
+    assert job.details["job"] == "forgotten"
+    assert job.details["reason"] == "permission"
+    looks.look(5, pause_s=300)
+    simulated.mend()
+    looks.look(2, pause_s=300)
+    assert job.news == ["fails", "works"]
+    simulated.break_path("logs/calls", "status", times=3, status=500)
+    looks.look(5, pause_s=300)  # too short to be told
+    looks.sure.turn()
+    assert looks.server.known.of_kind("job") == [job]
 
 
 # ---------------------------------------------------------------- the thread
@@ -440,15 +380,16 @@ def next_looks(looks):
 
 @pytest.fixture
 def thread(looks):
-    """The watcher as a thread that checks each second and cannot tell anybody anything."""
+    """The watcher as a thread that checks each second and cannot note anything."""
     looks.server.look_interval_s = 1
 
-    class Nobody:
-        def tell_state(self, change):
-            looks.changes.append(change)
-            raise RuntimeError("nobody to tell")
+    class Broken(Record):
+        def note_state(self, *args, **seen):
+            super().note_state(*args, **seen)
+            raise RuntimeError("no record")
 
-    watcher = Watcher(looks.server, Nobody())
+    path = Path(looks.folder.name) / "settings-memory.json"
+    watcher = Watcher(looks.server, Broken(path, [looks.server]), Evidence())
     watcher.start()
     yield watcher
     watcher.stop()
@@ -492,6 +433,11 @@ def lose_its_address(looks):
     looks.server.url = None
 
 
+def pause(looks, hours):
+    with looks.record.changing("Moscow"):
+        looks.record.add("pause", "Moscow", "begin", until=looks.now + HOUR_S * hours)
+
+
 def be_unsteady(looks):
     """The service answers every other time."""
     switches = itertools.cycle([looks.simulated.core_down, looks.simulated.core_back])
@@ -504,8 +450,8 @@ STATES = {
     "up": (lambda looks: None, 150),
     "down": (lambda looks: looks.simulated.go_down(), 150),
     "without a website": (lambda looks: looks.simulated.web_down(), 150),
-    "paused": (lambda looks: looks.watcher.pause(8, "Anna"), 150),
-    "at the end of its pause": (lambda looks: looks.watcher.pause(0.5, "Anna"), 150),
+    "paused": (lambda looks: pause(looks, 8), 150),
+    "at the end of its pause": (lambda looks: pause(looks, 0.5), 150),
     "off": (lambda looks: looks.watcher.switch_monitoring(False, "Anna"), 150),
     "in need of a token": (lambda looks: looks.simulated.break_path("token", "status"), 300),
     "defect": (lose_its_address, 150),
@@ -543,9 +489,9 @@ def test_look_that_raises_counts_as_one_that_found_nothing(looks, caplog):
     address = looks.server.url
     lose_its_address(looks)
     looks.look(3)
-    [change] = looks.changes
-    assert (change.status.state, change.status.web_reason) == ("down", "failed")
-    assert looks.server.learnt.last_status is change.status
+    [outage] = looks.outages
+    assert (outage.state, outage.steps[0].web_reason) == ("down", "failed")
+    assert looks.server.learnt.last_status.web_reason == "failed"
     looks.look(5)
     assert caplog.text.count("Moscow: a look failed") == 1  # with its traceback, once
     assert caplog.text.count("Traceback") == 1
@@ -569,9 +515,9 @@ def test_look_that_the_bot_itself_could_not_make_is_none(looks, caplog):
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     looks.look(3)
-    assert looks.changes == []
+    assert looks.outages == []
     assert looks.watcher.status.state == "up"
-    assert caplog.text.count("the look failed: Moscow: own_lack") == 1
+    assert caplog.text.count("look failed: Moscow: own_lack") == 1
 
 
 # ---------------------------------------------------------------- was one forgotten
@@ -613,62 +559,72 @@ def test_look_that_failed_leaves_the_one_before_it_standing(looks, simulated):
     assert looks.forgotten == [["Webinar"]]
 
 
-def test_up_to_three_come_one_by_one_and_more_as_a_list(looks, simulated):
+def test_those_that_are_found_in_one_look_are_told_together(looks, simulated):
     for number in range(1, 4):
         simulated.add_conference(f"Webinar {number}", people=(), age_s=OLD_S - number)
     looks.find_newly_forgotten(2)
-    assert sorted(looks.forgotten) == [["Webinar 1"], ["Webinar 2"], ["Webinar 3"]]
+    assert sorted(looks.forgotten[0]) == ["Webinar 1", "Webinar 2", "Webinar 3"]
     for number in range(4, 24):
         simulated.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(3)
-    assert len(looks.forgotten) == 4
+    assert len(looks.forgotten) == 2
     assert len(looks.forgotten[-1]) == 20
+
+
+def test_server_that_has_a_new_one_at_each_look_is_told_of_four_times_an_hour(looks, simulated):
+    for number in range(25):
+        simulated.add_conference(f"Webinar {number}", people=(), age_s=OLD_S)
+        looks.find_newly_forgotten(pause_s=150)
+    assert len(looks.forgotten) == 4
+    looks.find_newly_forgotten(2, pause_s=1800)
+    assert len(looks.forgotten[-1]) > 10
+    assert sum(map(len, looks.forgotten)) == 25
 
 
 def test_reminder_comes_after_its_time_and_once(looks, simulated):
     webinar = simulated.add_conference("Webinar", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(2)
-    looks.watcher.keep_quiet(webinar.session_id, looks.now + 3600)
+    looks.decide(webinar.session_id, looks.now + 3600)
     looks.find_newly_forgotten(11)
-    assert len(looks.forgotten) == 1
+    assert looks.reminders == 0
     looks.find_newly_forgotten(1)
-    assert len(looks.forgotten) == 2
+    assert looks.reminders == 1
     looks.find_newly_forgotten(30)
-    assert len(looks.forgotten) == 2
+    assert looks.reminders == 1
 
 
 def test_reminder_of_a_conference_with_people_does_not_come(looks, simulated):
     webinar = simulated.add_conference("Webinar", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(2)
-    looks.watcher.keep_quiet(webinar.session_id, looks.now + 3600)
+    looks.decide(webinar.session_id, looks.now + 3600)
     webinar.join("anna")
     webinar.join("boris")
     looks.find_newly_forgotten(20)
-    assert len(looks.forgotten) == 1
+    assert looks.reminders == 0
 
 
 def test_not_forgotten_holds_for_this_run_only(looks, simulated):
     first = simulated.add_conference("Webinar", people=(), age_s=OLD_S, conference_id="webinar")
     looks.find_newly_forgotten(2)
-    looks.watcher.keep_quiet(first.session_id)
+    looks.decide(first.session_id)
     looks.find_newly_forgotten(50)
-    assert len(looks.forgotten) == 1
+    assert looks.forgotten == [["Webinar"]]
     first.end()
     simulated.add_conference("Webinar", people=(), age_s=OLD_S, conference_id="webinar")
     looks.find_newly_forgotten(2)
-    assert len(looks.forgotten) == 2
+    assert looks.forgotten == [["Webinar"], ["Webinar"]]
 
 
-def test_new_watcher_does_not_repeat_what_was_reported(looks, simulated):
+def test_new_watcher_does_not_repeat_what_was_told(looks, simulated):
     simulated.add_conference("Webinar", people=(), age_s=OLD_S)
     looks.find_newly_forgotten(2)
-    later = Looks(simulated, reported=looks.server.reported)
+    later = looks.restart()
     later.find_newly_forgotten(5)
-    assert later.forgotten == []
+    assert later.forgotten == [["Webinar"]]
 
 
 def test_as_many_forgotten_conferences_as_there_may_be_are_told_once(simulated, looks):
-    for number in range(250):
+    for number in range(350):
         simulated.add_conference(f"Meeting {number}", people=(), age_s=OLD_S)
-    looks.find_newly_forgotten(6)
-    assert [len(titles) for titles in looks.forgotten] == [250]
+    looks.find_newly_forgotten(20)
+    assert [len(titles) for titles in looks.forgotten] == [300]

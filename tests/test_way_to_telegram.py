@@ -326,17 +326,16 @@ def test_proxy_that_wants_a_login_is_named_without_tls_as_well():
     assert says(said, "telegram_proxy_login", proxy=f"127.0.0.1:{port}", where="tg-proxy")
 
 
-def test_silence_that_is_over_is_remembered(telegram):
-    """A look that was made in it proves nothing, whenever it ends."""
-    bot = ours.Bot(TOKEN, telegram.url)
-    before = time.time()
+def test_who_keeps_the_evidence_is_told_of_every_request(telegram):
+    """An excuse of Telegram's own front is an answer, what was cut off is none."""
+    bot, noted = ours.Bot(TOKEN, telegram.url), []
+    bot.sender.note = lambda is_answer, began, ended: noted.append((is_answer, began <= ended))
+    assert bot.get_me().is_bot
     telegram.fail("getMe", 502)
     trouble_of(bot)
-    within = time.time()
-    assert bot.sender.silent_around(within) is not None
-    assert bot.get_me().is_bot
-    assert before <= bot.sender.silent_around(within) <= within
-    assert bot.sender.silent_around(time.time() + 1) is None
+    telegram.cut("getMe", times=2)
+    trouble_of(bot)
+    assert noted == [(True, True), (True, True), (False, True)]
 
 
 @pytest.mark.waits(15)

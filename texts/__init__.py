@@ -125,6 +125,11 @@ def _harmless(name: str, form: str, value: str) -> str:
     return value if is_exact else unlinked(value)
 
 
+def safe(value: object) -> Html:
+    """Foreign text as it may stand in a message."""
+    return _fill("{value}", {"value": value})
+
+
 def plural_form(language: str, number: int) -> int:
     """Which of the forms goes with a number: CLDR's one, few, many in Russian, else one, other."""
     if language not in THREE_FORMS:
@@ -194,6 +199,11 @@ def moments(*times: float) -> list[Html]:
 # ---------------------------------------------------------------- people
 
 
+def name_of(user: Any) -> str:
+    """How the others get to know who did something. `user`: Telegram's User."""
+    return cut(user.full_name, 60) or str(user.id)
+
+
 def person(user: Any) -> str:
-    """How the log and the others get to know who did something. `user`: Telegram's User."""
+    """The same for the log."""
     return f"{cut(user.full_name, 60)} ({user.id})"

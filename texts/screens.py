@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from lib.server_version import first_safe_version
@@ -22,7 +22,6 @@ from texts import (
     duration,
     has_words,
     moment,
-    moments,
     plain,
     plain_text,
     plural,
@@ -70,6 +69,8 @@ MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
 WORST_FIRST = (DOWN, SERVICE_DOWN, WEB_DOWN, UP, None)
 
+# What it allows to say that both parts answer like this.
+BOTH_ADVICE = {"refused": "advice_not_running", "timed_out": "advice_off"}
 # What the silence of the service allows to say: nobody listens there, somebody on the way swallows
 # the packets, or the connection is taken and nothing comes of it.
 SERVICE_ADVICE = {
@@ -81,11 +82,11 @@ SERVICE_ADVICE = {
 }
 
 
-def _lines(*lines: str | None) -> Html:
+def join_lines(*lines: str | None) -> Html:
     return Html("\n".join(line for line in lines if line is not None))
 
 
-def _sentences(*sentences: str | None) -> Html:
+def join_sentences(*sentences: str | None) -> Html:
     """On one line, without the full stop of the last one."""
     return Html(". ".join(sentence for sentence in sentences if sentence))
 
@@ -125,13 +126,14 @@ def _footer(page: Page[Item] | None = None) -> Html:
 
 
 def pack_message(
-    heading: Html, entries: Iterable[Html], limit: int = MESSAGE_LIMIT
+    heading: Html, entries: Iterable[Html], between: str = "\n\n", limit: int = MESSAGE_LIMIT
 ) -> tuple[Html, int]:
     """A message of the heading and as many entries as Telegram's limit allows, none of them cut,
     and how many those are: at least one, if there are any."""
     message, held = heading, 0
     for entry in entries:
-        longer = Html(f"{message}\n\n{entry}")
+        gap = between if held else "\n\n"
+        longer = Html(f"{message}{gap}{entry}")
         # The tags do not count for Telegram, so this is on the safe side.
         if units(longer) > limit and held:
             break
@@ -145,7 +147,7 @@ def pack_message(
 def servers_screen(page: Page[Server], all_servers: Sequence[Server]) -> Html:
     """A page of the list, and what of `all_servers` nobody will be told."""
     place = _footer_place(page) if page.total > 1 else None
-    return _lines(words("servers"), *_silent_lines(all_servers), place)
+    return join_lines(words("servers"), *_silent_lines(all_servers), place)
 
 
 def _silent_lines(servers: Sequence[Server]) -> list[Html]:
@@ -176,7 +178,7 @@ def _some(names: Sequence[str]) -> str:
 
 def help_screen(servers: Sequence[Server], is_viewer: bool = False) -> Html:
     rights = ["", words("viewer_rights")] if is_viewer else []
-    return _lines(words("help"), *rights, *_silent_lines(servers))
+    return join_lines(words("help"), *rights, *_silent_lines(servers))
 
 
 def _footer_place(page: Page[Item]) -> Html:
@@ -189,7 +191,7 @@ def _heading(server: Server, key: str) -> Html:
 
 def menu_screen(server: Server) -> Html:
     name = words("bold", text=cut(server.name, LONGEST_NAME))
-    return _lines(name, _last_known(server), _paused(server), "", words("menu_question"))
+    return join_lines(name, _last_known(server), _paused(server), "", words("menu_question"))
 
 
 def _last_known(server: Server) -> Html | None:
@@ -233,12 +235,13 @@ def state_sentence(server: Server, status: Status) -> Html:
     if _is_about_trust(status.web_reason):
         untrusted = untrusted_sentences(server, status.web_reason)
         if status.state == WEB_DOWN:
-            return _sentences(untrusted, words("state_service_works"))
+            return join_sentences(untrusted, words("state_service_works"))
         service = _service_is_silent(server, status) if status.service_reason else None
-        return _sentences(service, untrusted)
+        return join_sentences(service, untrusted)
     if status.state == WEB_DOWN:
-        web_down = words("state_web_down", reason=reason_words(status.web_reason))
-        return _sentences(web_down, _advice(server, status.web_reason))
+        key = "state_web_fails" if status.web_reason.startswith("http_") else "state_web_down"
+        web_down = words(key, reason=reason_words(status.web_reason))
+        return join_sentences(web_down, _advice(server, status.web_reason))
     return _both_are_down(server, status)
 
 
@@ -248,7 +251,7 @@ def _service_is_down(server: Server, status: Status) -> Html:
     )
     reason = reason_words(status.service_reason)
     advice = SERVICE_ADVICE.get(status.service_reason)
-    return _sentences(
+    return join_sentences(
         words(key, port=server.status_port, reason=reason), words(advice) if advice else None
     )
 
@@ -263,7 +266,10 @@ def _both_are_down(server: Server, status: Status) -> Html:
     if status.service_reason and status.service_reason != status.web_reason:
         reason = reason_words(status.service_reason)
         return words("state_down_both", web=web, port=server.status_port, reason=reason)
-    return _sentences(words("state_down", reason=web), _advice(server, status.web_reason))
+    advice = _advice(server, status.web_reason)
+    if status.service_reason and status.web_reason in BOTH_ADVICE:
+        advice = words(BOTH_ADVICE[status.web_reason])
+    return join_sentences(words("state_down", reason=web), advice)
 
 
 def _is_about_trust(reason: str) -> bool:
@@ -274,7 +280,7 @@ def _is_about_trust(reason: str) -> bool:
 def untrusted_sentences(server: Server, reason: str) -> Html:
     """What is wrong with the certificate and what to do about it."""
     untrusted = words("state_web_untrusted", reason=reason_words(reason))
-    return _sentences(untrusted, _advice(server, reason))
+    return join_sentences(untrusted, _advice(server, reason))
 
 
 def _advice(server: Server, reason: str) -> Html | None:
@@ -293,11 +299,13 @@ def reason_words(reason: str) -> Html:
 
 def is_paused(server: Server) -> bool:
     """Whether nothing is announced of it for a while."""
-    return server.is_monitored and (server.paused_until or 0) > time.time()
+    pause = server.known.pause
+    return server.is_monitored and pause is not None and pause.until > time.time()
 
 
 def _paused(server: Server) -> Html | None:
-    return words("paused", time=moment(server.paused_until or 0)) if is_paused(server) else None
+    until = server.known.pause.until if server.known.pause else 0
+    return words("paused", time=moment(until)) if is_paused(server) else None
 
 
 def status_screen(server: Server, status: Status, since: float | None, lost_looks: int = 0) -> Html:
@@ -308,13 +316,13 @@ def status_screen(server: Server, status: Status, since: float | None, lost_look
     checking = words("monitoring_off")
     if server.is_monitored:
         checking = words("monitoring_on", interval=duration(server.look_interval_s))
-    return _lines(
+    return join_lines(
         _heading(server, "status"),
         state_line(server, status),
         age,
         certificate_line(status.certificate_end),
         version_line(server),
-        _taken(server.taken_by),
+        taken_line(server.known.outage.by if server.known.outage else ""),
         plural("unsteady", lost_looks) if lost_looks else None,
         _paused(server) or checking,
         "",
@@ -344,21 +352,25 @@ def _days_left(end: float) -> int:
 def overviews_screen(page: Page[Server], overviews: Sequence[Overview]) -> Html:
     """All servers in one message, a page of them at a time."""
     entries = [_overview(overview) for overview in overviews]
-    return _lines(words("bold", text=plain(words("all_servers"))), *entries, "", _footer(page))
+    return join_lines(words("bold", text=plain(words("all_servers"))), *entries, "", _footer(page))
 
 
 def _overview(overview: Overview) -> Html:
     server, status = overview.server, overview.status
-    lines = [Html(""), _light_and_name(server, status.state)]
+    lines: list[str | None] = [Html(""), light_and_name(server, status.state)]
+    outage = server.known.outage
     if status.state != UP:
         lines.append(state_sentence(server, status))
+    if status.state != UP and outage:
+        since = words("alert_since", time=moment(outage.begun))
+        lines += [since, taken_line(outage.by)]
     if status.state in (UP, SERVICE_DOWN):  # else the website is silent, as was just said
         counts = [
             _overview_part(overview.conferences, "overview_conferences"),
             _overview_part(overview.online, "overview_online"),
         ]
         lines += dict.fromkeys(counts)  # the same error is said once
-    return _lines(*lines, _paused(server))
+    return join_lines(*lines, _paused(server))
 
 
 def _overview_part(value: int | TrueConfError, key: str) -> Html:
@@ -368,17 +380,17 @@ def _overview_part(value: int | TrueConfError, key: str) -> Html:
 def conferences_screen(server: Server, page: Page[Conference], total: int) -> Html:
     heading = _heading(server, "conferences")
     if not page.items:
-        return _lines(heading, "", words("conferences_none"), "", _footer())
+        return join_lines(heading, "", words("conferences_none"), "", _footer())
     entries = [_conference(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("conferences_number", total)
-    return _lines(heading, number, "", *entries, words("conference_hint"), _footer(page))
+    return join_lines(heading, number, "", *entries, words("conference_hint"), _footer(page))
 
 
 def _conference(number: int, conference: Conference, reason: Html | None = None) -> Html:
     """One entry of a list, with an empty line at its end."""
     joined = conference.participant_count
     knows_age = conference.age_s is not None or not reason  # else the reason says it
-    return _lines(
+    return join_lines(
         words("entry_title", number=number, title=title_of(conference)),
         reason,
         _parts(_id(conference), _owner(conference)),
@@ -402,6 +414,11 @@ def _id(conference: Conference) -> Html:
     if not conference.id:
         return words("entry_no_id")
     return words("entry_id", id=cut(conference.id, LONGEST_ID), url=conference.page_url)
+
+
+def identity(conference: Conference) -> Html | None:
+    """Its ID, as a link, and its owner."""
+    return _parts(_id(conference), _owner(conference))
 
 
 def _owner(conference: Conference) -> Html | None:
@@ -438,7 +455,7 @@ def conference_screen(
         return not_running(server)
     conference = found.conference
     url = conference.realtime_url
-    return _lines(
+    return join_lines(
         _heading(server, "conference"),
         words("bold", text=title_of(conference)),
         _parts(_id(conference), _owner(conference)),
@@ -513,7 +530,7 @@ def _person(one: Participant) -> str:
 
 def online_screen(server: Server, online: Online) -> Html:
     others = online.online - online.free - online.in_conference
-    return _lines(
+    return join_lines(
         _heading(server, "online"),
         words("online_of", online=online.online, accounts=plural("accounts", online.accounts)),
         "",
@@ -534,7 +551,7 @@ def by_name_screen(server: Server, page: Page[Account], online: Sequence[Account
             now = words(key, number=totals[key])
             lines += [words("online_named", now=now, names=names), Html("")]
     nobody = [words("online_nobody"), Html("")]
-    return _lines(_heading(server, "online"), "", *(lines or nobody), _footer(page))
+    return join_lines(_heading(server, "online"), "", *(lines or nobody), _footer(page))
 
 
 def _doing(account: Account) -> str:
@@ -558,13 +575,13 @@ def who_screen(asked: str, found: Sequence[Search], is_private: bool) -> Html:
         if isinstance(search.matches, TrueConfError):
             failed.append(Html(f"⚠️ {name}: {error_sentence(search.matches)}"))
         elif search.matches:
-            entries.append(_lines(name, *_found(search, search.matches)))
+            entries.append(join_lines(name, *_found(search, search.matches)))
     if not entries and len(failed) < len(found):
-        heading = _lines(heading, "", words("who_nobody"))
+        heading = join_lines(heading, "", words("who_nobody"))
     entries += failed
-    message, held = pack_message(heading, entries[:MOST_SERVERS], WHO_LIMIT)
+    message, held = pack_message(heading, entries[:MOST_SERVERS], limit=WHO_LIMIT)
     left = len(entries) - held
-    return _lines(message, "", plural("who_more_servers", left) if left else None, _read_at())
+    return join_lines(message, "", plural("who_more_servers", left) if left else None, _read_at())
 
 
 def _found(search: Search, matches: Sequence[Match]) -> list[Html]:
@@ -608,10 +625,12 @@ def forgotten_screen(server: Server, page: Page[Forgotten], total: int, age_min:
     if server.has_forgotten_alerts:
         watch = words("forgotten_alerts_on", age=age_choice(server.forgotten_age_min))
     if not page.items:
-        return _lines(heading, limit, "", words("forgotten_none"), "", watch, _footer())
+        return join_lines(heading, limit, "", words("forgotten_none"), "", watch, _footer())
     entries = [_forgotten(number, item) for number, item in enumerate(page.items, page.first)]
     number = plural("forgotten_number", total)
-    return _lines(heading, limit, number, "", *entries, words("stop_hint"), watch, _footer(page))
+    return join_lines(
+        heading, limit, number, "", *entries, words("stop_hint"), watch, _footer(page)
+    )
 
 
 def _forgotten(number: int, one: Forgotten) -> Html:
@@ -633,7 +652,7 @@ def confirm_stop(
     people: People | TrueConfError,
     has_changed: bool = False,
 ) -> Html:
-    return _lines(
+    return join_lines(
         words("conference_changed") if has_changed else None,
         words("confirm_stop"),
         "",
@@ -674,13 +693,13 @@ def confirm_stop_all(
     """Those with people in them come first, and a line above says how many there are."""
     inside = sum(_count(forgotten) > 0 for forgotten in found)
     people_first = sorted(found, key=_count, reverse=True)
-    return _lines(
+    return join_lines(
         words("list_changed") if has_changed else None,
         plural("confirm_stop_all", len(found), server=cut(server.name, LONGEST_NAME)),
         plural("people_inside", inside, total=len(found)) if inside else None,
         words("all_are_older", age=age_choice(age_min)),
         "",
-        *_short_list(people_first),
+        *short_list(people_first),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
         _read_at(),
@@ -691,7 +710,7 @@ def _count(forgotten: Forgotten) -> int:
     return forgotten.people.count if forgotten.people else 0
 
 
-def _short_list(found: Sequence[Conference | Forgotten]) -> list[Html]:
+def short_list(found: Sequence[Conference | Forgotten]) -> list[Html]:
     """A line for each: the more of them, the shorter the titles. What is forgotten comes with who
     is in it, by name if there are few."""
     limit = _short_title(len(found))
@@ -725,7 +744,7 @@ def _short_title(lines: int) -> int:
 
 
 def not_running(server: Server) -> Html:
-    return _lines(_heading(server, "conferences"), "", words("not_running"), "", _read_at())
+    return join_lines(_heading(server, "conferences"), "", words("not_running"), "", _read_at())
 
 
 def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) -> Html:
@@ -740,7 +759,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
         lines = [words(f"result_{_outcome(result)}", title=title_of(conference), server=name)]
     else:
         lines = [_heading(server, "forgotten"), Html(""), *_short_results(results)]
-    return _lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", _read_at())
+    return join_lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", _read_at())
 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
@@ -770,7 +789,7 @@ def stopped_by(server: Server, conferences: Sequence[Conference], who: str) -> H
     if len(conferences) == 1:
         return words("stopped_by", title=title_of(conferences[0]), server=name, who=who)
     heading = plural("stopped_all_by", len(conferences), server=name, who=who)
-    return _lines(heading, *_short_list(conferences))
+    return join_lines(heading, *short_list(conferences))
 
 
 # ---------------------------------------------------------------- errors
@@ -789,7 +808,7 @@ def error_sentence(error: TrueConfError) -> Html:
         return Html(f"{untrusted_sentences(error.server, error.reason)}.")
     # Whatever was asked, it was the website: the service may be up all the same.
     silent = words("error_unreachable", reason=reason_words(error.reason))
-    return Html(f"{_sentences(silent, _advice(error.server, error.reason))}.")
+    return Html(f"{join_sentences(silent, _advice(error.server, error.reason))}.")
 
 
 def reason_of(error: TrueConfError) -> Html:
@@ -802,158 +821,27 @@ def reason_of(error: TrueConfError) -> Html:
 
 def error_screen(error: TrueConfError) -> Html:
     name = words("bold", text=cut(error.server.name, LONGEST_NAME))
-    return _lines(name, f"⚠️ {error_sentence(error)}", "", _read_at())
+    return join_lines(name, f"⚠️ {error_sentence(error)}", "", _read_at())
 
 
-# ---------------------------------------------------------------- what comes unasked
+# ---------------------------------------------------------------- of what comes unasked
 
 
-def _light_and_name(server: Server, state: str) -> Html:
-    """How an alert begins: a locked phone shows no more than its first forty characters."""
-    return Html(f"{STATE_SIGNS[state]} {words('bold', text=cut(server.name, LONGEST_NAME))}")
+def light_and_name(server: Server, state: str, longest: int = LONGEST_NAME) -> Html:
+    return Html(f"{STATE_SIGNS[state]} {words('bold', text=cut(server.name, longest))}")
 
 
-def state_alert(
-    server: Server, status: Status, since: float, is_first: bool = False, taken_by: str = ""
-) -> Html:
-    """A server went down, or was already down when the bot started."""
-    when = words("alert_since", time=moment(since), age=duration(time.time() - since))
-    if is_first:
-        when = words("alert_first", time=moment(since))
-    return _lines(
-        _light_and_name(server, status.state),
-        state_sentence(server, status),
-        when,
-        _taken(taken_by),
-    )
-
-
-def _taken(by: str) -> Html | None:
+def taken_line(by: str) -> Html | None:
     return words("mark_taken", who=cut(by, LONGEST_NAME)) if by else None
 
 
-def reminder_alert(server: Server, status: Status, since: float) -> Html:
-    """A server is not up yet. `since`: since when it is not."""
-    return _lines(
-        _light_and_name(server, status.state),
-        state_sentence(server, status),
-        words("alert_still", time=moment(since), duration=duration(time.time() - since)),
-    )
-
-
-def recovery_alert(
-    server: Server, since: float | None, until: float, outage: str, is_first: bool = False
-) -> Html:
-    """A server is up again. `since`: None if it is not known when it went down; `outage`: the
-    state that it was in, DOWN if there were several; `is_first`: nobody looked at the end of it,
-    so it was over at `until` at the latest."""
-    span = None
-    if since is not None:
-        key = {SERVICE_DOWN: "alert_outage_service", WEB_DOWN: "alert_outage_web"}.get(outage)
-        length = duration(until - since)
-        if is_first:
-            length = words("at_most", duration=length)
-        began, ended = moments(since, until)
-        span = words(key or "alert_outage", duration=length, since=began, until=ended)
-    return _lines(_light_and_name(server, UP), words("alert_up"), span)
-
-
-def taken_alert(server: Server, who: str) -> Html:
-    """What the others get to know when somebody takes care of a server."""
-    return words("alert_taken", server=cut(server.name, LONGEST_NAME), who=cut(who, LONGEST_NAME))
-
-
-def paused_alert(server: Server, until: float, who: str) -> Html:
-    name = words("bold", text=cut(server.name, LONGEST_NAME))
-    mark = words("alert_paused", time=moment(until), who=cut(who, LONGEST_NAME))
-    return _lines(Html(f"🔧 {name}"), mark)
-
-
-def pause_over_alert(server: Server, status: Status, changes: Sequence[Sequence[Any]]) -> Html:
-    """How it is after a pause, and what was not announced: pairs of a time and a state."""
-    told = [f"{STATE_SIGNS.get(state, '')} {moment(at)}".strip() for at, state in changes]
-    meanwhile = words("pause_nothing")
-    if told:
-        meanwhile = words("pause_changes", changes=", ".join(told))
-    return _lines(
-        _light_and_name(server, status.state),
-        state_sentence(server, status),
-        _sentences(words("pause_over"), meanwhile),
-    )
-
-
-def certificate_alert(server: Server, end: float) -> Html:
-    """The certificate of a server ends soon."""
-    name = words("bold", text=cut(server.name, LONGEST_NAME))
-    return _lines(
-        Html(f"⏳ {name}"),
-        plural("certificate_ends", _days_left(end), time=moment(end)),
-        words("certificate_advice"),
-    )
-
-
-def own_network_alert(since: float, until: float, server_count: int) -> Html:
-    """Neither Telegram nor any server could be reached: that was the bot's own network."""
-    key = "alert_own_network_one" if server_count == 1 else "alert_own_network"
-    began, ended = moments(since, until)
-    return words(key, since=began, until=ended, duration=duration(until - since))
-
-
-def missed_alerts(states: dict[str, str | None], since: float, until: float) -> Html:
-    """What stands above alerts that come late. `states`: see `several_alerts`."""
-    began, ended = moments(since, until)
-    return words("alert_missed", news=_news(states), since=began, until=ended)
-
-
-def several_alerts(states: dict[str, str | None], count: int) -> Html:
-    """What stands above `count` alerts that come together. `states`: the names of the servers
-    that they are about, each with its newest state, None where the news is another."""
-    return words("alert_several", number=count, news=_news(states))
-
-
-def _news(states: dict[str, str | None]) -> str:
+def names_in_news(states: dict[str, str | None]) -> str:
+    """Some names, the worst first. `states`: that of each server, None to leave it out."""
     worst_first = sorted(states, key=lambda name: WORST_FIRST.index(states[name]))
     shown = [f"{STATE_SIGNS[states[name]]} {cut(name, NAME_IN_NEWS)}" for name in worst_first]
     news = ", ".join(text.strip() for text in shown[:MOST_IN_NEWS])
     left = len(shown) - MOST_IN_NEWS
     return plain_text("alert_news_more", news=news, number=left) if left > 0 else news
-
-
-def forgotten_alert(server: Server, one: Forgotten) -> Html:
-    conference = one.conference
-    why = words(
-        "alert_forgotten_why",
-        reason=forgotten_reason(one),
-        duration=age_of(conference),
-    )
-    return _lines(
-        words("alert_forgotten", title=title_of(conference)),
-        why,
-        words("entry_server", server=cut(server.name, LONGEST_NAME)),
-        _parts(_id(conference), _owner(conference)),
-    )
-
-
-def decided_alert(alert: str, who: str, remind_at: float) -> Html:
-    """An alert about a forgotten conference, and below it who wants to be reminded at that time,
-    or with 0 who says that it is not forgotten. `alert`: its HTML until now."""
-    key = "mark_reminder" if remind_at else "mark_not_forgotten"
-    at = remind_at or time.time()
-    return _lines(Html(alert), words(key, who=cut(who, LONGEST_NAME), time=moment(at)))
-
-
-def stopped_alert(server: Server, conference: Conference, who: str, at: float) -> Html:
-    """What the alert about a forgotten conference becomes when somebody has stopped it."""
-    return _lines(
-        words("alert_stopped", title=title_of(conference)),
-        words("mark_stopped", who=cut(who, LONGEST_NAME), time=moment(at)),
-        words("entry_server", server=cut(server.name, LONGEST_NAME)),
-    )
-
-
-def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
-    heading = plural("alert_forgotten_list", len(found), server=cut(server.name, LONGEST_NAME))
-    return _lines(heading, "", *_short_list(found))
 
 
 # ---------------------------------------------------------------- people and settings
@@ -962,7 +850,7 @@ def forgotten_list_alert(server: Server, found: Sequence[Forgotten]) -> Html:
 def ids(user_id: int | None, chat_id: int, topic: int | None, is_viewer: bool = False) -> Html:
     """The answer to /id. The ID of a group is negative. `user_id`: None for somebody who is an
     anonymous administrator there."""
-    return _lines(
+    return join_lines(
         words("your_id", id=user_id) if user_id else words("id_anonymous"),
         words("viewer_rights") if is_viewer else None,
         words("group_id", id=chat_id) if chat_id < 0 else None,
