@@ -43,6 +43,7 @@ CHANGING = {
     "monitoring_on": "monitoring_on",
     "pause": "paused",
     "pause_end": "monitoring_on",
+    "pause_all": "all_servers",
     "monitoring_off": "monitoring_off",
 }
 # Everything else -> what everybody who is listed sees.
@@ -56,6 +57,12 @@ LOOKING = {
     "forgotten": "entry_title",
     "take": "outage_over",
     "take_on_status": "outage_over",
+    "take_all": "outage_over",
+    "release": "outage_over",
+    "release_on_status": "outage_over",
+    "release_all": "outage_over",
+    "conference": "entry_id",
+    "by_name": "online_of",
 }
 COMMANDS = {"start": "servers", "status": "all_servers", "id": "your_id", "help": "help"}
 
@@ -74,6 +81,7 @@ def made_up(action, server, shown_at):
         "stop": {"item": one, "as_shown": short_id(f"{runs[0]} True"), "shown_at": shown_at},
         "stop_all": {"age_min": 60, "as_shown": everything, "shown_at": shown_at},
         "ask_stop": {"item": one},
+        "conference": {"item": one},
         "ask_stop_all": {"age_min": 60},
         "remind": {"item": one},
         "not_forgotten": {"item": one},
@@ -184,7 +192,8 @@ def test_all_that_a_viewer_can_press_shows_something_or_says_why_not(stage, anna
         assert says(told, "viewer_popup") if action in CHANGING else told.text is None, action
         assert told.text is None or message.text == text
     actions = {data.partition(":")[0] for data in pressed}
-    assert actions >= {*LOOKING} - {"take", "take_on_status"}
+    of_outages = {action for action in LOOKING if action.startswith(("take", "release"))}
+    assert actions >= {*LOOKING} - of_outages
     assert actions >= {"ask_stop", "ask_stop_all", "monitoring_on", "forgotten_alerts_on"}
     assert not waiting
 
@@ -192,7 +201,7 @@ def test_all_that_a_viewer_can_press_shows_something_or_says_why_not(stage, anna
 def test_question_that_somebody_else_asked_is_not_answered_by_a_viewer(stage, anna, group, server):
     """Nor does the press of the viewer cost the one who asked anything."""
     third = server.add_conference("Third", people=())
-    screen = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third")
+    screen = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third", label("stop"))
     calm(screen)
     pressed = stage.boris.press(screen, label("confirm_stop")).wait()
     assert says(pressed, "viewer_popup")
@@ -208,7 +217,7 @@ def test_who_has_become_a_viewer_changes_nothing_by_old_messages(own_stage):
     conference = server.add_conference(TITLE, people=())
     sections = {"Moscow": server.settings(), "Berlin": server.settings()}
     own_stage.start_bot(sections)
-    question = press(boris, open_menu(boris, "Moscow"), label("conferences"), TITLE)
+    question = press(boris, open_menu(boris, "Moscow"), label("conferences"), TITLE, label("stop"))
     status = press(boris, open_menu(boris, "Moscow"), label("status"))
     own_stage.bot.stop()
     own_stage.start_bot(own_stage.bot.read_settings()["servers"], users=[ANNA], **VIEWERS)
