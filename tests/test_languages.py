@@ -50,7 +50,7 @@ def run(project: Path, *arguments: str, **variables: str):
         env=clean_environment(**variables),
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=400,
     )
 
 
