@@ -58,7 +58,7 @@ class MakingSure(threading.Thread):
         self.record, self.servers, self.evidence = record, servers, evidence
         self._is_there, self._look_again = is_there, look_again
         self.clocks = clocks or Clocks()
-        self._started_at = self.clocks.now()
+        self._started_at = self.clocks.steady()
         self._wake = threading.Event()
         record.listen(self._wake.set)
 
@@ -146,6 +146,9 @@ class MakingSure(threading.Thread):
                     with self.record.changing(outage.server):
                         step.is_own = True
 
+    def _is_of_this_run(self, step: Step) -> bool:
+        return step.at + self.clocks.steady() - self.clocks.now() >= self._started_at
+
     def _is_own(self, outage: Entry, step: Step, silences: Iterable[tuple[float, float]]) -> bool:
         shift_s = self.clocks.steady() - self.clocks.now()
         back_at = _end_of(outage, step) or self.clocks.now()
@@ -227,7 +230,7 @@ class MakingSure(threading.Thread):
             return SURE
         if step.is_own or self._is_own(outage, step, silences):
             return OWN
-        if step.at < self._started_at:
+        if not self._is_of_this_run(step):
             return SURE  # what Telegram did then is not known any more
         shift_s = self.clocks.steady() - self.clocks.now()
         is_in_silence = any(

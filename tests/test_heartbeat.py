@@ -286,7 +286,7 @@ SHORT = {
         "MOST_LATE_S = 3, 120": "MOST_LATE_S = 3, 2",
         "MOST_WAITING_S = 600": "MOST_WAITING_S = 1",
     },
-    "lib/telegram.py": {"LONG_POLL_S = 5": "LONG_POLL_S = 1"},
+    "lib/telegram_sender.py": {"LONG_POLL_S = 5": "LONG_POLL_S = 1"},
 }
 
 

@@ -833,6 +833,16 @@ def an_overview(server: Server) -> Overview:
     )
 
 
+def test_who_over_hundreds_of_servers_fits_however_short_their_names_are(language):
+    match = Match(Account("a@x", "a", "a", 0, True))
+    found = [Search(Server("b", "https://10.0.0.1"), (match,), 1)] * 500
+    read = telegram_html.parse(screens.who_screen("a", found, is_private=True))
+    assert utf16_length(read.text) <= MESSAGE_LIMIT
+    assert len(read.entities) + read.dropped_entities <= ENTITY_LIMIT
+    left = 500 - read.text.count("•")
+    assert says(read.text, "who_more_servers", left)
+
+
 def test_all_servers_in_one_message_fit_whatever_they_say(language):
     for kind in ODD_TEXTS:
         servers = [

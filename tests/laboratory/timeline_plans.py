@@ -60,6 +60,8 @@ def _everything(plan, chance):
         plan.telegram.append(_away(chance))
     for _ in range(chance.choice([0, 1, 2, 3])):
         at = chance.uniform(30, LASTS_S)
+        if chance.random() < 0.5:  # so that messages are under way at that moment
+            plan.lags.append(Span(at - 60, at + 20, "slow", chance.uniform(1, 4)))
         plan.actions.append((at, "kill", chance.random() < 0.2))
         plan.actions.append((at + chance.choice([1, 5, 30, 200]), "start"))
     if chance.random() < 0.2:

@@ -52,7 +52,8 @@ class Span:
 class Plan:
     """All that happens, by seconds since the begin. `servers`: name -> what is wrong with it:
     "refused" or "vanish" with its state, or "slow" with how many seconds; `cuts` of the own
-    network and of `telegram` alone: "refused", "swallowed", "portal"; `chats`: recipient ->
+    network and of `telegram` alone: "refused", "swallowed", "portal"; `lags`: for up to
+    how many seconds a request to Telegram is under way, and its answer; `chats`: recipient ->
     "403", "429" or "topic". `actions`: when, what, and with what."""
 
     seed: int
@@ -61,6 +62,7 @@ class Plan:
     servers: dict[str, list[Span]] = field(default_factory=dict)
     cuts: list[Span] = field(default_factory=list)
     telegram: list[Span] = field(default_factory=list)
+    lags: list[Span] = field(default_factory=list)
     chats: dict[tuple[int, int | None], list[Span]] = field(default_factory=dict)
     actions: list[tuple] = field(default_factory=list)
     quiet_from: float = 0
@@ -189,7 +191,7 @@ class World:
             self.loop.sleep(began + again - self.loop.elapsed)
             away = self.telegram_away(self.loop.elapsed)
             if away is None:
-                self.loop.sleep(self.random.uniform(0.02, 0.2))
+                self.loop.sleep(self._lag_s())
                 return
             if away.kind != "swallowed":
                 self.loop.sleep(0.02)
@@ -197,8 +199,12 @@ class World:
         self.loop.sleep(began + limit_s - self.loop.elapsed)
         raise requests.ConnectTimeout("timed out")
 
+    def _lag_s(self):
+        lag = at_time(self.plan.lags, self.loop.elapsed)
+        return self.random.uniform(0.02, lag.more if lag else 0.2)
+
     def _return(self, began, limit_s):
-        self.loop.sleep(self.random.uniform(0.02, 0.2))
+        self.loop.sleep(self._lag_s())
         away = self.telegram_away(self.loop.elapsed)
         if away is None:
             return
