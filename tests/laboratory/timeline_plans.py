@@ -58,6 +58,8 @@ def _everything(plan, chance):
     plan.repeat_h = chance.choice([0, 0, 0.03, 0.06])
     for _ in range(chance.choice([0, 1, 2])):
         plan.telegram.append(_away(chance))
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        plan.actions.append((chance.uniform(30, LASTS_S), "kill_next"))
     for _ in range(chance.choice([0, 1, 2, 3])):
         at = chance.uniform(30, LASTS_S)
         if chance.random() < 0.5:  # so that messages are under way at that moment
@@ -137,8 +139,11 @@ def _chats(plan, chance):
 
 
 def _presses(plan, chance, count):
+    begins = [span.begin for spans in plan.servers.values() for span in spans]
     for _ in range(count):
         at, name = chance.uniform(60, LASTS_S), chance.choice(list(plan.servers))
+        if begins and chance.random() < 0.7:
+            at = min(LASTS_S, chance.choice(begins) + chance.uniform(10, 200))
         chat_id = chance.choice(list(plan.chats))[0]
         action = chance.choice(
             [("take", chat_id, "take")] * 4

@@ -34,7 +34,7 @@ from tests.laboratory.virtual_time import Loop, Signal, clocks_of
 
 CARRIED = (0, 1, 3)  # when a packet that vanished is sent again
 LOOK_LIMIT_S, CONNECT_LIMIT_S, POLL_LIMIT_S, LONG_POLL_S = 4, 6.1, 10, 5
-POLL_AGAIN_S, SAVE_EVERY_S = 3, 0.5
+POLL_AGAIN_S, SAVE_EVERY_S, RESTART_S = 3, 0.5, 2
 FAILING = {UP: (), SERVICE_DOWN: ("service",), WEB_DOWN: ("web",), DOWN: ("service", "web")}
 
 
@@ -105,6 +105,7 @@ class World:
         self.posts = {chat_id: [] for chat_id, _ in plan.chats}
         self._post_ids = itertools.count(1)
         self.boot, self.bot = "boot 0", None
+        self.is_kill_next = False  # as soon as Telegram has taken something
         self.is_monitored = dict.fromkeys(plan.servers, True)
         self.alive, self.asleep, self.clock_sets = [], [], []
         self.off = {name: [] for name in plan.servers}
@@ -179,6 +180,8 @@ class World:
         if method == "getUpdates":
             self.loop.sleep(LONG_POLL_S)
         answer, post = self._carry_out(method, data)
+        if post and self.is_kill_next:
+            self.loop.interrupt()
         self._return(began, limit_s)
         if post:
             post.is_confirmed = True
@@ -407,8 +410,17 @@ class People:
         self.world, self.loop = world, world.loop
         self._number = 0
 
+    def wait_until(self, at):
+        self.loop.run_until(max(at, self.loop.elapsed))
+        while self.world.is_kill_next and self.loop.elapsed < at:  # interrupted
+            self.world.is_kill_next = False
+            self._kill()
+            self.loop.run_until(self.loop.elapsed + RESTART_S)
+            self._start()
+            self.loop.run_until(max(at, self.loop.elapsed))
+
     def act(self, what, *arguments):
-        is_of_machine = what in ("kill", "start", "sleep", "clock")
+        is_of_machine = what in ("kill", "kill_next", "start", "sleep", "clock")
         world = self.world
         if is_of_machine or (world.bot and not world.telegram_away(self.loop.elapsed)):
             getattr(self, f"_{what}")(*arguments)
@@ -425,6 +437,9 @@ class People:
         if is_reboot:
             self.loop.booted_at = self.loop.elapsed
             self.world.boot = f"boot at {self.loop.elapsed}"
+
+    def _kill_next(self):
+        self.world.is_kill_next = self.world.bot is not None
 
     def _start(self):
         if not self.world.bot:
@@ -545,9 +560,9 @@ def live_through(plan, folder, patch):
     with _in_virtual_time(world, patch):
         people.act("start")
         for at, what, *arguments in sorted(plan.actions, key=lambda action: action[0]):
-            world.loop.run_until(max(at, world.loop.elapsed))
+            people.wait_until(at)
             people.act(what, *arguments)
-        world.loop.run_until(max(plan.ends_at, world.loop.elapsed))
+        people.wait_until(plan.ends_at)
         world.check_buttons()
         if world.bot:
             world.bot.kill()
