@@ -126,7 +126,7 @@ def _add_cuts(plan, chance, at, count):
 
 def _away(chance):
     begin, length_s = chance.uniform(60, LASTS_S), chance.choice([10, 30, 90, 300, 900])
-    return Span(begin, begin + length_s, chance.choice(["refused", "swallowed"]))
+    return Span(begin, begin + length_s, chance.choice(["refused", "swallowed", "front"]))
 
 
 def _chats(plan, chance):
@@ -136,6 +136,8 @@ def _chats(plan, chance):
             begin, length_s = chance.uniform(30, LASTS_S), chance.choice([20, 90, 300, 900])
             kinds = ["403", "429"] + (["topic"] if recipient[1] else [])
             troubles.append(Span(begin, begin + length_s, chance.choice(kinds)))
+        elif recipient == GROUP and chance.random() < 0.3:
+            troubles.append(Span(chance.uniform(30, LASTS_S), float("inf"), "moved"))
 
 
 def _presses(plan, chance, count):
@@ -167,6 +169,7 @@ def _calm_down(plan, chance):
     """Nothing more goes wrong, and long enough for all to be told. Some servers stay down."""
     plan.actions.append((LASTS_S, "start"))
     spans = [span for each in plan.chats.values() for span in each] + plan.cuts + plan.telegram
+    spans = [span for span in spans if span.kind != "moved"]
     plan.quiet_from = max([LASTS_S + 250, *(span.end + 5 for span in spans)])
     for spans in plan.servers.values():
         for span in spans:
