@@ -271,10 +271,11 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
     try:
         name = telegram.ask_name(bot)
         report.ok("check_telegram", name=name)
-        for user in loaded.users:
-            _check_user(report, bot, "check_group" if user < 0 else "check_user", user, name)
+        for chat, topic in loaded.listed:
+            key = "check_topic" if topic else "check_group" if chat < 0 else "check_user"
+            _check_recipient(report, bot, key, (chat, topic), name)
         for viewer in loaded.viewers:
-            _check_user(report, bot, "check_viewer", viewer, name)
+            _check_recipient(report, bot, "check_viewer", (viewer, None), name)
     except telegram.TokenRefused:
         report.bad_sentence(_token_refused(loaded))
     except telegram.Unreachable as error:
@@ -291,14 +292,18 @@ def _check_heartbeat(report: _Report, url: str) -> None:
         report.ok("check_heartbeat", host=host)
 
 
-def _check_user(report: _Report, bot: telegram.Bot, key: str, user: int, name: str) -> None:
+def _check_recipient(
+    report: _Report, bot: telegram.Bot, key: str, recipient: settings.Recipient, name: str
+) -> None:
+    chat, topic = recipient
+    listed = f"{chat}:{topic}" if topic else chat
     try:
         # "typing..." needs the same right as a message, and leaves nothing behind.
-        bot.send_chat_action(user, "typing")
+        bot.send_chat_action(chat, "typing", message_thread_id=topic)
     except ApiTelegramException:
-        report.bad(f"{key}_silent", id=user, name=name)
+        report.bad(f"{key}_silent", id=listed, name=name)
     else:
-        report.ok(key, id=user)
+        report.ok(key, id=listed)
 
 
 def _check_server(report: _Report, server: Server) -> None:

@@ -120,6 +120,17 @@ def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_se
     assert marked("[OK]", said, "check_user", id=ANNA)
 
 
+def test_topic_that_is_gone_or_closed_is_named(check, anna, telegram, new_server, settings_for):
+    group = telegram.group(-1001234567890, members=[anna], topics={17: "Alerts", 18: "Old"})
+    group.closed_topics.add(18)
+    listed = [f"{group.id}:{topic}" for topic in (17, 18, 19)]
+    code, said = check(settings_for({"office": new_server().settings()}, users=[ANNA, *listed]))
+    assert code == 1
+    assert marked("[OK]", said, "check_topic", id=listed[0])
+    for one in listed[1:]:
+        assert marked("[!!]", said, "check_topic_silent", id=one)
+
+
 def test_viewers_are_tried_like_users_and_called_viewers(
     check, anna, boris, telegram, new_server, settings_for
 ):

@@ -846,7 +846,7 @@ def test_who_over_hundreds_of_servers_fits_however_short_their_names_are(languag
 def test_all_servers_in_one_message_fit_whatever_they_say(language):
     for kind in ODD_TEXTS:
         servers = [
-            a_server(ODD_TEXTS[kind], number, is_monitored=True, paused_until=1e11)
+            a_paused_server(ODD_TEXTS[kind], number)
             for number in range(60)
         ]
         page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
@@ -1040,8 +1040,8 @@ def test_language_of_the_computer(monkeypatch, variables, spoken):
 # ---------------------------------------------------------------- buttons
 
 
-def a_paused_server(text: str) -> Server:
-    server = a_server(text, is_monitored=True)
+def a_paused_server(text: str, number: int = 0) -> Server:
+    server = a_server(text, number, is_monitored=True)
     steps = [Step(1e11, DOWN, "refused", "refused", is_sure=True)]
     for entry in (
         Entry(1, OUTAGE, server.name, 1e11, steps=steps, news=["down"]),

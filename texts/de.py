@@ -414,6 +414,8 @@ WORDS = {
     "check_viewer_silent": "An Beobachter {id} kann der Bot nicht schreiben. Diese Person muss https://t.me/{name} öffnen und „Starten“ drücken; prüfen Sie auch die ID.",
     "check_group": "In die Gruppe {id} kann der Bot schreiben",
     "check_group_silent": "In die Gruppe {id} kann der Bot nicht schreiben. Fügen Sie @{name} hinzu; /id in der Gruppe zeigt ihre ID.",
+    "check_topic": "Der Bot kann in das Thema {id} schreiben",
+    "check_topic_silent": "Der Bot kann nicht in das Thema {id} schreiben: Es ist gelöscht oder geschlossen, oder @{name} ist nicht in der Gruppe. /id im Thema zeigt seine Nummer.",
     "check_name": "Der Name {host} wurde gefunden: {address}",
     "check_name_not_found": "Der Name {host} wurde nicht gefunden. Prüfen Sie ip in den Einstellungen und die DNS-Einstellungen dieses Computers.",
     "check_service": "Der Dienst auf Port {port} antwortet",

@@ -414,6 +414,8 @@ WORDS = {
     "check_viewer_silent": "The bot cannot write to the viewer {id}. They should open https://t.me/{name} and press Start; check the ID too.",
     "check_group": "The bot can write to group {id}",
     "check_group_silent": "The bot cannot write to the group {id}. Add @{name} to it; /id in the group shows its ID.",
+    "check_topic": "The bot can write to topic {id}",
+    "check_topic_silent": "The bot cannot write to the topic {id}: it is gone or closed, or @{name} is not in the group. /id in the topic shows its number.",
     "check_name": "The name {host} was found: {address}",
     "check_name_not_found": "The name {host} was not found. Check ip in the settings and this computer's DNS.",
     "check_service": "The service on port {port} answers",

@@ -414,6 +414,8 @@ WORDS = {
     "check_viewer_silent": "El bot no puede escribir al observador {id}. Debe abrir https://t.me/{name} y pulsar «Iniciar»; compruebe también el ID.",
     "check_group": "El bot puede escribir en el grupo {id}",
     "check_group_silent": "El bot no puede escribir en el grupo {id}. Añada a @{name}; el comando /id en el grupo muestra su ID.",
+    "check_topic": "El bot puede escribir en el tema {id}",
+    "check_topic_silent": "El bot no puede escribir en el tema {id}: ya no existe o está cerrado, o @{name} no está en el grupo. /id en el tema muestra su número.",
     "check_name": "Se ha encontrado el nombre {host}: {address}",
     "check_name_not_found": "No se ha encontrado el nombre {host}. Compruebe ip en la configuración y el DNS de este equipo.",
     "check_service": "El servicio en el puerto {port} responde",
