@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,10 +14,10 @@ from telebot.apihelper import ApiTelegramException
 
 import texts
 import trueconf_api
-from lib import connections, ending, heartbeat, logs, settings, telegram
+from lib import clock, connections, ending, heartbeat, logs, own_words, settings, telegram
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS
-from lib.trueconf_fields import Answer
+from lib.trueconf_fields import DOCUMENTED, Answer
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -27,6 +26,7 @@ CLOCK_LIMIT_S = 120
 LOOKUP_LIMIT_S = 5
 CERTIFICATE_SOON_S = 14 * 24 * 3600
 DEEPEST_SHAPE = 20  # no answer of a server is so deep
+MOST_SHAPES = 10  # that rows of one list have
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
 Run = Callable[[settings.Settings, Callable[[], bool]], None]
@@ -53,6 +53,8 @@ def main(run: Run) -> None:
         sys.excepthook(*sys.exc_info())
         code = EXIT_FAILED
     logs.finish()
+    if code:
+        own_words.hold_window()
     # Not sys.exit: that would wait for requests which are still under way.
     os._exit(code)
 
@@ -92,6 +94,8 @@ def _run(loaded: settings.Settings, run: Run, signals: list[int]) -> int:
     log.info("settings: %s, servers: %s", loaded.source.name, len(loaded.servers))
     for warning in loaded.warnings:
         log.warning("%s", screens.problem(warning))
+    if unknown := clock.unknown_zone():
+        log.warning("%s", plain_text("check_own_zone", zone=unknown))
     try:
         run(loaded, lambda: bool(signals))
     except telegram.TokenRefused:
@@ -229,6 +233,8 @@ def check(loaded: settings.Settings) -> bool:
         print(f"[??] {texts.plain(silence)}")
     zone = time.strftime("%Z (UTC%z)")
     report.ok("check_own_clock", time=texts.moment(time.time()), zone=zone)
+    if unknown := clock.unknown_zone():
+        report.doubtful("check_own_zone", zone=unknown)
     if loaded.log_file:
         _check_log_file(report, loaded.log_file)
     _check_telegram(report, loaded)
@@ -265,10 +271,11 @@ def _check_telegram(report: _Report, loaded: settings.Settings) -> None:
     try:
         name = telegram.ask_name(bot)
         report.ok("check_telegram", name=name)
-        for user in loaded.users:
-            _check_user(report, bot, "check_group" if user < 0 else "check_user", user, name)
+        for chat, topic in loaded.listed:
+            key = "check_topic" if topic else "check_group" if chat < 0 else "check_user"
+            _check_recipient(report, bot, key, (chat, topic), name)
         for viewer in loaded.viewers:
-            _check_user(report, bot, "check_viewer", viewer, name)
+            _check_recipient(report, bot, "check_viewer", (viewer, None), name)
     except telegram.TokenRefused:
         report.bad_sentence(_token_refused(loaded))
     except telegram.Unreachable as error:
@@ -285,14 +292,18 @@ def _check_heartbeat(report: _Report, url: str) -> None:
         report.ok("check_heartbeat", host=host)
 
 
-def _check_user(report: _Report, bot: telegram.Bot, key: str, user: int, name: str) -> None:
+def _check_recipient(
+    report: _Report, bot: telegram.Bot, key: str, recipient: settings.Recipient, name: str
+) -> None:
+    chat, topic = recipient
+    listed = f"{chat}:{topic}" if topic else chat
     try:
         # "typing..." needs the same right as a message, and leaves nothing behind.
-        bot.send_chat_action(user, "typing")
+        bot.send_chat_action(chat, "typing", message_thread_id=topic)
     except ApiTelegramException:
-        report.bad(f"{key}_silent", id=user, name=name)
+        report.bad(f"{key}_silent", id=listed, name=name)
     else:
-        report.ok(key, id=user)
+        report.ok(key, id=listed)
 
 
 def _check_server(report: _Report, server: Server) -> None:
@@ -421,17 +432,18 @@ def _outcome(answer: Answer | TrueConfError) -> str:
 
 
 def _shape(value: object, depth: int = 0) -> str:
-    """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}."""
+    """The names and types of what JSON holds: {"cnt": 2, "list": []} -> {cnt: int, list: []}.
+    Fields that no document knows are only counted: {"anna": 1, "boris": 2} -> {+2}."""
     if isinstance(value, (dict, list)) and depth == DEEPEST_SHAPE:
         return "…"
     if isinstance(value, dict):
-        fields = (f"{_field(name)}: {_shape(value[name], depth + 1)}" for name in value)
+        known = [name for name in value if name in DOCUMENTED]
+        fields = [f"{name}: {_shape(value[name], depth + 1)}" for name in known]
+        if len(known) < len(value):
+            fields.append(f"+{len(value) - len(known)}")
         return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{' | '.join(sorted({_shape(entry, depth + 1) for entry in value}))}]"
+        shapes = sorted({_shape(entry, depth + 1) for entry in value})
+        more = [f"+{len(shapes) - MOST_SHAPES}"] if len(shapes) > MOST_SHAPES else []
+        return f"[{' | '.join(shapes[:MOST_SHAPES] + more)}]"
     return "null" if value is None else type(value).__name__
-
-
-def _field(name: str) -> str:
-    """A name as programmers give it; anything else may be somebody's."""
-    return name if re.fullmatch(r"[a-z][a-z_]{0,40}", name) else "…"

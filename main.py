@@ -12,6 +12,11 @@ To add a button of your own, make four small edits (docs/own-button.md walks thr
 4. main.py           a handler of a few lines, as below
 """
 
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # python -P and -I leave it out
+
 from lib import ending
 
 if __name__ == "__main__":  # first of all, so that Ctrl+C never prints a traceback
@@ -25,8 +30,6 @@ if __name__ == "__main__":  # before anything that needs the libraries
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, TypeVar
 
 from telebot import types
 
@@ -36,19 +39,19 @@ import keyboards
 import stopping
 import texts
 import trueconf_api
+from gate import COMMANDS, Gate, on_button, on_command
 from keyboards import NO_PRESS, Press, short_id
-from lib import heartbeat, logs, settings, telegram
+from lib import heartbeat, settings, telegram
 from lib.entries import Entry
 from lib.evidence import Evidence
 from memory import Record
 from status_watcher import Watcher, settle
 from texts import screens
-from trueconf_api import Server, TrueConfError
+from trueconf_api import Server
 
 SAVE_EVERY_S = 0.5
 
 log = logging.getLogger("bot")
-refused_lately = logs.OnceAMinute()
 
 # Filled by run(); the servers in the order of the settings.
 bot: telegram.Bot
@@ -60,7 +63,6 @@ watchers: dict[str, Watcher] = {}  # short_id(name) -> watcher
 Call = types.CallbackQuery  # a press of a button, as Telegram tells of it
 Target = types.Message | Call  # what is answered
 Keyboard = types.InlineKeyboardMarkup | None
-Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool = False) -> None:
@@ -70,38 +72,6 @@ def show(target: Target, text: str, keyboard: Keyboard = None, is_result: bool =
         telegram.reply(bot, target, text, keyboard)
         return
     telegram.edit(bot, target, text, keyboard, is_result)
-
-
-COMMANDS: dict[str, tuple[Callable[..., None], bool]] = {}  # "start" -> (function, for_viewers)
-# The action of a Press -> (function(call, server, press), of_server, for_viewers)
-BUTTONS: dict[str, tuple[Callable[..., str | None], bool, bool]] = {}
-
-
-def on_command(name: str, for_viewers: bool = False) -> Callable[[Handler], Handler]:
-    """Attach the function below to /name. `for_viewers`: see on_button."""
-
-    def attach(function: Handler) -> Handler:
-        COMMANDS[name] = (function, for_viewers)
-        return function
-
-    return attach
-
-
-def on_button(
-    action: str, of_server: bool = True, for_viewers: bool = False
-) -> Callable[[Handler], Handler]:
-    """Attach the function below to all buttons of keyboards.py whose Press has this action.
-
-    It is called with the press, the server that the button is about and what else the button
-    carries. The text that it returns, if any, appears as a pop-up window. `of_server`: there is
-    such a server. `for_viewers`: it changes nothing, so those in tg-viewers-id may press it too.
-    """
-
-    def attach(function: Handler) -> Handler:
-        BUTTONS[action] = (function, of_server, for_viewers)
-        return function
-
-    return attach
 
 
 def is_viewer(target: Target) -> bool:
@@ -392,99 +362,6 @@ def stop(call: Call, server: Server, press: Press) -> str | None:
     return None
 
 
-# ------------------------------------------------------------ the gate, and who is called
-
-
-@telegram.logged
-def receive_message(message: types.Message) -> None:
-    """Everything that people write. What a channel writes has no sender."""
-    user = message.from_user
-    if user is None:
-        return
-    command = telegram.command_of(bot, message)
-    # Who is anonymous in a group shares one ID with all others who are; nobody can be listed so.
-    if message.sender_chat or not config.may_look(user.id):
-        refuse_message(message, user, command)
-        return
-    announcer.hear(message.chat.id)
-    if command in COMMANDS:
-        function, for_viewers = COMMANDS[command]
-        if is_viewer(message) and not for_viewers:
-            show(message, texts.words("viewer_popup"))
-        else:
-            function(message)
-    elif message.chat.type == "private":
-        send_help(message)
-
-
-def refuse_message(message: types.Message, user: types.User, command: str | None) -> None:
-    """Tell strangers their ID, in a private chat or where they ask by /id, at most once a minute.
-    What else they say in a group is not meant for the bot."""
-    chat, topic, is_asked = message.chat, telegram.topic_of(message), command == "id"
-    is_private, who = chat.type == "private", texts.person(user)
-    if message.sender_chat:
-        who = f"somebody anonymous in {chat.id}"
-    is_meant = is_private or command in COMMANDS
-    if not is_meant or not refused_lately.is_due((user.id, chat.id, is_private or is_asked)):
-        return
-    log.warning("refused a message of %s", who)
-    text = texts.words("stranger", id=user.id)
-    if is_asked and not is_private:
-        text = screens.ids(None if message.sender_chat else user.id, chat.id, topic)
-    if is_private or is_asked:
-        bot.do_aside(lambda: telegram.send(bot, chat.id, text, topic=topic))
-
-
-@telegram.logged
-def receive_press(call: Call) -> None:
-    """Every press of a button. The answer, which ends the spinner, is sent last and always."""
-    if not config.may_look(call.from_user.id):
-        refuse_press(call)
-        return
-    bot.presses.begin(call)
-    popup: str | None = texts.plain_text("bot_failed")
-    try:
-        popup = handle_press(call)
-    except telegram.FAILURES:
-        popup = texts.plain_text("answer_lost")
-        raise
-    finally:
-        telegram.answer(bot, call, popup)
-
-
-def refuse_press(call: Call) -> None:
-    if refused_lately.is_due((call.from_user.id, "press")):
-        log.warning("refused a press of %s", texts.person(call.from_user))
-    popup = texts.plain_text("stranger_popup", id=call.from_user.id)
-    bot.do_aside(lambda: bot.answer_callback_query(call.id, popup, show_alert=True))
-
-
-def handle_press(call: Call) -> str | None:
-    """Find out what was pressed, for which server, and do it. Returns the text of the pop-up."""
-    press = keyboards.unpack(call.data) or NO_PRESS
-    if press.action and press.action not in BUTTONS:
-        log.warning('main.py has no @on_button("%s"), which somebody has pressed', press.action)
-    function, of_server, for_viewers = BUTTONS.get(press.action, (None, False, False))
-    server = servers.get(press.server)
-    if function is None or (of_server and server is None):
-        return texts.plain_text("out_of_date")
-    if is_viewer(call) and not for_viewers:
-        return texts.plain_text("viewer_popup")
-    if press.action in keyboards.CONFIRMED and bot.presses.is_hasty(call):
-        return texts.plain_text("too_soon")
-    if press.is_new:
-        telegram.keep_message(call)
-        press = replace(press, is_new=0)
-    try:
-        return function(call, server, press)
-    except stopping.NotNow as refusal:
-        return texts.plain_text(refusal.key, **refusal.details)
-    except TrueConfError as error:
-        log.warning('%s ("%s" of %s)', error, press.action, texts.person(call.from_user))
-        show(call, screens.error_screen(error), keyboards.error(error.server, press))
-        return None
-
-
 # ------------------------------------------------------------ starting and ending
 
 
@@ -493,14 +370,13 @@ def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
     global bot, config, announcer
     config = loaded
     bot = telegram.Bot(config.token, config.api_url, config.proxy, screens.telegram_trouble)
-    bot.register_message_handler(receive_message, content_types=["text"])
-    bot.register_callback_query_handler(receive_press, func=lambda call: True)
     record, evidence = Record(config.memory_path, config.servers.values()), Evidence()
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
         servers[key] = server
         watchers[key] = Watcher(server, record, evidence, position)
     announcer = alerts.Announcer(bot, config, record, evidence, lambda: settle(watchers.values()))
+    Gate(bot, config, servers, announcer.hear, show).open()
     announcer.start()
     for watcher in watchers.values():
         watcher.start()

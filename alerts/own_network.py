@@ -59,7 +59,7 @@ class MakingSure(threading.Thread):
         self.record, self.servers, self.evidence = record, servers, evidence
         self._is_there, self._look_again = is_there, look_again
         self.clocks = clocks or Clocks()
-        self._started_at = self.clocks.now()
+        self._started_at = self.clocks.steady()
         self._wake = threading.Event()
         record.listen(self._wake.set)
 
@@ -131,7 +131,7 @@ class MakingSure(threading.Thread):
         server = self._server_of(entry)
         if server is None or not server.is_monitored:
             return float("inf")
-        if entry.is_unsure or (entry.kind == OUTAGE and not server.learnt.is_state_sure):
+        if entry.is_unsure or (entry.kind in (OUTAGE, PAUSE) and not server.learnt.is_state_sure):
             return now
         if entry.kind == PAUSE and entry.ended is None:
             return max(entry.until, server.window_end(now) or 0)
@@ -157,6 +157,9 @@ class MakingSure(threading.Thread):
                 if not step.is_own and self._is_own(outage, step, silences):
                     with self.record.changing(outage.server):
                         step.is_own = True
+
+    def _is_of_this_run(self, step: Step) -> bool:
+        return step.at + self.clocks.steady() - self.clocks.now() >= self._started_at
 
     def _is_own(self, outage: Entry, step: Step, silences: Iterable[tuple[float, float]]) -> bool:
         shift_s = self.clocks.steady() - self.clocks.now()
@@ -239,7 +242,7 @@ class MakingSure(threading.Thread):
             return SURE
         if step.is_own or self._is_own(outage, step, silences):
             return OWN
-        if step.at < self._started_at:
+        if not self._is_of_this_run(step):
             return SURE  # what Telegram did then is not known any more
         shift_s = self.clocks.steady() - self.clocks.now()
         is_in_silence = any(

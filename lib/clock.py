@@ -1,5 +1,6 @@
 """The clocks of the bot, so that a test can hand in others."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,18 @@ _STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC",
 def steady_clock() -> float:
     """Seconds since some moment, whatever happens to the clock that people see."""
     return time.monotonic() if _STEADY_CLOCK is None else time.clock_gettime(_STEADY_CLOCK)
+
+
+def unknown_zone() -> str:
+    """What the variable TZ says, if this computer does not understand it and takes UTC instead."""
+    zone = os.environ.get("TZ", "").removeprefix(":")
+    name = time.tzname[0]
+    # Of Europe/Moscow that it does not know, C makes a zone "Europe" ("Eur" on Windows) without a
+    # distance to UTC; musl calls it UTC.
+    is_made_up = zone.startswith(name) and name not in ("UTC", "GMT")
+    is_utc = name == "UTC" and "/" in zone and not zone.startswith("Etc/")
+    is_far = time.timezone != 0 or (time.daylight and os.name != "nt")
+    return zone if zone and (is_made_up or is_utc) and not is_far else ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from lib.own_venv import PROXY_SCRIPT
 from lib.settings_files import (
     FOLDER,
     FileChanged,
@@ -397,6 +398,9 @@ def _proxy(top: Section) -> str:
     login = value.partition("://")[2].rpartition("@")[0]
     if re.match(r"(tg|mtproto):|(https?://)?(t|telegram)\.(me|dog)/(proxy|socks)\b", value, re.I):
         top.complain("proxy_link", "tg-proxy")
+        return ""
+    if PROXY_SCRIPT.search(value):
+        top.complain("proxy_script", "tg-proxy")
         return ""
     if re.search(r"[][/?#\\]", login):
         top.complain("proxy_password", "tg-proxy")

@@ -27,6 +27,7 @@ from lib import connections
 from lib.clock import steady_clock
 from lib.connections import reason_of
 from lib.logs import OnceAMinute
+from lib.own_venv import PROXY_SCRIPT
 
 TELEGRAM = "https://api.telegram.org"
 LOOKUP_LIMIT_S = 10  # with two silent name servers before the good one it takes 8 s
@@ -59,9 +60,10 @@ log = logging.getLogger("bot.telegram")
 class Trouble:
     """What is wrong on the way to Telegram. `screens.telegram_trouble` has a sentence for each.
 
-    `kind`: silent, by_proxy, proxy_login, proxy_refuses, proxy_cannot, proxy_address, ca_file,
-    certificate, foreign (somebody answers in Telegram's place), foreign_api (what answers at
-    `tg-api-url` is no Bot API server), second_copy or webhook.
+    `kind`: silent, by_proxy, proxy_login, proxy_refuses, proxy_cannot, proxy_address, proxy_script
+    (a PAC file), ca_file, certificate, clock (a certificate is not valid at this time), foreign
+    (somebody answers in Telegram's place), foreign_api (what answers at `tg-api-url` is no Bot API
+    server), second_copy or webhook.
     `reason`: one of those of `reason_of`; `proxy`: its host and port; `where`: the setting or the
     environment variable that has to be looked at, "" for the settings of the system.
     """
@@ -194,15 +196,21 @@ class Sender:
             if trouble.is_timeout:  # whatever swallows packets has forgotten the others too
                 self._drop_connections()
         else:
-            is_there = response.status_code >= 500  # an excuse of Telegram's own front
-            if _is_telegrams(response) and not is_there:
+            if _is_telegrams(response) and response.status_code < 500:
                 self._note_success()
                 self._note_answer(url, began)
                 return response
+            is_there = self._is_excuse(response)
             trouble = self._foreign(response)
         self.note(is_there, began, steady_clock())
         self._note_failure(trouble, began_at)
         raise Unreachable(trouble) from cause
+
+    def _is_excuse(self, response: requests.Response) -> bool:
+        """Whether Telegram's own front says that it cannot answer now. Without TLS a sign-in page
+        may have said the same, and 511 is what such a page says."""
+        is_sure = self.is_local or self.url.startswith("https") or _is_telegrams(response)
+        return is_sure and response.status_code >= 500 and response.status_code != 511
 
     def _note_answer(self, url: str, began: float) -> None:
         """One that took long may have waited until the network was back."""
@@ -254,6 +262,8 @@ class Sender:
     def _trouble(self, error: Exception) -> Trouble:
         reason, is_of_requests = reason_of(error), isinstance(error, requests.RequestException)
         through = self._on_the_way(reason)
+        if through.kind == "proxy_script":
+            return through
         if through.proxy:
             for words, kind in _PROXY_ANSWERS:
                 if re.search(words, str(error)):
@@ -262,6 +272,8 @@ class Sender:
         if _BAD_CA_FILE in str(error) or (isinstance(error, OSError) and not is_of_requests):
             variable = next(filter(os.environ.get, CA_VARIABLES), CA_VARIABLES[0])
             return replace(through, kind="ca_file", where=variable)
+        if reason == "certificate_expired":
+            return replace(through, kind="clock")
         if reason.startswith("certificate_"):
             return replace(through, kind="certificate")
         is_no_address = isinstance(error, ValueError) or not is_of_requests
@@ -272,6 +284,8 @@ class Sender:
     def _foreign(self, response: requests.Response) -> Trouble:
         """Why an answer is none of Telegram's, or is its excuse."""
         through = self._on_the_way(f"http_{response.status_code}")
+        if through.kind == "proxy_script":
+            return through
         if response.status_code == 407:
             return replace(through, kind="proxy_login")
         if response.status_code >= 500:
@@ -283,7 +297,8 @@ class Sender:
     def _on_the_way(self, reason: str) -> Trouble:
         proxy, where = self.proxy_in_use()
         shown = proxy.rpartition("@")[2].rpartition("//")[2].rstrip("/")
-        return Trouble("by_proxy" if proxy else "silent", reason, shown, where)
+        kind = "proxy_script" if PROXY_SCRIPT.search(proxy) else "by_proxy"
+        return Trouble(kind if proxy else "silent", reason, shown, where)
 
     # -- whether Telegram answers
 

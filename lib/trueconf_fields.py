@@ -11,6 +11,26 @@ from typing import Any
 
 from lib.trueconf_model import LONGEST_ID, Participant
 
+# The names of fields that the documentation and recorded answers know. Any other may be somebody's
+# login, as where an answer has a field for each person.
+_DOCUMENTED = """
+    access_token expires_in token_type scope refresh_token
+    error error_description code message errors reason locationType location trace_id
+    cnt count results list next_page_id page page_id page_size
+    conference conferences conference_id conference_sessions named_conf_id session_id sessions
+    topic class type subtype owner description participant_count max_podiums max_participants
+    start_time end_time duration date timezone timezone_type created_at updated_at state tags
+    access mode waiting_room_enabled recording_enabled auto_termination_enabled is_deleted
+    schedule time_offset special_time_offset days time url webclient_url web_client_url
+    allow_guests auto_invite invitations multicast recording rights guest user chat_send
+    participants id uid call_id app_id login_name email display_name first_name last_name company
+    is_moderator size file_size started_at stopped_at records recordings download_url stream_url
+    avatar groups mobile_phone work_phone home_phone is_active is_owner is_in_conf status role flag
+    join_time leave_time leave_reason bitrate_in bitrate_out avg_cpu_load avg_sent_fps
+    video_w video_h users connects product name version platform links documentation site_url
+    web_config
+"""
+DOCUMENTED = frozenset(_DOCUMENTED.split())
 MAX_VALUES = 1_000_000  # in the JSON of a question: 16 MB of "{}," would become 500 MB of objects
 LEADER_ROLE = 2  # owner or moderator: the sources differ
 

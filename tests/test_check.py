@@ -120,6 +120,17 @@ def test_a_person_who_never_pressed_start_is_named(check, anna, telegram, new_se
     assert marked("[OK]", said, "check_user", id=ANNA)
 
 
+def test_topic_that_is_gone_or_closed_is_named(check, anna, telegram, new_server, settings_for):
+    group = telegram.group(-1001234567890, members=[anna], topics={17: "Alerts", 18: "Old"})
+    group.closed_topics.add(18)
+    listed = [f"{group.id}:{topic}" for topic in (17, 18, 19)]
+    code, said = check(settings_for({"office": new_server().settings()}, users=[ANNA, *listed]))
+    assert code == 1
+    assert marked("[OK]", said, "check_topic", id=listed[0])
+    for one in listed[1:]:
+        assert marked("[!!]", said, "check_topic_silent", id=one)
+
+
 def test_viewers_are_tried_like_users_and_called_viewers(
     check, anna, boris, telegram, new_server, settings_for
 ):
@@ -261,6 +272,39 @@ def test_report_holds_names_and_types_and_no_value(check, anna, new_server, sett
     assert [value for value in values if value in report] == []
 
 
+def test_fields_that_no_document_knows_are_counted_and_not_named(
+    check, anna, new_server, settings_for
+):
+    """As an answer may have one for each person, named by the login."""
+    server = new_server(people=[Person("anna", "Anna Petrova")])
+    row = {"status": 1, "anna": {"status": 1}, "boris_ivanov": 2, "groups": {"ivanova": []}}
+    server.break_path("users", "many_rows", count=2, row=row)
+    parts = {"office": server.settings()}
+    _, said = check(settings_for(parts, users=[ANNA]), "--report")
+    report = said[says(said, "report_begins").end() :]
+    assert "users: [{status: int, groups: {+1}, +2}]" in report
+    assert [name for name in ("anna", "boris", "ivanova") if name in report] == []
+
+
+def test_report_of_the_simulators_counts_no_field(check, anna, new_server, settings_for):
+    """What they answer is documented, so that none of it is missing from the list."""
+    v3, v4 = new_server(), new_server(scopes=V4_SCOPES)
+    v4.api_versions = {"v4"}
+    for server in (v3, v4):
+        server.add_conference("Planning")
+    parts = {"old": v3.settings(), "new": v4.settings()}
+    _, said = check(settings_for(parts, users=[ANNA]), "--report")
+    report = said[says(said, "report_begins").end() :]
+    assert not re.search(r"\+\d", report), report
+
+
+def test_report_ends_whatever_the_size_of_an_answer():
+    rows = [{**dict.fromkeys(map(str, range(number)))} for number in range(1000)]
+    wide = dict.fromkeys(map(str, range(100_000)), rows)
+    assert len(command_line._shape(rows)) < 200
+    assert command_line._shape(wide) == "{+100000}"
+
+
 @pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900])
 def test_report_ends_whatever_the_depth_of_an_answer(text):
     assert len(command_line._shape(json.loads(text))) < 200
@@ -288,6 +332,32 @@ def test_clock_and_zone_of_the_bots_computer_are_named(check, anna, new_server, 
     _, said = check(settings_for({"office": new_server().settings()}, users=[ANNA]))
     zone = says(said, "check_own_clock").group("zone")
     assert zone == time.strftime("%Z (UTC%z)")
+
+
+# The zone, and where its data are looked for
+ZONES = [("Nowhere/Unknown", ""), ("Europe/Moscow", "/nowhere"), ("MSK", "")]
+KNOWN_ZONES = [("Europe/Moscow", ""), ("MSK-3", ""), ("UTC", "/nowhere"), ("Africa/Abidjan", "")]
+
+
+@pytest.mark.skipif(not Path("/usr/share/zoneinfo").exists(), reason="no zones here at all")
+@pytest.mark.parametrize(("zone", "folder"), [*ZONES, *KNOWN_ZONES])
+def test_zone_of_the_bot_that_is_not_understood_is_told(
+    tmp_path, telegram, anna, new_server, settings_for, zone, folder
+):
+    variables = {"TZ": zone, **({"TZDIR": folder} if folder else {})}
+    bot = BotProcess(tmp_path, settings_for({"office": new_server().settings()}, users=[ANNA]))
+    bot.start("--settings", str(bot.settings_file), "--check", **variables)
+    assert bot.process.wait(PATIENCE_S) == 0
+    is_told = marked("[??]", bot.output, "check_own_zone", zone=zone)
+    assert is_told == ((zone, folder) in ZONES), bot.output
+    bot.output_file.write_text("")
+    try:
+        bot.start(**variables)
+        bot.wait_for_output("Bot is running...")
+        assert bool(says(bot.output, "check_own_zone", zone=zone)) == is_told
+        assert bot.stop() == 0
+    finally:
+        bot.kill()
 
 
 def test_http_before_a_port_that_speaks_https_is_told(check, anna, new_server, settings_for):

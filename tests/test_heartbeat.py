@@ -403,7 +403,8 @@ def test_bot_is_silent_while_a_message_waits(start, own_stage, server, receiver)
     )
     server.add_conference("Meeting", people=())
     anna = own_stage.anna
-    press(anna, open_menu(anna, "Moscow"), label("conferences"), "Meeting", label("confirm_stop"))
+    stopping = (label("conferences"), "Meeting", label("stop"), label("confirm_stop"))
+    press(anna, open_menu(anna, "Moscow"), *stopping)
     pause_of(bot, one, "a message is not delivered", own_stage.telegram.clear_faults)
     own_stage.boris.chat.wait_for(saying("stopped_by", title="Meeting"))
 

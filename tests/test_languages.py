@@ -50,7 +50,7 @@ def run(project: Path, *arguments: str, **variables: str):
         env=clean_environment(**variables),
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=400,
     )
 
 
@@ -69,7 +69,7 @@ def test_demo_speaks_a_new_language_and_its_page_english(project, tmp_path):
 
 
 def test_first_start_speaks_english_in_a_language_that_it_lacks(project):
-    say = "from lib import own_python; own_python._say('press_enter')"
+    say = "from lib import own_words; own_words.say('press_enter')"
     assert "Press Enter" in run(project, "-c", say, LC_ALL="eo_XX.UTF-8").stderr
 
 

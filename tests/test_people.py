@@ -523,6 +523,11 @@ def test_who_counts_those_that_it_does_not_show(anna, server, name):
     assert says(shown, "who_more", 4995)
 
 
+def test_who_may_be_written_with_the_name_of_the_bot(stage, anna, servers):
+    answer = ask(anna, f"/WHO@{stage.telegram.bot_username}\nanna")
+    assert says(answer, "who", asked="anna")
+
+
 def test_who_is_refused_in_a_group(stage, anna, servers):
     group = stage.telegram.group(-5005, members=[anna, stage.boris, stage.stranger])
     for server in servers.values():

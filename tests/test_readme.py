@@ -69,7 +69,6 @@ def apply_edits(page: str, project: Path) -> None:
         elif kind == "words":
             changed = text.replace("WORDS = {\n", "WORDS = {\n" + code, 1)
         else:
-            anchor = anchor.removesuffix(")")  # whatever else is said there
             changed = text.replace(anchor, f"{code}\n\n{anchor}", 1)
         assert kind == "change" or changed != text, f"nothing to change in {where}"
         file.write_text(changed, encoding="utf-8")

@@ -85,6 +85,13 @@ WRONG = [
         ]
     ],
     *[
+        ("tg-proxy", script, "proxy_script", "tg-proxy", "", "socks5h")
+        for script in [
+            "http://wpad.example.org/wpad.dat", "https://proxy:8080/x/Proxy.PAC?a=1",
+            "file:///C:/proxy.pac", "pac+http://127.0.0.1:8081",
+        ]
+    ],
+    *[
         ("tg-proxy", f"{scheme}://anna:hunter{letter}2@host:3128", "proxy_password", "tg-proxy", "",
          f"%{ord(letter):02X}")
         for scheme in ("http", "socks5h") for letter in "#/?[]\\"

@@ -833,10 +833,20 @@ def an_overview(server: Server) -> Overview:
     )
 
 
+def test_who_over_hundreds_of_servers_fits_however_short_their_names_are(language):
+    match = Match(Account("a@x", "a", "a", 0, True))
+    found = [Search(Server("b", "https://10.0.0.1"), (match,), 1)] * 500
+    read = telegram_html.parse(screens.who_screen("a", found, is_private=True))
+    assert utf16_length(read.text) <= MESSAGE_LIMIT
+    assert len(read.entities) + read.dropped_entities <= ENTITY_LIMIT
+    left = 500 - read.text.count("•")
+    assert says(read.text, "who_more_servers", left)
+
+
 def test_all_servers_in_one_message_fit_whatever_they_say(language):
     for kind in ODD_TEXTS:
         servers = [
-            a_server(ODD_TEXTS[kind], number, is_monitored=True, paused_until=1e11)
+            a_paused_server(ODD_TEXTS[kind], number)
             for number in range(60)
         ]
         page = screens.page_of(servers, 0, screens.OVERVIEWS_A_PAGE)
@@ -1030,8 +1040,8 @@ def test_language_of_the_computer(monkeypatch, variables, spoken):
 # ---------------------------------------------------------------- buttons
 
 
-def a_paused_server(text: str) -> Server:
-    server = a_server(text, is_monitored=True)
+def a_paused_server(text: str, number: int = 0) -> Server:
+    server = a_server(text, number, is_monitored=True)
     steps = [Step(1e11, DOWN, "refused", "refused", is_sure=True)]
     for entry in (
         Entry(1, OUTAGE, server.name, 1e11, steps=steps, news=["down"]),

@@ -62,7 +62,7 @@ LOOKING = {
     "release_on_status": "outage_over",
     "release_all": "outage_over",
     "conference": "entry_id",
-    "by_name": "online_of",
+    "by_name": "online_free",
 }
 COMMANDS = {"start": "servers", "status": "all_servers", "id": "your_id", "help": "help"}
 
@@ -201,8 +201,8 @@ def test_all_that_a_viewer_can_press_shows_something_or_says_why_not(stage, anna
 def test_question_that_somebody_else_asked_is_not_answered_by_a_viewer(stage, anna, group, server):
     """Nor does the press of the viewer cost the one who asked anything."""
     third = server.add_conference("Third", people=())
-    screen = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third", label("stop"))
-    calm(screen)
+    buttons = ("Moscow", label("conferences"), "Third", label("stop"))
+    screen = calm(press(anna, ask(anna, "/start", group), *buttons))
     pressed = stage.boris.press(screen, label("confirm_stop")).wait()
     assert says(pressed, "viewer_popup")
     assert says(screen, "confirm_stop")
@@ -217,7 +217,8 @@ def test_who_has_become_a_viewer_changes_nothing_by_old_messages(own_stage):
     conference = server.add_conference(TITLE, people=())
     sections = {"Moscow": server.settings(), "Berlin": server.settings()}
     own_stage.start_bot(sections)
-    question = press(boris, open_menu(boris, "Moscow"), label("conferences"), TITLE, label("stop"))
+    asking = (label("conferences"), TITLE, label("stop"))
+    question = press(boris, open_menu(boris, "Moscow"), *asking)
     status = press(boris, open_menu(boris, "Moscow"), label("status"))
     own_stage.bot.stop()
     own_stage.start_bot(own_stage.bot.read_settings()["servers"], users=[ANNA], **VIEWERS)
@@ -236,11 +237,11 @@ def test_viewer_gets_the_alerts_and_takes_an_outage(own_stage):
     server.go_down()
     alerts = [person.chat.wait_for("🔴 Moscow\n") for person in (anna, boris)]
     press(boris, alerts[1], label("take"))
-    who = f"Boris ({BORIS})"
+    who = "Boris"
     for alert in alerts:
         own_stage.telegram.wait_until(lambda alert=alert: says(alert, "mark_taken", who=who))
     anna.chat.wait_for(saying("alert_taken", server="Moscow", who=who))
-    own_stage.bot.wait_for_output(f"Moscow: the outage is taken by {who}")
+    own_stage.bot.wait_for_output(f"Moscow taken by Boris ({BORIS})")
     server.come_back()
     for person in (anna, boris):
         assert says(person.chat.wait_for("🟢 Moscow\n"), "alert_up")
@@ -254,7 +255,8 @@ def test_who_is_in_both_lists_has_full_rights_and_is_told_once(own_stage):
     own_stage.bot.wait_for_output(warning)
     assert not says(ask(boris, "/id"), "viewer_rights")
     anna = own_stage.anna
-    press(anna, open_menu(anna, "Moscow"), label("conferences"), TITLE, label("confirm_stop"))
+    stopping = (label("conferences"), TITLE, label("stop"), label("confirm_stop"))
+    press(anna, open_menu(anna, "Moscow"), *stopping)
     boris.chat.wait_for(saying("stopped_by", title=TITLE))
     press(boris, open_menu(boris, "Moscow"), label("status"), label("monitoring_on"))
     assert len([one for one in boris.chat.bot_messages if says(one, "stopped_by")]) == 1
@@ -281,13 +283,13 @@ def show_more(message):
     show(message, "sunny")
 
 
-# ------------------------------------------------------------ the gate"""
+# ------------------------------------------------------------ starting and"""
 OWN_WORDS = 'WORDS = {\n    "command_reboot": "Reboot",\n    "command_weather": "Weather",\n'
 
 
 def test_ones_own_button_and_command_count_as_changing_without_their_word(own_stage, tmp_path):
     project = copy_project(tmp_path)
-    mark = "\n# ------------------------------------------------------------ the gate"
+    mark = "\n# ------------------------------------------------------------ starting and"
     edits = [(f"texts/{one}.py", "WORDS = {\n", OWN_WORDS) for one in ("ru", "en", "de", "es")]
     for name, old, new in [("main.py", mark, OWN), *edits]:
         text = (project / name).read_text(encoding="utf-8")

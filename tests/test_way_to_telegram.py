@@ -113,6 +113,8 @@ VARIABLES = [
     ("ALL_PROXY", "ftp://127.0.0.1:1", "telegram_proxy_address", {"proxy": "127.0.0.1:1"}),
     ("https_proxy", "http://[x", "telegram_proxy_address", {"proxy": "[x"}),
     ("HTTPS_PROXY", "http://127.0.0.1:1", "telegram_by_proxy", {"reason": words("reason_refused")}),
+    ("HTTPS_PROXY", "http://a:1/proxy.pac", "telegram_proxy_script", {"proxy": "a:1/proxy.pac"}),
+    ("ALL_PROXY", "http://a/wpad.dat?b", "telegram_proxy_script", {"proxy": "a/wpad.dat?b"}),
     ("REQUESTS_CA_BUNDLE", "/no/such.pem", "telegram_ca_file", {}),
     ("CURL_CA_BUNDLE", __file__, "telegram_ca_file", {}),
 ]
@@ -139,6 +141,27 @@ def test_variable_that_keeps_the_bot_from_telegram_is_named(
         bot.wait_for_output(is_said)
         assert sum(bool(is_said(line)) for line in bot.output.splitlines()) == 1
         assert bot.stop() == 0
+
+
+@pytest.mark.parametrize("answer", PROXIES)
+def test_server_of_a_proxy_script_is_no_proxy_whatever_it_answers(monkeypatch, answer):
+    with listening(answer.encode()) as (port, _):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}/proxy.pac")
+        said = trouble_of(ours.Bot(TOKEN))
+    assert says(said, "telegram_proxy_script", where="HTTPS_PROXY")
+
+
+@pytest.mark.parametrize("kind", ["expired", certificates.Certificate(starts_in_days=2)])
+def test_clock_is_looked_at_first_where_telegrams_certificate_is_not_valid_now(
+    launch, telegram, anna, settings_for, kind
+):
+    telegram._door.tls = lambda: certificates.server_context(kind)
+    address = {"tg-api-url": telegram.url.replace("http:", "https:")}
+    settings = {**settings_for({"office": OFFICE}), **address}
+    bot = launch(settings, REQUESTS_CA_BUNDLE=certificates.ca_file())
+    bot.wait_for_output(saying("telegram_clock", reason=words("reason_certificate_expired")))
+    assert time.strftime("%Y") in says(bot.output, "telegram_clock").group("now")
+    assert bot.stop() == 0
 
 
 def test_socks_proxy_as_gnome_writes_it_is_understood(monkeypatch):
@@ -202,9 +225,37 @@ def test_sign_in_page_is_not_taken_for_telegram(monkeypatch, answer):
         ways = [("http", page.plain, page.certificate)]
         ways += [("https", page.encrypted, kind) for kind in portal.CERTIFICATES]
         for scheme, door, page.certificate in ways:
-            bot = ours.Bot(TOKEN, f"{scheme}://{page.host}:{door.port}")
+            bot, noted = noting(f"{scheme}://{page.host}:{door.port}")
             assert not ours.answers(bot), (scheme, page.certificate)
             assert bot.sender.silent_since is not None
+            assert noted == [False], (scheme, page.certificate)
+
+
+def noting(url: str) -> tuple[ours.Bot, list[bool]]:
+    """A bot whose Telegram is on another computer, and what it notes of each answer."""
+    bot, noted = ours.Bot(TOKEN, url), []
+    bot.sender.is_local = False
+    bot.sender.note = lambda is_there, *_: noted.append(is_there)
+    return bot, noted
+
+
+@pytest.mark.parametrize(("answer", "is_there"), [("busy", True), ("refusal", False)])
+def test_excuse_of_telegrams_own_front_is_told_from_a_sign_in_page(monkeypatch, answer, is_there):
+    """Whoever has a certificate for it is Telegram, or a company's gateway that wants a login."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.ca_file())
+    with portal.Portal(answer=answer, certificate="good") as page:
+        bot, noted = noting(f"https://{page.host}:{page.encrypted.port}")
+        trouble_of(bot)
+    assert noted == [is_there]
+
+
+def test_excuse_in_telegrams_own_words_is_telegrams(telegram):
+    bot, noted = noting(telegram.url)
+    telegram.fail("getMe", 502)
+    trouble_of(bot)
+    telegram.fail("getMe", 502, html=True)
+    trouble_of(bot)
+    assert noted == [True, False]
 
 
 def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, anna, settings_for):
@@ -274,7 +325,7 @@ def test_stop_whose_answer_telegram_does_not_take_is_no_failure_of_the_bot(
     server = new_server()
     conference = server.add_conference("Weekly planning")
     bot = start_bot(settings_for({"office": server.settings()}))
-    buttons = (label("conferences"), "Weekly planning")
+    buttons = (label("conferences"), "Weekly planning", label("stop"))
     message = calm(press(anna, open_menu(anna, "office"), *buttons))
     telegram.fail("editMessageText", **LOST_ANSWERS[why])
     pressed = anna.press(message, label("confirm_stop")).wait(PATIENCE_S)
@@ -426,16 +477,17 @@ def show_menu(call, server, press):
     raise ZeroDivisionError("my mistake")
 
 
+from gate import BUTTONS
 del BUTTONS["all"]
 
 
-# ------------------------------------------------------------ the gate"""
+# ------------------------------------------------------------ starting and"""
 
 
 def test_failing_button_says_so_and_a_misnamed_one_is_named(tmp_path, telegram, anna, settings_for):
     project = copy_project(tmp_path)
     text = (project / "main.py").read_text(encoding="utf-8")
-    mark = "\n# ------------------------------------------------------------ the gate"
+    mark = "\n# ------------------------------------------------------------ starting and"
     assert text.count(mark) == 1
     (project / "main.py").write_text(text.replace(mark, OWN_BUTTONS), encoding="utf-8")
     bot = BotProcess(tmp_path, settings_for({"office": OFFICE, "second": OFFICE}))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GONE = {
+    "alerts.py",
     "check.py",
     "demo/certificates.py",
     "demo/telegram_chats.py",

@@ -11,7 +11,7 @@ import re
 import time
 from typing import Any
 
-from lib import own_python, settings
+from lib import own_words, settings
 
 LANGUAGES = {name: importlib.import_module(f"texts.{name}").WORDS for name in settings.LANGUAGES}
 MESSAGE_LIMIT = 4096  # UTF-16 units, of Telegram
@@ -34,7 +34,7 @@ def use(language: str) -> None:
 
 def system_language() -> str:
     """The language of this computer, English if the bot does not speak it."""
-    return str(own_python.system_language(LANGUAGES))
+    return str(own_words.system_language(LANGUAGES))
 
 
 # ---------------------------------------------------------------- filling

@@ -870,6 +870,7 @@ def telegram_trouble(trouble: Trouble) -> str:
         status=trouble.reason.removeprefix("http_"),
         proxy=trouble.proxy,
         where=trouble.where or words("system_proxy"),
+        now=time.strftime(words("moment_with_year")),
     )
     return plain(sentence)
 

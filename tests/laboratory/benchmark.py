@@ -484,7 +484,9 @@ class Benchmark:
         self.open_menu("branch")
         find = [self.calls("branch")]
         for _ in range(self.repetitions + 1):
-            (conference_id, session), _ = self.world.add_conferences("branch", 2)
+            # With somebody in them: one that was shown empty is looked into again before the stop.
+            added = self.world.add_conferences("branch", 2, people=("anna",))
+            conference_id, session = added[0]
             self.phone.press("conferences")
             people = [self.people("branch", session)]
             self.press("conference", "page of a conference", [self.running("branch"), people])

@@ -34,7 +34,7 @@ STATES = {
     "🟠": TrueConfServer.web_down,
     "🔴": TrueConfServer.go_down,
 }
-ALERT = re.compile(r"^(🟢|🟡|🟠|🔴) (server \d\d)$", re.MULTILINE)
+ALERT = re.compile(r"^(🟢|🟡|🟠|🔴) (server \d\d)(?:$|[:,])", re.MULTILINE)
 
 
 class Life(threading.Thread):

@@ -90,24 +90,54 @@ def run_until(command: str, project: Path, variables: dict, words: str) -> str:
         process.kill()
 
 
-def test_poetry_installs_and_runs_the_demo(tmp_path):
-    venv = tmp_path / "poetry"
+def with_poetry(folder: Path, requirement: str) -> tuple[Path, dict[str, str]]:
+    """Install this Poetry. Returns its environment, and the variables with which it runs."""
+    venv = folder / "poetry"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
     installed = subprocess.run(
-        [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "poetry>=2"],
+        [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", requirement],
         capture_output=True, check=False,
     )  # fmt: skip
     if installed.returncode:
         pytest.skip("Poetry could not be installed: no package index can be reached")
-    project = copy_project(tmp_path)
     variables = clean_environment(
         **SYSTEM_VARIABLES,
         CI="1",
-        POETRY_VIRTUALENVS_PATH=str(tmp_path / "venvs"),
+        LC_ALL="en_US.UTF-8",
+        POETRY_VIRTUALENVS_PATH=str(folder / "venvs"),
         POETRY_NO_INTERACTION="1",
     )
     variables.pop("VIRTUAL_ENV", None)
     variables["PATH"] = os.pathsep.join([str(venv / "bin"), variables["PATH"]])
+    return venv, variables
+
+
+def test_poetry_that_is_too_old_installs_nothing_and_says_so(tmp_path):
+    _, variables = with_poetry(tmp_path, "poetry<2")
+    ended = subprocess.run(
+        ["poetry", "install"], cwd=copy_project(tmp_path), env=variables,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode
+    assert "requires-poetry" in ended.stdout + ended.stderr
+
+
+def test_command_that_the_bot_names_installs_into_an_environment_of_poetry(tmp_path):
+    _, variables = with_poetry(tmp_path, "poetry>=2")
+    project = copy_project(tmp_path)
+    start = ["poetry", "run", "python", "main.py", "--version"]
+    options = {"cwd": project, "env": variables, "capture_output": True, "text": True}
+    ended = subprocess.run(start, **options, check=False)
+    assert ended.returncode == 1
+    command = ended.stderr.strip().splitlines()[-1].partition("Install them: ")[2]
+    subprocess.run(["sh", "-c", command], **options, check=True)
+    ended = subprocess.run(start, **options, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_poetry_installs_and_runs_the_demo(tmp_path):
+    venv, variables = with_poetry(tmp_path, "poetry>=2")
+    project = copy_project(tmp_path)
     poetry = [line for line in commands("docs/other-ways.md") if line.startswith("poetry")]
     assert poetry == ["poetry install --only main", "poetry run python main.py --demo"]
 

@@ -8,7 +8,7 @@ import pytest
 
 import texts
 from demo.words import WORLD
-from lib import own_python
+from lib import own_words
 from tests.test_readme import ALL_PAGES, BUTTON_PAGES, EDIT, PAGES, read
 
 QUOTES = {"en": "“(.+?)”", "ru": r"«((?:[^«»\n]|«[^«»\n]*»)+)»"}
@@ -21,7 +21,7 @@ EXAMPLES = {"line": 7, "column": 5, "permission": "users:read", "version": "v3.3
 def said_in(language: str) -> list[str]:
     """All that the bot can say, as plain text, with the values that the pages have."""
     values = defaultdict(lambda: "…", EXAMPLES)
-    said = list(own_python.WORDS[language].values())
+    said = list(own_words.WORDS[language].values())
     for words in texts.LANGUAGES[language].values():
         said += [words] if isinstance(words, str) else words
     plain = [texts.plain(each.format_map(values)) for each in said]

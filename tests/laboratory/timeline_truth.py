@@ -29,6 +29,7 @@ _SPAN = re.compile(
     rf"It was not up|.*) for (.+): ({TIME}) – ({TIME})"
 )
 _SINCE = re.compile(rf"(?:Since|Noticed at startup or after a break:) ({TIME})")
+_OWN = re.compile(rf"the bot itself was offline for .+, ({TIME}) – ({TIME})")
 _STILL = re.compile(rf"No change for .+, since ({TIME})")
 
 
@@ -133,11 +134,46 @@ class Truth:
 
     def blind(self):
         """When the bot could not see or say anything."""
-        world, plan = self.world, self.plan
-        away = [(span.begin, span.end) for span in (*plan.cuts, *plan.telegram)]
-        alive = [(0, 0), *world.alive, (self.ends_at, 0)]
-        dead = [(one[1], other[0]) for one, other in itertools.pairwise(alive)]
-        return [*away, *world.asleep, *dead]
+        spans = (*self.plan.cuts, *self.plan.telegram, *self.plan.lags)
+        return [*((span.begin, span.end) for span in spans), *self.world.asleep, *self.dead()]
+
+    def dead(self):
+        alive = [(0, 0), *self.world.alive, (self.ends_at, 0)]
+        return [(one[1], other[0]) for one, other in itertools.pairwise(alive)]
+
+    def switches(self):
+        """When several servers went down together, all of them up for long before: from when to
+        when, and which."""
+        starts = {}
+        for name in self.plan.servers:
+            for begin, end in self.outages(name):
+                if not self.was_down(name, begin - 60, begin - 1):
+                    starts.setdefault(begin, []).append((end, name))
+        for begin, found in starts.items():
+            if len(found) > 1:
+                yield begin, min(end for end, _ in found), [name for _, name in found]
+
+    def is_alone(self, away):
+        """Whether nothing else kept the bot from Telegram before and after."""
+        others = [span for span in (*self.plan.cuts, *self.plan.telegram) if span is not away]
+        return not any(
+            one.begin <= away.end + 60 and away.begin - 60 <= one.end
+            for one in (*others, *self.plan.lags)
+        )
+
+    def was_watched(self, name, since, until):
+        """Whether there was a bot that looked at this server."""
+        spans = [*self.dead(), *self.world.asleep, *self.unwanted(name)]
+        return not any(begin <= until and since <= end for begin, end in spans)
+
+    def is_proved(self, name, since, until):
+        """Whether another server was seen up all the while."""
+        return any(
+            other != name
+            and not self.was_down(other, since, until)
+            and self.was_watched(other, since, until)
+            for other in self.plan.servers
+        )
 
     def is_clear(self, since, until, *more):
         return not any(begin <= until and since <= end for begin, end in (*self.blind(), *more))
@@ -189,7 +225,7 @@ class View:
 
     def is_clear(self, since, until, name):
         """Whether nothing kept it from being told of this server at once."""
-        troubles = [(span.begin, span.end) for span in self.troubles if span.kind != "topic"]
+        troubles = [(span.begin, span.end) for span in self.troubles if span.kind in ("403", "429")]
         return self.truth.is_clear(since, until, *troubles, *self.truth.unwanted(name))
 
     def words(self, name, *kinds):
@@ -222,7 +258,7 @@ def violations(world):
 def ends_with_the_truth(view, truth, name):
     if not truth.world.is_monitored[name]:
         return
-    said = view.words(name, "down", "up", "pause_end")
+    said = view.words(name, "down", "reminder", "up", "pause_end")
     last = said[-1][1].state if said else UP
     is_so = truth.world.state(name, truth.ends_at)
     if last != is_so:
@@ -300,6 +336,26 @@ def _about(said, place, begin, end):
     return post if since <= end and until >= begin else None
 
 
+def tells_what_happened_without_telegram(view, truth, name):
+    """A whole outage, seen while Telegram alone was away, that neither began nor ended with it:
+    another server proves that the network was there."""
+    if view.was_refused or not truth.world.is_monitored[name]:
+        return
+    said = view.words(name, "down", "up", "reminder", "pause_end")
+    for away in truth.plan.telegram:
+        if not truth.is_alone(away):
+            continue
+        for begin, end in truth.outages(name):
+            is_within = away.begin + 25 <= begin and end <= away.end - 50
+            is_long = end - begin >= truth.needed_s
+            if not (is_within and is_long and truth.was_watched(name, begin - 30, end + 40)):
+                continue
+            if not truth.is_proved(name, begin, end):
+                continue
+            if not any(_about(said, place, begin, end) for place in range(len(said))):
+                yield f"not up from {begin:.0f} to {end:.0f}, without Telegram, and never told"
+
+
 def tells_each_recovery(view, truth, name):
     said = view.words(name, "down", "up", "pause_end")
     for begin, end in truth.pieces(name, truth.ups(name)):
@@ -326,7 +382,7 @@ def shows_in_the_alert_that_it_is_over(view, truth, name):
         for word in words_of(post.text):
             if word.server != name or word.kind not in ("down", "reminder"):
                 continue
-            if not post.is_confirmed:
+            if not post.is_confirmed or post.is_left_behind:
                 continue
             is_over = any(at > post.at for at in ups)
             if word.is_over != is_over:
@@ -340,6 +396,7 @@ CHECKS = (
     says_nothing_twice,
     tells_each_long_outage,
     tells_each_recovery,
+    tells_what_happened_without_telegram,
     holds_back_what_is_unwanted,
     shows_in_the_alert_that_it_is_over,
 )
@@ -371,7 +428,8 @@ def shows_who_takes_it(view, truth):
     for _, who, keys, _, _, is_take in truth.world.takes:
         takers |= dict.fromkeys(keys, who if is_take else "")
     for _, _, keys, chat_id, post, _ in truth.world.takes:
-        if chat_id != view.recipient[0] or view.was_refused or not post.is_confirmed:
+        is_elsewhere = chat_id != view.recipient[0] or post.is_left_behind
+        if is_elsewhere or view.was_refused or not post.is_confirmed:
             continue
         for server, begun in keys:
             shown = [word.taker for word in words_of(post.text) if word.server == server]
@@ -379,4 +437,47 @@ def shows_who_takes_it(view, truth):
                 yield f"{server}: {takers[server, begun]!r} is on it, and {shown} is shown"
 
 
-CHAT_CHECKS = (tells_the_others_who_takes_it, shows_who_takes_it)
+def says_once_that_the_topic_is_gone(view, truth):
+    gone = sum(span.kind == "topic" for span in view.troubles)
+    remarks = [post for post in view.posts if "is gone or closed" in post.first_text]
+    if len(remarks) > gone + sum(not post.is_confirmed for post in remarks):
+        yield f"said {len(remarks)} times that the topic is gone"
+
+
+def blames_the_own_network_rightly(view, truth):
+    plan = truth.plan
+    for post in view.posts if truth.is_clock_good else ():
+        for found in _OWN.finditer(post.first_text.replace("\u00a0", " ")):
+            since, until = map(_seconds, found.groups())
+            spans = (*plan.cuts, *plan.telegram, *plan.lags)
+            if not any(one.begin <= until + 2 and since - 2 <= one.end for one in spans):
+                yield f"at {post.at:.0f} it was the own network, {since} to {until}"
+
+
+def shares_what_belongs_together(view, truth):
+    """What happens to all at once comes in few messages: two for each time, and one for each
+    further state, as some are noticed sooner."""
+    for begin, end, names in truth.switches():
+        at = begin + truth.needed_s
+        quiet = [span for name in names for span in truth.unwanted(name)]
+        if end < at or not view.is_clear(begin - 60, at, names[0]):
+            continue
+        if not truth.is_clear(begin - 60, at, *quiet):
+            continue
+        posts = {
+            post.id
+            for name in names
+            for post, word in view.words(name, "down")
+            if begin <= post.at <= at
+        }
+        if len(posts) > 1:
+            yield f"{len(names)} servers go down at {begin:.0f}, and that is {len(posts)} messages"
+
+
+CHAT_CHECKS = (
+    tells_the_others_who_takes_it,
+    shows_who_takes_it,
+    blames_the_own_network_rightly,
+    says_once_that_the_topic_is_gone,
+    shares_what_belongs_together,
+)
