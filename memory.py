@@ -16,10 +16,11 @@ from typing import Any
 
 from lib import memory_file
 from lib.clock import Clocks, boot_id
-from lib.entries import FORGOTTEN, JOB, KEPT, MOST_OPEN, OUTAGE, PAUSE, Entry, Known, Step
+from lib.entries import FORGOTTEN, JOB, KEPT, MOST_OPEN, OUTAGE, PAUSE, VERSION, Entry, Known, Step
+from lib.server_version import first_safe_version
 from lib.trueconf_model import UP, Conference, Forgotten, People, Server, Status
 
-MOST_DAYS, MOST_STEPS = 35, 50
+MOST_DAYS, MOST_STEPS, MOST_VERSIONS = 35, 50, 20
 MOST_MESSAGES = 50  # of a chat: older ones stay as they are
 DAYS_SAVED_EVERY_S = 300
 LONGEST_RETRY_S = 60
@@ -248,6 +249,21 @@ class Record:
             if self.clocks.steady() - self._days_saved_at > DAYS_SAVED_EVERY_S:
                 self._days_saved_at = self.clocks.steady()
                 self._unsaved.update(("servers", name) for name in self._servers)
+
+    def note_version(self, server: Server) -> None:
+        """A version that is known to be attacked is told once, if it is not replaced by then."""
+        version, known = server.product_version, server.known
+        with self.lock:
+            replaced = [one for one in known.of_kind(VERSION) if one.details["version"] != version]
+            is_new = bool(first_safe_version(version)) and version not in known.versions_told
+            if not (is_new or (version and replaced)):
+                return
+            with self.changing(server.name):
+                for entry in replaced if version else []:
+                    self.drop(entry)
+                if is_new:
+                    known.versions_told = [*known.versions_told, version][-MOST_VERSIONS:]
+                    self.add(VERSION, server.name, "said", details={"version": version})
 
     def note_window(self, server: Server) -> None:
         """A planned window begins by the clock. It ends by the clock where nobody looks, else when

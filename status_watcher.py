@@ -253,6 +253,7 @@ class Watcher(threading.Thread):
             self._failures.pop("a look", None)
         if not self.server.is_monitored:
             return  # it was switched off while we looked
+        self.record.note_version(self.server)
         longest_gap_s = self.server.look_interval_s + SLEEP_GAP_S
         is_first = self._looked_at is None or seen_at - self._looked_at > longest_gap_s
         if is_first:  # what was seen before the sleep proves nothing, and nobody looked meanwhile

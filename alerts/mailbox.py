@@ -12,7 +12,7 @@ from telebot.apihelper import ApiTelegramException
 import keyboards
 from lib import telegram
 from lib.clock import Clocks
-from lib.entries import FORGOTTEN, JOB, OUTAGE, PAUSE, Entry
+from lib.entries import CERTIFICATE, FORGOTTEN, JOB, OUTAGE, PAUSE, VERSION, Entry
 from lib.settings import Recipient
 from lib.trueconf_model import Server
 from memory import MOST_MESSAGES, Chat, Message, Record
@@ -68,7 +68,7 @@ def _is_held_back(entry: Entry, server: Server | None) -> bool:
         return server.is_quiet or not server.has_forgotten_alerts
     if entry.kind == OUTAGE and not server.learnt.is_state_sure:
         return True  # it may be over: nobody has looked since the restart
-    if entry.kind in (OUTAGE, JOB, "certificate"):
+    if entry.kind in (OUTAGE, JOB, CERTIFICATE, VERSION):
         return server.is_quiet or not (server.is_monitored or entry.kind == JOB)
     return False
 

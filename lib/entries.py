@@ -9,6 +9,7 @@ from typing import Any
 # Kinds of entries. The first three last; of a job it is told that it fails, and that it works.
 OUTAGE, PAUSE, JOB = "outage", "pause", "job"
 FORGOTTEN, CERTIFICATE, CUT = "forgotten", "certificate", "cut"
+VERSION = "version"  # one that is known to be attacked
 TAKEN, RELEASED, SWITCHED, STOPPED = "taken", "released", "switched", "stopped"
 # How many of a server are kept when all is said of them; of the other kinds none are.
 KEPT = {OUTAGE: 50, STOPPED: 50, FORGOTTEN: 300}
@@ -101,12 +102,14 @@ class Entry:
 class Known:
     """What is remembered of one server. `days`: date -> for how many seconds it was looked at, and
     for how many of them it was not up. `certificate_told`: the newest of the moments that were
-    told, time.time(). `in_window`: in one that is planned, or how it is at its end is not sure."""
+    told, time.time(). `in_window`: in one that is planned, or how it is at its end is not sure.
+    `versions_told`: of those that are known to be attacked."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
     days: dict[str, float] = field(default_factory=dict)
     certificate_told: float = 0
     in_window: bool = False
+    versions_told: list[str] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[Entry]:
         """The oldest first."""

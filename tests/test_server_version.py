@@ -6,7 +6,8 @@ import pytest
 
 import trueconf_api
 from lib.server_version import LONGEST_BODY, first_safe_version, version_in
-from tests.conftest import label, open_menu, press, says
+from tests.conftest import label, open_menu, press, says, wait_until
+from texts import duration
 from trueconf_api import Server
 
 
@@ -92,3 +93,68 @@ def test_status_tells_the_version_and_warns_of_the_attacked_alone(own_stage):
         assert bool(told) == (version is not None), version
         assert version is None or version in status.text
         assert "safe" not in status.text
+
+
+def notices(stage):
+    return [one for one in stage.anna.chat.bot_messages if one.text.startswith("office\n⚠️")]
+
+
+@pytest.mark.waits(15)
+def test_attacked_version_is_a_notice_once_for_each_version(own_stage):
+    """Not again after a restart, and nothing where the version is newer than the table, good
+    enough or hidden."""
+    attacked, others = own_stage.new_server(), [own_stage.new_server() for _ in range(3)]
+    attacked.version = "5.5.3.10021"
+    others[0].version, others[1].version = "6.0.0.1", "5.4.9.1"
+    others[2].version, others[2].hides_version = "5.3.0.1", True
+    status = {"state": 1, "timeout": 1}
+    servers = {"office": attacked.settings(server_status=status)}
+    for number, server in enumerate(others):
+        hidden = {"port": 0} if server.hides_version else {}
+        servers[f"other {number}"] = server.settings(server_status={**status, **hidden})
+    own_stage.start_bot(servers)
+    chats = [own_stage.anna.chat, own_stage.boris.chat]
+    for chat in chats:
+        notice = chat.wait_for("5.5.3.10021")
+        assert notice.text.startswith("office\n")
+        assert says(notice, "version_attacked", version="5.5.3.10021", first="5.5.5")
+        assert notice.labels == [label("open", server="office")]
+        assert "safe" not in notice.text
+    attacked.version = "5.5.4.1"
+    for chat in chats:
+        chat.wait_for("5.5.4.1")
+    assert own_stage.bot.stop() == 0
+    for server in (attacked, *others):
+        server.clear_requests()
+    attacked.version = "5.5.3.10021"  # somebody went back
+    own_stage.wake_bot()
+    for server in (attacked, *others):
+        wait_until(lambda server=server: len(server.requests) > 6, what="some looks")
+    assert [len(chat.bot_messages) for chat in chats] == [2, 2]
+
+
+@pytest.mark.waits(15)
+def test_notice_of_a_version_waits_for_the_end_of_a_pause_and_is_none_after_an_update(own_stage):
+    server, anna = own_stage.new_server(), own_stage.anna
+    own_stage.start_bot({"office": server.settings(server_status={"state": 1, "timeout": 1})})
+    status = press(anna, open_menu(anna, "office"), label("status"))
+    press(anna, status, label("pause", duration=duration(3600)))
+
+    def see(version):
+        server.version = version
+        server.clear_requests()
+        wait_until(lambda: len(server.requests) > 6, what="some looks")
+
+    see("5.5.3.1")
+    see("5.5.4.1")  # so the notice of 5.5.3.1 would be none any more
+    press(anna, status, label("refresh"), label("pause_end"))
+    [notice] = wait_until(lambda: notices(own_stage), what="the notice")
+    assert says(notice, "version_attacked", version="5.5.4.1")
+    server.version = "5.5.5.1"
+    press(anna, status, label("pause", duration=duration(3600)))
+    see("5.3.1.1")
+    see("5.5.5.2")
+    press(anna, status, label("refresh"), label("pause_end"))
+    wait_until(lambda: sum(bool(says(one, "pause_over")) for one in anna.chat.bot_messages) == 2)
+    see("5.5.5.3")
+    assert len(notices(own_stage)) == 1

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from lib.entries import FORGOTTEN, Entry, Step
+from lib.entries import FORGOTTEN, VERSION, Entry, Step
 from memory import conferences_of, forgotten_of
 from texts import Html, cut, duration, moment, moments, plural, safe, words
 from texts.screens import (
@@ -17,6 +17,7 @@ from texts.screens import (
     STATE_SIGNS,
     WORST_FIRST,
     age_of,
+    attacked_line,
     error_sentence,
     forgotten_reason,
     identity,
@@ -249,6 +250,11 @@ def dated(at: float) -> Html:
     return moments(at, at + 2 * DAY_S if at < time.time() + DAY_S else at)[0]
 
 
+def _version(server: Server, entry: Entry, heard: int) -> Html:
+    """The server's version is known to be attacked."""
+    return join_lines(_name(server), attacked_line(str(entry.details["version"])))
+
+
 def _cut(server: Server | None, entry: Entry, heard: int) -> Html:
     """Neither Telegram nor any server could be reached: that was the bot's own network."""
     began, ended = moments(entry.begun, entry.ended or entry.begun)
@@ -318,6 +324,7 @@ _WRITERS: dict[str, Callable[..., Html]] = {
     "job_works": _job_works,
     "certificate": _certificate,
     "cut": _cut,
+    VERSION: _version,
     "taken": partial(_of_person, "alert_taken"),
     "released": partial(_of_person, "alert_released"),
     "switched": _switched,

@@ -337,9 +337,13 @@ def status_screen(server: Server, status: Status, since: float | None, lost_look
 def version_line(server: Server) -> Html | None:
     """The server's version, if it tells it, and that it is attacked, if it is known to be."""
     known = server.product_version
-    if first := first_safe_version(known):
-        return words("version_attacked", version=known, first=first)
-    return words("version_known", version=known) if known else None
+    return attacked_line(known) or (words("version_known", version=known) if known else None)
+
+
+def attacked_line(version: str) -> Html | None:
+    """That this version is known to be attacked, if it is."""
+    first = first_safe_version(version)
+    return words("version_attacked", version=version, first=first) if first else None
 
 
 def certificate_line(end: float | None) -> Html | None:
