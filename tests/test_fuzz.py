@@ -43,9 +43,7 @@ TIMES = int(os.environ.get("FUZZ_TIMES", "1"))  # set it to search longer
 def fuzz(examples: int):
     """So many inputs. No time limit for one, and nothing is kept in the folder."""
     checks = list(HealthCheck)
-    return tried(
-        max_examples=examples * TIMES, deadline=None, suppress_health_check=checks, database=None
-    )
+    return tried(max_examples=examples * TIMES, suppress_health_check=checks, database=None)
 
 
 # Letters of any kind, halves of surrogate pairs too: JSON can carry those.
