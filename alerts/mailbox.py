@@ -62,7 +62,8 @@ def _is_held_back(entry: Entry, server: Server | None) -> bool:
     if server is None:
         return False
     if entry.kind == PAUSE:
-        return not server.is_monitored
+        is_end_old = entry.ended is not None and not server.learnt.is_state_sure
+        return not server.is_monitored or is_end_old
     if entry.kind == FORGOTTEN:
         return server.is_quiet or not server.has_forgotten_alerts
     if entry.kind == OUTAGE and not server.learnt.is_state_sure:

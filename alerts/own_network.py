@@ -119,7 +119,7 @@ class MakingSure(threading.Thread):
         server = self._server_of(entry)
         if server is None or not server.is_monitored:
             return float("inf")
-        if entry.is_unsure or (entry.kind == OUTAGE and not server.learnt.is_state_sure):
+        if entry.is_unsure or (entry.kind in (OUTAGE, PAUSE) and not server.learnt.is_state_sure):
             return now
         if entry.kind == PAUSE and entry.ended is None:
             return entry.until

@@ -196,15 +196,21 @@ class Sender:
             if trouble.is_timeout:  # whatever swallows packets has forgotten the others too
                 self._drop_connections()
         else:
-            is_there = response.status_code >= 500  # an excuse of Telegram's own front
-            if _is_telegrams(response) and not is_there:
+            if _is_telegrams(response) and response.status_code < 500:
                 self._note_success()
                 self._note_answer(url, began)
                 return response
+            is_there = self._is_excuse(response)
             trouble = self._foreign(response)
         self.note(is_there, began, steady_clock())
         self._note_failure(trouble, began_at)
         raise Unreachable(trouble) from cause
+
+    def _is_excuse(self, response: requests.Response) -> bool:
+        """Whether Telegram's own front says that it cannot answer now. Without TLS a sign-in page
+        may have said the same, and 511 is what such a page says."""
+        is_sure = self.is_local or self.url.startswith("https") or _is_telegrams(response)
+        return is_sure and response.status_code >= 500 and response.status_code != 511
 
     def _note_answer(self, url: str, began: float) -> None:
         """One that took long may have waited until the network was back."""

@@ -225,9 +225,37 @@ def test_sign_in_page_is_not_taken_for_telegram(monkeypatch, answer):
         ways = [("http", page.plain, page.certificate)]
         ways += [("https", page.encrypted, kind) for kind in portal.CERTIFICATES]
         for scheme, door, page.certificate in ways:
-            bot = ours.Bot(TOKEN, f"{scheme}://{page.host}:{door.port}")
+            bot, noted = noting(f"{scheme}://{page.host}:{door.port}")
             assert not ours.answers(bot), (scheme, page.certificate)
             assert bot.sender.silent_since is not None
+            assert noted == [False], (scheme, page.certificate)
+
+
+def noting(url: str) -> tuple[ours.Bot, list[bool]]:
+    """A bot whose Telegram is on another computer, and what it notes of each answer."""
+    bot, noted = ours.Bot(TOKEN, url), []
+    bot.sender.is_local = False
+    bot.sender.note = lambda is_there, *_: noted.append(is_there)
+    return bot, noted
+
+
+@pytest.mark.parametrize(("answer", "is_there"), [("busy", True), ("refusal", False)])
+def test_excuse_of_telegrams_own_front_is_told_from_a_sign_in_page(monkeypatch, answer, is_there):
+    """Whoever has a certificate for it is Telegram, or a company's gateway that wants a login."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificates.ca_file())
+    with portal.Portal(answer=answer, certificate="good") as page:
+        bot, noted = noting(f"https://{page.host}:{page.encrypted.port}")
+        trouble_of(bot)
+    assert noted == [is_there]
+
+
+def test_excuse_in_telegrams_own_words_is_telegrams(telegram):
+    bot, noted = noting(telegram.url)
+    telegram.fail("getMe", 502)
+    trouble_of(bot)
+    telegram.fail("getMe", 502, html=True)
+    trouble_of(bot)
+    assert noted == [True, False]
 
 
 def test_webhook_is_told_from_a_second_copy_and_taken_off(start_bot, telegram, anna, settings_for):

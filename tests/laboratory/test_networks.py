@@ -58,15 +58,18 @@ class Site:
         self.bot = BotProcess(folder)
         self.bot.python = network.python
 
-    def start_bot(self, by_name: tuple[str, ...] = (), **status) -> None:
-        self.write_settings(by_name, **status)
+    def start_bot(self, by_name: tuple[str, ...] = (), **more) -> None:
+        self.write_settings(by_name, **more)
         self.bot.start()
         # Many bots may start at the same time.
         wait_until(lambda: "Bot is running..." in self.bot.output, 120, "the bot's start")
         self.telegram.wait_for_poll(60)
 
-    def write_settings(self, by_name: tuple[str, ...] = (), **status) -> None:
-        """`by_name`: the addresses in place of which the settings have names."""
+    def write_settings(
+        self, by_name: tuple[str, ...] = (), unchecked: tuple[str, ...] = (), **status
+    ) -> None:
+        """`by_name`: the addresses in place of which the settings have names; `unchecked`: those
+        whose certificate is not checked."""
         office = self.office.settings(server_status=status)
         factory = self.factory.settings(server_status=status)
         settings = settings_of(self.telegram, {"office": office, "factory": factory}, [ANNA])
@@ -77,6 +80,9 @@ class Site:
                     if address in section["ip"]:  # the certificate is for the address
                         section["ip"] = section["ip"].replace(address, name)
                         section["ssl_certificate"] = False
+        for section in (office, factory):
+            if section["ip"].startswith(unchecked):
+                section["ssl_certificate"] = False
         self.bot.write_settings(settings)
 
     def wait_for_looks(self, count: int) -> None:
@@ -354,10 +360,7 @@ print(json.dumps([telegram.answers(bot), [(one.state, one.is_doubtful) for one i
 def test_sign_in_page_is_an_answer_of_nobody(new_site):
     """It takes all connections, as long as nobody has signed in there. Afterwards all is well."""
     site = new_site()
-    site.write_settings()
-    settings = site.bot.read_settings()
-    settings["servers"]["factory"]["ssl_certificate"] = False
-    site.bot.write_settings(settings)
+    site.write_settings(unchecked=(FACTORY,))
     looking = [*site.network.python, "-c", LOOKS, str(site.bot.settings_file)]
 
     def look() -> list:
@@ -376,6 +379,30 @@ def test_sign_in_page_is_an_answer_of_nobody(new_site):
         assert all(is_doubtful for _, is_doubtful in looks), (page.answer, page.certificate, looks)
     site.network.let_in()
     assert look() == well
+    page.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "certificate"),
+    [
+        ("redirect", "untrusted"),
+        ("page", "other_name"),
+        ("json", "self_signed"),
+        ("refusal", portal.NO_TLS),
+        ("busy", "expired"),
+    ],
+)
+def test_sign_in_page_is_no_news_of_a_server(new_site, answer, certificate):
+    """What it answers is neither an outage of a healthy server nor a sign of its health."""
+    site = new_site()
+    site.start_bot(unchecked=(FACTORY,), **MONITORED)
+    site.wait_for_looks(1)
+    with site.network.among_servers():
+        page = portal.Portal(PORTAL, answer, certificate).start()
+    site.network.ask_to_sign_in(page, [site.office.web_port, site.factory.web_port])
+    time.sleep(50)
+    site.network.let_in()
+    expect_no_news(site)
     page.stop()
 
 

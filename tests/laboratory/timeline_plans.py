@@ -58,6 +58,8 @@ def _everything(plan, chance):
     plan.repeat_h = chance.choice([0, 0, 0.03, 0.06])
     for _ in range(chance.choice([0, 1, 2])):
         plan.telegram.append(_away(chance))
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        plan.actions.append((chance.uniform(30, LASTS_S), "kill_next"))
     for _ in range(chance.choice([0, 1, 2, 3])):
         at = chance.uniform(30, LASTS_S)
         if chance.random() < 0.5:  # so that messages are under way at that moment
@@ -124,7 +126,7 @@ def _add_cuts(plan, chance, at, count):
 
 def _away(chance):
     begin, length_s = chance.uniform(60, LASTS_S), chance.choice([10, 30, 90, 300, 900])
-    return Span(begin, begin + length_s, chance.choice(["refused", "swallowed"]))
+    return Span(begin, begin + length_s, chance.choice(["refused", "swallowed", "front"]))
 
 
 def _chats(plan, chance):
@@ -134,11 +136,16 @@ def _chats(plan, chance):
             begin, length_s = chance.uniform(30, LASTS_S), chance.choice([20, 90, 300, 900])
             kinds = ["403", "429"] + (["topic"] if recipient[1] else [])
             troubles.append(Span(begin, begin + length_s, chance.choice(kinds)))
+        elif recipient == GROUP and chance.random() < 0.3:
+            troubles.append(Span(chance.uniform(30, LASTS_S), float("inf"), "moved"))
 
 
 def _presses(plan, chance, count):
+    begins = [span.begin for spans in plan.servers.values() for span in spans]
     for _ in range(count):
         at, name = chance.uniform(60, LASTS_S), chance.choice(list(plan.servers))
+        if begins and chance.random() < 0.7:
+            at = min(LASTS_S, chance.choice(begins) + chance.uniform(10, 200))
         chat_id = chance.choice(list(plan.chats))[0]
         action = chance.choice(
             [("take", chat_id, "take")] * 4
@@ -162,6 +169,7 @@ def _calm_down(plan, chance):
     """Nothing more goes wrong, and long enough for all to be told. Some servers stay down."""
     plan.actions.append((LASTS_S, "start"))
     spans = [span for each in plan.chats.values() for span in each] + plan.cuts + plan.telegram
+    spans = [span for span in spans if span.kind != "moved"]
     plan.quiet_from = max([LASTS_S + 250, *(span.end + 5 for span in spans)])
     for spans in plan.servers.values():
         for span in spans:

@@ -225,7 +225,7 @@ class View:
 
     def is_clear(self, since, until, name):
         """Whether nothing kept it from being told of this server at once."""
-        troubles = [(span.begin, span.end) for span in self.troubles if span.kind != "topic"]
+        troubles = [(span.begin, span.end) for span in self.troubles if span.kind in ("403", "429")]
         return self.truth.is_clear(since, until, *troubles, *self.truth.unwanted(name))
 
     def words(self, name, *kinds):
@@ -382,7 +382,7 @@ def shows_in_the_alert_that_it_is_over(view, truth, name):
         for word in words_of(post.text):
             if word.server != name or word.kind not in ("down", "reminder"):
                 continue
-            if not post.is_confirmed:
+            if not post.is_confirmed or post.is_left_behind:
                 continue
             is_over = any(at > post.at for at in ups)
             if word.is_over != is_over:
@@ -428,7 +428,8 @@ def shows_who_takes_it(view, truth):
     for _, who, keys, _, _, is_take in truth.world.takes:
         takers |= dict.fromkeys(keys, who if is_take else "")
     for _, _, keys, chat_id, post, _ in truth.world.takes:
-        if chat_id != view.recipient[0] or view.was_refused or not post.is_confirmed:
+        is_elsewhere = chat_id != view.recipient[0] or post.is_left_behind
+        if is_elsewhere or view.was_refused or not post.is_confirmed:
             continue
         for server, begun in keys:
             shown = [word.taker for word in words_of(post.text) if word.server == server]

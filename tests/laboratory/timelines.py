@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import random
+import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -34,7 +35,7 @@ from tests.laboratory.virtual_time import Loop, Signal, clocks_of
 
 CARRIED = (0, 1, 3)  # when a packet that vanished is sent again
 LOOK_LIMIT_S, CONNECT_LIMIT_S, POLL_LIMIT_S, LONG_POLL_S = 4, 6.1, 10, 5
-POLL_AGAIN_S, SAVE_EVERY_S = 3, 0.5
+POLL_AGAIN_S, SAVE_EVERY_S, RESTART_S = 3, 0.5, 2
 FAILING = {UP: (), SERVICE_DOWN: ("service",), WEB_DOWN: ("web",), DOWN: ("service", "web")}
 
 
@@ -54,7 +55,7 @@ class Plan:
     "refused" or "vanish" with its state, or "slow" with how many seconds; `cuts` of the own
     network and of `telegram` alone: "refused", "swallowed", "portal"; `lags`: for up to
     how many seconds a request to Telegram is under way, and its answer; `chats`: recipient ->
-    "403", "429" or "topic". `actions`: when, what, and with what."""
+    "403", "429", "topic" or "moved". `actions`: when, what, and with what."""
 
     seed: int
     interval_s: float = 15
@@ -79,6 +80,7 @@ class Post:
     def __init__(self, number, at):
         self.id, self.at, self.versions = number, at, []
         self.is_confirmed = False  # the bot got to know that it is there
+        self.is_left_behind = False  # in a group that has become a supergroup
         self.rows = []
 
     @property
@@ -105,6 +107,8 @@ class World:
         self.posts = {chat_id: [] for chat_id, _ in plan.chats}
         self._post_ids = itertools.count(1)
         self.boot, self.bot = "boot 0", None
+        self.moved = {}  # old ID of a group -> the new one
+        self.is_kill_next = False  # as soon as Telegram has taken something
         self.is_monitored = dict.fromkeys(plan.servers, True)
         self.alive, self.asleep, self.clock_sets = [], [], []
         self.off = {name: [] for name in plan.servers}
@@ -116,9 +120,10 @@ class World:
         """None that is left under an alert leads nowhere."""
         for (chat_id, _), spans in self.plan.chats.items():
             posts = [] if any(span.kind == "403" for span in spans) else self.posts[chat_id]
-            for post in [one for one in posts if one.is_confirmed]:
+            for post in [one for one in posts if one.is_confirmed and not one.is_left_behind]:
                 for press in post.presses("take", "take_all", "release", "release_all"):
-                    if not self.bot.outages_of(chat_id, post, press):
+                    chat_now = self.moved.get(chat_id, chat_id)
+                    if not self.bot.outages_of(chat_now, post, press):
                         self.problems.append(f"{chat_id}: {press.action} does nothing: {post.text}")
 
     # ------------------------------------------------------------ servers
@@ -175,16 +180,20 @@ class World:
         """One request, as `requests` makes it. Raises what that raises."""
         began = self.loop.elapsed
         limit_s = POLL_LIMIT_S if method == "getUpdates" else limit_s
-        self._arrive(began, self.random.choice([CONNECT_LIMIT_S, limit_s]))
+        if not self._arrive(began, self.random.choice([CONNECT_LIMIT_S, limit_s])):
+            return _Answer(method, {"ok": False, "error_code": 502, "description": "Bad Gateway"})
         if method == "getUpdates":
             self.loop.sleep(LONG_POLL_S)
         answer, post = self._carry_out(method, data)
+        if post and self.is_kill_next:
+            self.loop.interrupt()
         self._return(began, limit_s)
         if post:
             post.is_confirmed = True
         return _Answer(method, answer)
 
     def _arrive(self, began, limit_s):
+        """Whether the request comes to Telegram, and not only to its front."""
         for again in (*CARRIED, 7, 15, 25):
             if again >= limit_s:
                 break
@@ -192,7 +201,10 @@ class World:
             away = self.telegram_away(self.loop.elapsed)
             if away is None:
                 self.loop.sleep(self._lag_s())
-                return
+                return True
+            if away.kind == "front":
+                self.loop.sleep(0.02)
+                return False
             if away.kind != "swallowed":
                 self.loop.sleep(0.02)
                 raise _failure(away.kind)
@@ -206,7 +218,7 @@ class World:
     def _return(self, began, limit_s):
         self.loop.sleep(self._lag_s())
         away = self.telegram_away(self.loop.elapsed)
-        if away is None:
+        if away is None or away.kind == "front":
             return
         if away.kind != "swallowed":
             raise _failure(away.kind)
@@ -226,7 +238,7 @@ class World:
                 self.problems.append(f"no button under {text!r}")
             post = self._posted(data)
         except ApiError as error:
-            if error.status == 400 and "thread" not in str(error):
+            if error.status == 400 and not re.search("thread|upgraded|not found", str(error)):
                 self.problems.append(f"{error}: {data['text']!r}")
             answer = {"ok": False, "error_code": error.status, "description": str(error)}
             return {**answer, "parameters": error.parameters}, None
@@ -234,19 +246,40 @@ class World:
         post.rows = rows
         return {"ok": True, "result": {"message_id": post.id}}, post
 
+    def _move(self, chat_id):
+        """The messages of before are there to read, and nobody can change them any more."""
+        new_id = self.moved.setdefault(chat_id, chat_id - 1000)
+        if new_id not in self.posts:
+            self.posts[new_id] = self.posts[chat_id]
+            for post in self.posts[chat_id]:
+                post.is_left_behind = True
+        return new_id
+
     def _posted(self, data):
         posts = self.posts[data["chat_id"]]
         if "message_id" in data:
-            return next(post for post in posts if post.id == data["message_id"])
+            post = next(post for post in posts if post.id == data["message_id"])
+            if post.is_left_behind:
+                raise ApiError(400, "Bad Request: message to edit not found")
+            return post
         posts.append(Post(next(self._post_ids), self.loop.elapsed))
         return posts[-1]
 
     def _check_chat(self, data):
         at = self.loop.elapsed
-        recipient = next(one for one in self.plan.chats if one[0] == data["chat_id"])
-        trouble = at_time(self.plan.chats[recipient], at)
+        spans = [
+            span
+            for chat, each in self.plan.chats.items()
+            if chat[0] == data["chat_id"]
+            for span in each
+        ]
+        trouble = at_time(spans, at)
         if trouble is None:
             return
+        if trouble.kind == "moved":
+            new_id = self._move(data["chat_id"])
+            problem = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise ApiError(400, problem, migrate_to_chat_id=new_id)
         if trouble.kind == "403":
             raise ApiError(403, "Forbidden: bot was blocked by the user")
         if trouble.kind == "429":
@@ -346,8 +379,8 @@ class Bot:
         self.telebot = _TeleBot(world)
         config = SimpleNamespace(
             servers=self.servers,
-            recipients=list(plan.chats),
-            move_user=None,
+            recipients=[(world.moved.get(chat, chat), topic) for chat, topic in plan.chats],
+            move_user=lambda old, new: None,
             is_quiet_at=lambda at: False,
             drop_earlier=lambda: None,
         )
@@ -407,8 +440,17 @@ class People:
         self.world, self.loop = world, world.loop
         self._number = 0
 
+    def wait_until(self, at):
+        self.loop.run_until(max(at, self.loop.elapsed))
+        while self.world.is_kill_next and self.loop.elapsed < at:  # interrupted
+            self.world.is_kill_next = False
+            self._kill()
+            self.loop.run_until(self.loop.elapsed + RESTART_S)
+            self._start()
+            self.loop.run_until(max(at, self.loop.elapsed))
+
     def act(self, what, *arguments):
-        is_of_machine = what in ("kill", "start", "sleep", "clock")
+        is_of_machine = what in ("kill", "kill_next", "start", "sleep", "clock")
         world = self.world
         if is_of_machine or (world.bot and not world.telegram_away(self.loop.elapsed)):
             getattr(self, f"_{what}")(*arguments)
@@ -426,6 +468,9 @@ class People:
             self.loop.booted_at = self.loop.elapsed
             self.world.boot = f"boot at {self.loop.elapsed}"
 
+    def _kill_next(self):
+        self.world.is_kill_next = self.world.bot is not None
+
     def _start(self):
         if not self.world.bot:
             self.world.alive.append([self.loop.elapsed, float("inf")])
@@ -440,7 +485,7 @@ class People:
         self.loop.offset += step_s
 
     def _hear(self, chat_id):
-        self.world.bot.announcer.hear(chat_id)
+        self.world.bot.announcer.hear(self.world.moved.get(chat_id, chat_id))
 
     def _switch(self, name, is_on):
         world, who = self.world, self._who()
@@ -476,14 +521,15 @@ class People:
 
     def _take(self, chat_id, action):
         """Press the newest button of this kind in a chat: "take" or "release"."""
-        for post in reversed(self.world.posts[chat_id]):
+        for post in [one for one in self.world.posts[chat_id][::-1] if not one.is_left_behind]:
             for press in post.presses(action, f"{action}_all"):
                 self._press_care(chat_id, post, press, action == "take")
                 return
 
     def _press_care(self, chat_id, post, press, is_take):
         bot, who = self.world.bot, self._who()
-        outages, seen_by = bot.outages_of(chat_id, post, press), (1, chat_id)
+        chat_now = self.world.moved.get(chat_id, chat_id)
+        outages, seen_by = bot.outages_of(chat_now, post, press), (1, chat_now)
         mine = [one for one in outages if bool(one.by) != is_take]
         keys = [(one.server, int(one.begun)) for one in mine]
         if is_take:
@@ -545,9 +591,9 @@ def live_through(plan, folder, patch):
     with _in_virtual_time(world, patch):
         people.act("start")
         for at, what, *arguments in sorted(plan.actions, key=lambda action: action[0]):
-            world.loop.run_until(max(at, world.loop.elapsed))
+            people.wait_until(at)
             people.act(what, *arguments)
-        world.loop.run_until(max(plan.ends_at, world.loop.elapsed))
+        people.wait_until(plan.ends_at)
         world.check_buttons()
         if world.bot:
             world.bot.kill()

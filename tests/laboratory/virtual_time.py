@@ -43,6 +43,10 @@ class Loop:
         if self.failure:
             raise self.failure
 
+    def interrupt(self):
+        """Let `run_until` return now."""
+        self._push(self._main, self.elapsed)
+
     def start(self, act):
         """A new actor, which begins now. Returns what `kill` takes."""
         turn = _Turn()
