@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import texts
@@ -26,6 +27,10 @@ from lib import ending
 from lib.telegram_presses import FRESH_S
 from tests import warm_start
 from tests.this_version import GONE, ROOT, sources
+
+# How long an example takes says nothing on a computer that does other things too.
+hypothesis.settings.register_profile("ours", deadline=None)
+hypothesis.settings.load_profile("ours")
 
 collect_ignore = [str(ROOT / name) for name in GONE]
 PATIENCE_S = 30

@@ -613,9 +613,7 @@ PATHS += [f"{STATUS}/{key}" for key in STATUS_KEYS]
 PATHS += [f"{FORGOTTEN}/{key}" for key in FORGOTTEN_KEYS]
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(PATHS), value=json_values)
 @example(path="servers/office/ssl_certificate", value="x" * 5000)
 @example(path="tg-users-id", value=["²"])

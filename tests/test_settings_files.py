@@ -885,9 +885,7 @@ def test_dotenv_that_was_edited_by_hand_meanwhile_is_not_lost(tmp_path, monkeypa
     assert (again.proxy, again.servers["office"].access_token) == ("http://host:1", NEW)
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(min_size=1).filter(str.strip), note=st.text())
 @example(name="\\", note="'\\'")
 @example(name="a\u2028b\x85c", note="\\\\'")

@@ -120,9 +120,7 @@ def test_broken_json_that_holds_secrets_shows_none(tmp_path):
         assert TOKEN[:8] not in said
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     place=st.integers(0, len(ORIGINAL_GUIDE) - 1),
     letters=st.text("{}[]\",:;/#'\\ \nT1\u00a0“", max_size=2),

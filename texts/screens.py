@@ -52,7 +52,7 @@ from trueconf_api import (
 
 CONFERENCES_A_PAGE = 5
 SERVERS_A_PAGE = 16
-OVERVIEWS_A_PAGE = 6
+OVERVIEWS_A_PAGE = 5
 PEOPLE_A_PAGE = 40
 MOST_SERVERS, MOST_TITLES = 40, 3  # where somebody is looked for, and of theirs
 WHO_LIMIT = MESSAGE_LIMIT - 200  # room for what stands below
@@ -371,7 +371,7 @@ def _overview(overview: Overview) -> Html:
         lines.append(state_sentence(server, status))
     if status.state != UP and outage:
         since = words("alert_since", time=moment(outage.begun))
-        lines += [since, taken_line(outage.by)]
+        lines += [since, taken_line(cut(outage.by, LONGEST_PERSON))]
     if status.state in (UP, SERVICE_DOWN):  # else the website is silent, as was just said
         counts = [
             _overview_part(overview.conferences, "overview_conferences"),
