@@ -11,7 +11,7 @@ OUTAGE, PAUSE, JOB = "outage", "pause", "job"
 FORGOTTEN, CERTIFICATE, CUT = "forgotten", "certificate", "cut"
 TAKEN, RELEASED, SWITCHED, STOPPED = "taken", "released", "switched", "stopped"
 # How many of a server are kept when all is said of them; of the other kinds none are.
-KEPT = {OUTAGE: 50, STOPPED: 50, FORGOTTEN: 300}
+KEPT = {OUTAGE: 50, PAUSE: 50, STOPPED: 50, FORGOTTEN: 300}
 MOST_OPEN = 300  # of a server and a kind: what is not said by then is said no more
 
 

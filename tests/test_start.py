@@ -894,6 +894,7 @@ MAY_IMPORT = {
     "alerts/own_network.py": {"lib", "memory"},
     "alerts/mailbox.py": {"telebot.apihelper", "keyboards", "lib", "memory", "texts"},
     "alerts/__init__.py": {"alerts", "lib", "memory", "trueconf_api"},
+    "texts/history.py": {"lib.entries", "lib.history", "texts", "trueconf_api"},
     "texts/news.py": {"lib.entries", "memory", "texts", "trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
     "texts/screens.py": {
@@ -917,6 +918,7 @@ MAY_IMPORT = {
     "lib/settings_server.py": {"idna", "lib"},
     "lib/settings_files.py": {"dotenv", "lib"},
     "lib/heartbeat.py": {"requests", "urllib3", "lib"},
+    "lib/history.py": {"lib"},
     "lib/server_version.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},

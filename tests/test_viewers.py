@@ -63,6 +63,7 @@ LOOKING = {
     "release_all": "outage_over",
     "conference": "entry_id",
     "by_name": "online_of",
+    "history": "history_looked",
 }
 COMMANDS = {"start": "servers", "status": "all_servers", "id": "your_id", "help": "help"}
 
@@ -201,7 +202,9 @@ def test_all_that_a_viewer_can_press_shows_something_or_says_why_not(stage, anna
 def test_question_that_somebody_else_asked_is_not_answered_by_a_viewer(stage, anna, group, server):
     """Nor does the press of the viewer cost the one who asked anything."""
     third = server.add_conference("Third", people=())
-    screen = press(anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third", label("stop"))
+    screen = press(
+        anna, ask(anna, "/start", group), "Moscow", label("conferences"), "Third", label("stop")
+    )
     calm(screen)
     pressed = stage.boris.press(screen, label("confirm_stop")).wait()
     assert says(pressed, "viewer_popup")
