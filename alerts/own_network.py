@@ -10,13 +10,17 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from lib.clock import Clocks
-from lib.entries import CUT, JOB, OUTAGE, PAUSE, Entry, Step
+from lib.entries import CUT, DIGEST, JOB, OUTAGE, PAUSE, Entry, Step
 from lib.evidence import BACK_TOGETHER_S, Evidence, vanished_with_telegram
+from lib.history import DAY_S, digest_of
+from lib.schedule import Digest, last_due
 from lib.trueconf_model import Server
 from memory import Record
 
 PROBE_S, AGAIN_S = 3, 10
 LONGEST_WAIT_S = 3600
+DIGEST_WAIT_S = 60  # as the computer may sleep, or its clock be set, until it is due
+DIGEST_LATE_S = 6 * 3600  # one that is so late is left out
 TOGETHER_S = 60  # reminders that fall due within it come together
 MOST_ROUNDS = 3  # of looks, until what was seen stays the same
 JOB_FAILS_S = 3600  # before it is told
@@ -53,11 +57,12 @@ class MakingSure(threading.Thread):
         is_there: Callable[[], bool],
         look_again: Callable[[], set[str]],
         clocks: Clocks | None = None,
+        digest: Digest | None = None,
     ):
         super().__init__(name="making sure", daemon=True)
         self.record, self.servers, self.evidence = record, servers, evidence
         self._is_there, self._look_again = is_there, look_again
-        self.clocks = clocks or Clocks()
+        self.clocks, self.digest = clocks or Clocks(), digest
         self._started_at = self.clocks.now()
         self._wake = threading.Event()
         record.listen(self._wake.set)
@@ -73,7 +78,7 @@ class MakingSure(threading.Thread):
             self.record.note_clock()
             wait_s = self._until_due_s()
             if wait_s > 0:
-                return min(wait_s, LONGEST_WAIT_S)
+                return min(wait_s, DIGEST_WAIT_S if self.digest else LONGEST_WAIT_S)
             self._note_doubts()
             clear = self._look_until_nothing_changes()
             if clear is None:
@@ -112,6 +117,7 @@ class MakingSure(threading.Thread):
         now = self.clocks.now()
         with self.record.lock:
             dues = [self._due_at(entry, now) for entry in self.record.open.values()]
+            dues.append(self._digest_due_at(now))
         return min(dues, default=float("inf")) - now
 
     def _due_at(self, entry: Entry, now: float) -> float:
@@ -129,6 +135,17 @@ class MakingSure(threading.Thread):
         if is_reminded and not entry.by and not server.is_quiet:
             return entry.begun + (entry.reminders + 1) * server.repeat_h * 3600
         return float("inf")
+
+    def _digest_due_at(self, now: float) -> float:
+        """When the next digest is to be made, time.time(); inf if none is before long. That of a
+        minute is made once, also over a restart: the newest one stays in the record."""
+        if self.digest is None:
+            return float("inf")
+        due = last_due(self.digest, now + DIGEST_WAIT_S)
+        made = [
+            one.details.get("due") for one in self.record.entries.values() if one.kind == DIGEST
+        ]
+        return float("inf") if due in made or now - due > DIGEST_LATE_S else due
 
     def _server_of(self, entry: Entry) -> Server | None:
         return next((one for one in self.servers if one.name == entry.server), None)
@@ -171,6 +188,7 @@ class MakingSure(threading.Thread):
                 if server.is_monitored and server.name in clear:
                     self._publish_due(server)
                     server.learnt.is_state_sure = True
+            self._publish_digest()
         self.record.wake()
 
     def _note_silent_dns(self) -> bool:
@@ -234,6 +252,18 @@ class MakingSure(threading.Thread):
             began <= end + shift_s and step.at + shift_s <= ended for began, ended in silences
         )
         return SURE if is_in_silence else NOTHING  # Telegram was gone long before and after
+
+    def _publish_digest(self) -> None:
+        """One that a chat has not got by now is out of date."""
+        now = self.clocks.now()
+        due = self._digest_due_at(now)
+        if self.digest is None or due > now:
+            return
+        figures = digest_of(self.servers, now - self.digest.days * DAY_S, now)
+        with self.record.changing():
+            for old in [one for one in self.record.open.values() if one.kind == DIGEST]:
+                self.record.drop(old)
+            self.record.add(DIGEST, "", "said", details={"due": due, **figures})
 
     def _publish_due(self, server: Server) -> None:
         """The end of a pause, a reminder, a job that has failed for long."""

@@ -9,9 +9,10 @@ from typing import Any
 # Kinds of entries. The first three last; of a job it is told that it fails, and that it works.
 OUTAGE, PAUSE, JOB = "outage", "pause", "job"
 FORGOTTEN, CERTIFICATE, CUT = "forgotten", "certificate", "cut"
+DIGEST = "digest"
 TAKEN, RELEASED, SWITCHED, STOPPED = "taken", "released", "switched", "stopped"
 # How many of a server are kept when all is said of them; of the other kinds none are.
-KEPT = {OUTAGE: 50, PAUSE: 50, STOPPED: 50, FORGOTTEN: 300}
+KEPT = {OUTAGE: 50, PAUSE: 50, STOPPED: 50, FORGOTTEN: 300, DIGEST: 1}
 MOST_OPEN = 300  # of a server and a kind: what is not said by then is said no more
 
 

@@ -9,12 +9,16 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from lib.entries import OUTAGE, PAUSE, Entry, Known
-from lib.trueconf_model import DOWN, SERVICE_DOWN, UP, WEB_DOWN
+from lib.entries import OUTAGE, PAUSE, STOPPED, Entry, Known
+from lib.server_version import first_safe_version
+from lib.trueconf_model import DOWN, SERVICE_DOWN, UP, WEB_DOWN, Server
 
 HOUR_S, DAY_S = 3600, 86400
 LEAST_LOOKED_S = HOUR_S  # for a percentage
+CERTIFICATE_DAYS = 30  # before its end: a digest names it
+MOST_NAMED = 50  # of each kind, in a digest
 WORST_FIRST = (DOWN, SERVICE_DOWN, WEB_DOWN, UP)
 
 Span = tuple[float, float]
@@ -115,3 +119,51 @@ def _part_of_day(day: str, begin: float, end: float) -> tuple[Span, float] | Non
 
 def _midnight(day: date) -> float:
     return time.mktime((day.year, day.month, day.day, 0, 0, 0, 0, 0, -1))
+
+
+# ---------------------------------------------------------------- the digest
+
+
+def digest_of(servers: Iterable[Server], begin: float, now: float) -> dict[str, Any]:
+    """What there is to say of the time since `begin`, in a form that a file can keep."""
+    measured = [(server, measure(server.known, begin, now)) for server in servers]
+    watched = [(one, period) for one, period in measured if one.is_monitored or period.looked_s]
+    bad = [_bad(one, period) for one, period in measured if period.outages]
+    bad.sort(key=lambda one: (_badness(one["state"]), -one["down_s"]))
+    known_well = [one for one, period in watched if period.hundredths is not None]
+    soon = now + CERTIFICATE_DAYS * DAY_S
+    ends = [(one.learnt.certificate_end or 0, one.name) for one, _ in watched]
+    figures = {
+        "begin": begin,
+        "end": now,
+        "looked_s": max((period.looked_s for _, period in watched), default=0),
+        "known": len(known_well),
+        "unknown": len(watched) - len(known_well),
+        "bad": bad,
+        "certificates": [[name, end] for end, name in sorted(ends) if now < end <= soon],
+        "attacked": [
+            [one.name, one.product_version]
+            for one, _ in watched
+            if first_safe_version(one.product_version)
+        ],
+        "stopped": sum(_stopped(one.known, begin, now) for one, _ in measured),
+    }
+    named = {name: one[:MOST_NAMED] for name, one in figures.items() if isinstance(one, list)}
+    return {**figures, **named, "bad_more": len(bad[MOST_NAMED:])}
+
+
+def _bad(server: Server, period: Period) -> dict[str, Any]:
+    """What was bad of a server. `state`: the one that lasts, "up" where it is over."""
+    going_on = [one for one in told_outages(server.known) if not is_over(one)]
+    return {
+        "server": server.name,
+        "outages": period.outages,
+        "down_s": period.down_s,
+        "state": going_on[-1].state if going_on else UP,
+        "since": going_on[-1].begun if going_on else 0.0,
+    }
+
+
+def _stopped(known: Known, begin: float, end: float) -> int:
+    stops = [one for one in known.of_kind(STOPPED) if begin <= one.begun <= end]
+    return sum(len(one.details.get("conferences", ())) for one in stops)

@@ -894,7 +894,13 @@ MAY_IMPORT = {
     "alerts/own_network.py": {"lib", "memory"},
     "alerts/mailbox.py": {"telebot.apihelper", "keyboards", "lib", "memory", "texts"},
     "alerts/__init__.py": {"alerts", "lib", "memory", "trueconf_api"},
-    "texts/history.py": {"lib.entries", "lib.history", "texts", "trueconf_api"},
+    "texts/history.py": {
+        "lib.entries",
+        "lib.history",
+        "lib.server_version",
+        "texts",
+        "trueconf_api",
+    },
     "texts/news.py": {"lib.entries", "memory", "texts", "trueconf_api"},
     "texts/__init__.py": {"lib", "texts"},
     "texts/screens.py": {
@@ -919,6 +925,7 @@ MAY_IMPORT = {
     "lib/settings_files.py": {"dotenv", "lib"},
     "lib/heartbeat.py": {"requests", "urllib3", "lib"},
     "lib/history.py": {"lib"},
+    "lib/schedule.py": set(),
     "lib/server_version.py": set(),
     "lib/settings_json.py": set(),
     "lib/settings_unknown.py": {"lib"},
