@@ -272,9 +272,15 @@ def status(server: Server) -> InlineKeyboardMarkup:
         _take(server, "_on_status"),
         pause,
         [switch],
+        [_button(plain_text("button_history"), Press("history", key))],
         _refresh(Press("status", key)),
         _back(Press("menu", key)),
     )
+
+
+def history(server: Server) -> InlineKeyboardMarkup:
+    key = short_id(server.name)
+    return _keyboard(_refresh(Press("history", key)), _back(Press("status", key)))
 
 
 def refresh_and_back(

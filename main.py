@@ -46,7 +46,7 @@ from lib.entries import Entry
 from lib.evidence import Evidence
 from memory import Record
 from status_watcher import Watcher, settle
-from texts import screens
+from texts import history, screens
 from trueconf_api import Server
 
 SAVE_EVERY_S = 0.5
@@ -228,6 +228,12 @@ def switch_monitoring(call: Call, server: Server, press: Press) -> str | None:
         announcer.tell_switched_off(server, "monitoring", who, *telegram.seen_by(call))
     show_status(call, server, press)
     return not_saved()
+
+
+# "History" on Status: the last hours and days, and the newest outages, from the record.
+@on_button("history", for_viewers=True)
+def show_history(call: Call, server: Server, press: Press) -> None:
+    show(call, history.history_screen(server), keyboards.history(server))
 
 
 # "Online users": how many, how many of them are free, how many in a call.

@@ -58,7 +58,12 @@ class Announcer:
         for mailbox in self.mailboxes:
             record.listen(mailbox.wake.set)
         making_sure = MakingSure(
-            record, self.servers, evidence, lambda: telegram.answers(bot), settle
+            record,
+            self.servers,
+            evidence,
+            lambda: telegram.answers(bot),
+            settle,
+            digest=config.digest,
         )
         self._threads = [*self.mailboxes, making_sure]
 

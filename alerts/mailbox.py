@@ -12,7 +12,7 @@ from telebot.apihelper import ApiTelegramException
 import keyboards
 from lib import telegram
 from lib.clock import Clocks
-from lib.entries import CERTIFICATE, FORGOTTEN, JOB, OUTAGE, PAUSE, VERSION, Entry
+from lib.entries import CERTIFICATE, DIGEST, FORGOTTEN, JOB, OUTAGE, PAUSE, VERSION, Entry
 from lib.settings import Recipient
 from lib.trueconf_model import Server
 from memory import MOST_MESSAGES, Chat, Message, Record
@@ -189,7 +189,8 @@ class Mailbox(threading.Thread):
                 shown = shown[:count]
                 keyboard = keyboards.under_news(telling.kind, shown)
                 facts = "\n".join(entry.facts for _, entry, _ in shown)
-            message_id = self._send(self._with_reason_why_late(text, telling.kind, shown), keyboard)
+            text = self._with_reason_why_late(text, telling.kind, shown)
+            message_id = self._send(text, keyboard, is_quiet=telling.kind == DIGEST)
         except (ApiTelegramException, *telegram.FAILURES) as error:
             if not self._is_final(error):
                 raise
@@ -220,31 +221,31 @@ class Mailbox(threading.Thread):
             return Html(f"{text}\n{news.late_line(began, ended)}")
         return text
 
-    def _send(self, text: Html, keyboard: object) -> int | None:
+    def _send(self, text: Html, keyboard: object, is_quiet: bool) -> int | None:
         """Raises one of FAILURES. Where the topic is gone, the group is told without it."""
         if self.topic:
             try:
-                sent = self._post(text, keyboard, self.topic)
+                sent = self._post(text, keyboard, self.topic, is_quiet)
             except ApiTelegramException as error:
                 if not any(gone in error.description.lower() for gone in _TOPIC_GONE):
                     raise
                 if not self.chat.is_topic_gone:
                     log.warning("%s: the topic is gone or closed", self.recipient)
                     text = Html(f"{text}\n\n{news.topic_line(self.topic)}")
-                sent = self._post(text, keyboard, None)
+                sent = self._post(text, keyboard, None, is_quiet)
                 self._note_topic(is_gone=True)
             else:
                 self._note_topic(is_gone=False)
             return sent
-        return self._post(text, keyboard, None)
+        return self._post(text, keyboard, None, is_quiet)
 
     def _note_topic(self, is_gone: bool) -> None:
         if self.chat.is_topic_gone != is_gone:
             with self.record.telling(self.recipient) as chat:
                 chat.is_topic_gone = is_gone
 
-    def _post(self, text: Html, keyboard: object, topic: int | None) -> int | None:
-        is_quiet = self._is_quiet_at(self.clocks.now())
+    def _post(self, text: Html, keyboard: object, topic: int | None, is_quiet: bool) -> int | None:
+        is_quiet = is_quiet or self._is_quiet_at(self.clocks.now())
         limit_s = telegram.ALERT_LIMIT_S
         return telegram.send(self.bot, self.chat_id, text, keyboard, topic, is_quiet, limit_s)  # type: ignore[arg-type]
 

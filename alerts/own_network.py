@@ -10,14 +10,17 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 
 from lib.clock import Clocks
-from lib.entries import CUT, JOB, OUTAGE, PAUSE, Entry, Step
+from lib.entries import CUT, DIGEST, JOB, OUTAGE, PAUSE, Entry, Step
 from lib.evidence import BACK_TOGETHER_S, Evidence, vanished_with_telegram
-from lib.schedule import until_next_minute_s
+from lib.history import DAY_S, digest_of
+from lib.schedule import Digest, last_due, until_next_minute_s
 from lib.trueconf_model import Server
 from memory import Record
 
 PROBE_S, AGAIN_S = 3, 10
 LONGEST_WAIT_S = 3600
+DIGEST_WAIT_S = 60  # as the computer may sleep, or its clock be set, until it is due
+DIGEST_LATE_S = 6 * 3600  # one that is so late is left out
 TOGETHER_S = 60  # reminders that fall due within it come together
 MOST_ROUNDS = 3  # of looks, until what was seen stays the same
 JOB_FAILS_S = 3600  # before it is told
@@ -54,11 +57,12 @@ class MakingSure(threading.Thread):
         is_there: Callable[[], bool],
         look_again: Callable[[], set[str]],
         clocks: Clocks | None = None,
+        digest: Digest | None = None,
     ):
         super().__init__(name="making sure", daemon=True)
         self.record, self.servers, self.evidence = record, servers, evidence
         self._is_there, self._look_again = is_there, look_again
-        self.clocks = clocks or Clocks()
+        self.clocks, self.digest = clocks or Clocks(), digest
         self._started_at = self.clocks.steady()
         self._wake = threading.Event()
         record.listen(self._wake.set)
@@ -116,12 +120,13 @@ class MakingSure(threading.Thread):
         with self.record.lock:
             dues = [self._due_at(entry, now) for entry in self.record.open.values()]
             dues += [now for server in self.servers if self._is_window_over(server, now)]
+            dues.append(self._digest_due_at(now))
         return min(dues, default=float("inf")) - now
 
     def _longest_wait_s(self) -> float:
-        """Windows begin and end with a minute of the clock on the wall, which may be set."""
-        has_windows = any(server.maintenance for server in self.servers)
-        return until_next_minute_s(self.clocks.now()) if has_windows else LONGEST_WAIT_S
+        """Windows and digests go by the minutes of the clock on the wall, which may be set."""
+        goes_by_it = self.digest or any(server.maintenance for server in self.servers)
+        return until_next_minute_s(self.clocks.now()) if goes_by_it else LONGEST_WAIT_S
 
     def _is_window_over(self, server: Server, now: float) -> bool:
         return server.is_monitored and server.known.in_window and not server.is_in_window(now)
@@ -141,6 +146,17 @@ class MakingSure(threading.Thread):
         if is_reminded and not entry.by and not server.is_quiet:
             return entry.begun + (entry.reminders + 1) * server.repeat_h * 3600
         return float("inf")
+
+    def _digest_due_at(self, now: float) -> float:
+        """When the next digest is to be made, time.time(); inf if none is before long. That of a
+        minute is made once, also over a restart: the newest one stays in the record."""
+        if self.digest is None:
+            return float("inf")
+        due = last_due(self.digest, now + DIGEST_WAIT_S)
+        made = [
+            one.details.get("due") for one in self.record.entries.values() if one.kind == DIGEST
+        ]
+        return float("inf") if due in made or now - due > DIGEST_LATE_S else due
 
     def _server_of(self, entry: Entry) -> Server | None:
         return next((one for one in self.servers if one.name == entry.server), None)
@@ -186,6 +202,7 @@ class MakingSure(threading.Thread):
                 if server.is_monitored and server.name in clear:
                     self._publish_due(server)
                     server.learnt.is_state_sure = True
+            self._publish_digest()
         self.record.wake()
 
     def _note_silent_dns(self) -> bool:
@@ -249,6 +266,18 @@ class MakingSure(threading.Thread):
             began <= end + shift_s and step.at + shift_s <= ended for began, ended in silences
         )
         return SURE if is_in_silence else NOTHING  # Telegram was gone long before and after
+
+    def _publish_digest(self) -> None:
+        """One that a chat has not got by now is out of date."""
+        now = self.clocks.now()
+        due = self._digest_due_at(now)
+        if self.digest is None or due > now:
+            return
+        figures = digest_of(self.servers, now - self.digest.days * DAY_S, now)
+        with self.record.changing():
+            for old in [one for one in self.record.open.values() if one.kind == DIGEST]:
+                self.record.drop(old)
+            self.record.add(DIGEST, "", "said", details={"due": due, **figures})
 
     def _publish_due(self, server: Server) -> None:
         """The end of a window or a pause, a reminder, a job that has failed for long."""

@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from demo import past
 from demo.chat_page import COLLEAGUE_ID, GROUP_ID, VISITOR_ID, ChatPage
 from demo.trueconf import certificates
 from demo.world import World
@@ -34,7 +35,7 @@ VARIABLES = {
 class Demo:
     """The simulated world, for the bot: `settings` in the format of settings.json."""
 
-    def __init__(self, world, page, settings):
+    def __init__(self, world, page, settings, memory):
         self.world = world
         self.page = page
         self.settings = settings
@@ -42,6 +43,8 @@ class Demo:
         self.settings_file = self.folder / "settings.json"
         text = json.dumps(settings, ensure_ascii=False, indent=4)
         self.settings_file.write_text(text, encoding="utf-8")
+        memory_file = self.folder / "settings-memory.json"
+        memory_file.write_text(json.dumps(memory, ensure_ascii=False), encoding="utf-8")
 
     @property
     def address(self):
@@ -94,10 +97,13 @@ def start(language, telegram=None):
                 os.environ[name] = telegram[key]
         keys = ("tg-users-id", "tg-viewers-id", "tg-api-url")
         kept = {key: telegram[key] for key in keys if telegram.get(key)}
-        servers = world.settings()
-        if not page.has_chat:  # so that nobody takes their alerts for those of real servers
-            servers = {f"Demo: {name}": section for name, section in servers.items()}
-        return Demo(world, page, {**kept, "language": language, "servers": servers})
+        # A name of their own, so that nobody takes their alerts for those of real servers.
+        prefix = "" if page.has_chat else "Demo: "
+        servers = {f"{prefix}{name}": section for name, section in world.settings().items()}
+        names = dict(zip(world.sites, servers, strict=True))
+        memory = past.memory_of(names, (page.words["visitor"], page.words["colleague"]))
+        kept |= {"language": language, "digest": past.digest_time(), "servers": servers}
+        return Demo(world, page, kept, memory)
     except BaseException:  # Ctrl+C too: main.py ends without the usual clean-up
         world.stop()
         certificates.remove()

@@ -10,9 +10,10 @@ from typing import Any
 OUTAGE, PAUSE, JOB = "outage", "pause", "job"
 FORGOTTEN, CERTIFICATE, CUT = "forgotten", "certificate", "cut"
 VERSION = "version"  # one that is known to be attacked
+DIGEST = "digest"
 TAKEN, RELEASED, SWITCHED, STOPPED = "taken", "released", "switched", "stopped"
 # How many of a server are kept when all is said of them; of the other kinds none are.
-KEPT = {OUTAGE: 50, STOPPED: 50, FORGOTTEN: 300}
+KEPT = {OUTAGE: 50, PAUSE: 50, STOPPED: 50, FORGOTTEN: 300, DIGEST: 1}
 MOST_OPEN = 300  # of a server and a kind: what is not said by then is said no more
 
 

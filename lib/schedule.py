@@ -1,4 +1,4 @@
-"""Times that people plan by the clock of this computer: maintenance windows.
+"""Times that people plan by the clock of this computer: maintenance windows, and the digest.
 
 Pure functions: the time is handed in, and nothing happens here. A window is what the clock on the
 wall says: on the night when the clock is set back it may come twice, on the other one never.
@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MIN, WEEK_MIN = 24 * 60, 7 * 24 * 60
@@ -75,3 +76,39 @@ def until_next_minute_s(at: float) -> float:
 def is_inside(windows: Sequence[Window], at: float) -> bool:
     clock = time.localtime(at)
     return any(window.holds(clock) for window in windows)
+
+
+# ---------------------------------------------------------------- the digest
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A minute of each day, or of one day of the week (Monday is 0)."""
+
+    minute: int
+    weekday: int | None = None
+
+    @property
+    def days(self) -> int:
+        """How many days it is about."""
+        return 1 if self.weekday is None else 7
+
+
+def read_digest(text: str) -> Digest | None:
+    """ "09:00" or "mon 09:00"; None for anything else."""
+    found = re.fullmatch(f"{_DAY}{_CLOCK}", text.strip().lower())
+    if not found or int(found[2]) > 23:
+        return None
+    return Digest(int(found[2]) * 60 + int(found[3]), _weekday(found[1]))
+
+
+def last_due(digest: Digest, at: float) -> float:
+    """The newest moment at or before `at` when the digest was due. Both are time.time()."""
+    day = datetime.fromtimestamp(at).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    for _ in range(9):
+        # A time that the clock leaves out comes as much later; of two alike it is the first.
+        due = day.replace(hour=digest.minute // 60, minute=digest.minute % 60).timestamp()
+        if due <= at and digest.weekday in (None, day.weekday()):
+            break
+        day -= timedelta(days=1)
+    return due

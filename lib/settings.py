@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lib.own_venv import PROXY_SCRIPT
+from lib.schedule import Digest, read_digest
 from lib.settings_files import (
     FOLDER,
     FileChanged,
@@ -95,6 +96,7 @@ class Settings:
     viewers: list[int]  # people who may look and change nothing; none of them is in `users`
     language: str
     quiet_hours: tuple[int, int] | None  # from, to, in minutes of the day; to < from: over midnight
+    digest: Digest | None
     heartbeat_url: str
     proxy: str
     api_url: str
@@ -310,6 +312,7 @@ def _read(top: Section, source: Source) -> Settings:
         viewers=_viewers(top, [chat for chat, _ in listed]),
         language=top.choice("language", LANGUAGES[0], LANGUAGES),
         quiet_hours=_quiet_hours(top),
+        digest=_digest(top),
         heartbeat_url=_heartbeat_url(top),
         proxy=_proxy(top),
         api_url=_api_url(top),
@@ -419,6 +422,14 @@ def _api_url(top: Section) -> str:
     if parts.scheme == "http" and not _is_this_computer(parts.hostname or ""):
         top.warn("unencrypted_api", "tg-api-url")
     return url
+
+
+def _digest(top: Section) -> Digest | None:
+    value = top.text("digest", needed=False)
+    digest = read_digest(value)
+    if value and digest is None:
+        top.complain("digest", "digest", value)
+    return digest
 
 
 def _heartbeat_url(top: Section) -> str:

@@ -4,12 +4,17 @@ import os
 import re
 import signal
 import socket
+import time
 from contextlib import closing, suppress
 
 import pytest
 import requests
 
+from demo import run as demo_run
 from demo.words import PAGE, words_of_page
+from lib import settings
+from lib.history import measure
+from memory import Record
 from tests.conftest import (
     ANNA,
     PATIENCE_S,
@@ -195,3 +200,23 @@ def test_no_browser_is_opened_where_none_is_wanted(monkeypatch, name):
     assert run._may_open_browser()
     monkeypatch.setenv(name, "none")
     assert not run._may_open_browser()
+
+
+@pytest.mark.parametrize("language", settings.LANGUAGES)
+def test_history_is_full_from_the_start(language, monkeypatch):
+    """What the demo invents is what the bot reads, without a word about it left to say."""
+    monkeypatch.setenv("TG_API_TOKEN", "")  # put back at the end: the demo sets it
+    demo = demo_run.start(language)
+    try:
+        config = settings.load(demo.settings_file)
+        record = Record(config.memory_path, config.servers.values())
+        now = time.time()
+        months = [measure(one.known, now - 30 * 86400, now) for one in config.servers.values()]
+        assert [one.outages for one in months] == [3, 2, 0]
+        assert 9900 < (months[0].hundredths or 0) < 10000
+        assert months[2].hundredths == 10000
+        assert abs(months[0].looked_s - 30 * 86400) < 1
+        assert not record.open
+        assert config.digest
+    finally:
+        demo.stop()

@@ -15,7 +15,7 @@ import command_line
 import texts
 from lib import settings
 from lib.logs import mask
-from lib.schedule import Window
+from lib.schedule import Digest, Window
 from lib.settings import SettingsError
 from lib.trueconf_model import Server
 from tests.conftest import ROOT, TOKEN
@@ -32,8 +32,8 @@ BASE = {
     },
 }
 TOP_KEYS = (
-    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "heartbeat-url",
-    "tg-proxy", "tg-api-url", "log-file", "servers",
+    "tg-api-token", "tg-users-id", "tg-viewers-id", "language", "quiet-hours", "digest",
+    "heartbeat-url",    "tg-proxy", "tg-api-url", "log-file", "servers",
 )  # fmt: skip
 SERVER_KEYS = (
     "ip", "client_id", "client_secret", "access_token", "ssl_certificate", "api_version",
@@ -276,6 +276,12 @@ def test_viewers_are_people_and_have_no_fewer_rights_by_being_listed_twice(tmp_p
     for none in ([], GONE):
         with_none = put(put(BASE, "tg-viewers-id", [1]), "tg-viewers-id", none)
         assert load(tmp_path, with_none).viewers == []
+
+
+def test_digest_is_read(tmp_path):
+    assert load(tmp_path).digest is None
+    assert load(tmp_path, put(BASE, "digest", "")).digest is None
+    assert load(tmp_path, put(BASE, "digest", " mon 09:00")).digest == Digest(540, 0)
 
 
 def test_heartbeat_may_come_from_a_variable_and_is_a_secret(tmp_path, monkeypatch):

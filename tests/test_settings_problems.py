@@ -167,6 +167,10 @@ WRONG = [
          f"{AT_STATUS}.maintenance[1]", f'"{wrong}"', '"sun 02:00-04:00"')
         for wrong in ("3-4", "03:00-03:00", "03:00-24:30", "So 02:00-04:00", "")
     ],
+    ("digest", "9", "digest", "digest", '"9"', '"mon 09:00"'),
+    ("digest", "24:00", "digest", "digest", '"24:00"', '"09:00"'),
+    ("digest", "Mo 09:00", "digest", "digest", '"Mo 09:00"', '"mon 09:00"'),
+    ("digest", 9, "not_text", "digest", "", ""),
     ("quiet-hours", "22-7", "quiet_hours", "quiet-hours", '"22-7"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-22:00", "quiet_hours", "quiet-hours", '"22:00-22:00"', '"22:00-07:00"'),
     ("quiet-hours", "22:00-25:00", "quiet_hours", "quiet-hours", '"22:00-25:00"', '"22:00-07:00"'),

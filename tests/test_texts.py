@@ -28,7 +28,7 @@ from lib.settings_server import LONGEST_H
 from memory import forgotten_details
 from tests.conftest import OWN_COMMANDS, ROOT, label, says
 from tests.this_version import sources
-from texts import LANGUAGES, Html, news, screens
+from texts import LANGUAGES, Html, history, news, screens
 from trueconf_api import (
     ALREADY_OVER,
     DOWN,
@@ -167,7 +167,7 @@ def test_letters_are_put_together_the_usual_way():
 
 CODE = [
     *sources("*.py", "lib/*.py", "alerts/*.py"),
-    *(ROOT / "texts" / name for name in ("__init__.py", "screens.py", "news.py")),
+    *(ROOT / "texts" / name for name in ("__init__.py", "screens.py", "news.py", "history.py")),
 ]
 # What takes the key of a text: as it is called, and which argument the key is.
 TAKERS = {"words": 0, "plural": 0, "plain_text": 0, "has_words": 0}
@@ -659,6 +659,18 @@ def a_page(text: str) -> ConferencePage:
     return ConferencePage(a_conference(text), crowd(text, 100), None)
 
 
+def with_history(text: str) -> Server:
+    """More outages than the screen shows, some long ago, one in a pause and one that goes on."""
+    server, now = a_server(text), time.time()
+    for number in range(12):
+        begun = now - (12 - number) * 5 * 86400
+        entry = Entry(number, OUTAGE, text, begun, begun + 700, text, news=["down", "up"])
+        entry.steps, entry.is_end_sure = [Step(begun, DOWN, is_sure=True)], number < 11
+        entry.in_pause = number == 10
+        server.known.entries[number] = entry
+    return server
+
+
 def all_screens(text: str) -> dict[str, str]:
     """Every screen and alert, filled with as much as there may be."""
     server = a_server(text)
@@ -688,6 +700,7 @@ def all_screens(text: str) -> dict[str, str]:
         "error": screens.error_screen(error),
         "redirect": screens.error_screen(failed),
         "help": screens.help_screen(servers),
+        "history": history.history_screen(with_history(text)),
         "stranger": texts.words("stranger", id=10**15),
         "empty conferences": screens.conferences_screen(server, page([], 0, 5), 0),
         "empty forgotten": screens.forgotten_screen(server, page([], 0, 5), 0, 60),

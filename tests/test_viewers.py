@@ -63,6 +63,7 @@ LOOKING = {
     "release_all": "outage_over",
     "conference": "entry_id",
     "by_name": "online_free",
+    "history": "history_looked",
 }
 COMMANDS = {"start": "servers", "status": "all_servers", "id": "your_id", "help": "help"}
 

@@ -81,7 +81,7 @@ def test_every_button_leads_to_a_screen_with_a_way_back(stage, servers):
         assert "⚠️" not in message.text
         assert says(message, "servers") or label("back") in message.labels, message
     actions = {action for action, *_ in reached}
-    screens = {"servers", "all", "menu", "status", "conferences", "online", "forgotten"}
+    screens = {"servers", "all", "menu", "status", "conferences", "online", "forgotten", "history"}
     for name in NAMES:
         assert {(action, short_id(name)) for action in OF_PEOPLE} <= reached, name
     switches = {"monitoring_on", "monitoring_off", "pause"}

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from lib.entries import FORGOTTEN, VERSION, Entry, Step
+from lib.entries import DIGEST, FORGOTTEN, VERSION, Entry, Step
 from memory import conferences_of, forgotten_of
 from texts import Html, cut, duration, moment, moments, plural, safe, words
+from texts.history import digest
 from texts.screens import (
     LONGEST_NAME,
     NAME_IN_NEWS,
@@ -222,6 +223,10 @@ def _job_fails(server: Server | None, entry: Entry, heard: int) -> Html:
     return join_lines(Html(f"⚠️ {_name(server)}"), what, why)
 
 
+def _digest(server: None, entry: Entry, heard: int) -> Html:
+    return digest(entry)
+
+
 def _job_works(server: Server | None, entry: Entry, heard: int) -> Html:
     if server is None:
         return words("alert_dns_over")
@@ -323,6 +328,7 @@ _WRITERS: dict[str, Callable[..., Html]] = {
     "job_fails": _job_fails,
     "job_works": _job_works,
     "certificate": _certificate,
+    DIGEST: _digest,
     "cut": _cut,
     VERSION: _version,
     "taken": partial(_of_person, "alert_taken"),

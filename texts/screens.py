@@ -91,7 +91,7 @@ def join_sentences(*sentences: str | None) -> Html:
     return Html(". ".join(sentence for sentence in sentences if sentence))
 
 
-def _read_at() -> Html:
+def read_at() -> Html:
     return words("read_at", time=moment(time.time()))
 
 
@@ -121,8 +121,8 @@ def page_of(items: Sequence[Item], number: int, size: int) -> Page[Item]:
 
 def _footer(page: Page[Item] | None = None) -> Html:
     if page is None or page.total == 1:
-        return _read_at()
-    return Html(f"{_footer_place(page)} · {_read_at()}")
+        return read_at()
+    return Html(f"{_footer_place(page)} · {read_at()}")
 
 
 def pack_message(
@@ -330,7 +330,7 @@ def status_screen(server: Server, status: Status, since: float | None, lost_look
         plural("unsteady", lost_looks) if lost_looks else None,
         _paused(server) or checking,
         "",
-        _read_at(),
+        read_at(),
     )
 
 
@@ -546,7 +546,7 @@ def online_screen(server: Server, online: Online) -> Html:
         words("online_in_conference", number=online.in_conference),
         words("online_other", number=others) if others else None,
         "",
-        _read_at(),
+        read_at(),
     )
 
 
@@ -589,7 +589,7 @@ def who_screen(asked: str, found: Sequence[Search], is_private: bool) -> Html:
     entries += failed
     message, held = pack_message(heading, entries[:MOST_SERVERS], limit=WHO_LIMIT)
     left = len(entries) - held
-    return join_lines(message, "", plural("who_more_servers", left) if left else None, _read_at())
+    return join_lines(message, "", plural("who_more_servers", left) if left else None, read_at())
 
 
 def _found(search: Search, matches: Sequence[Match]) -> list[Html]:
@@ -671,7 +671,7 @@ def confirm_stop(
         _who_is_inside(people),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
-        _read_at(),
+        read_at(),
     )
 
 
@@ -710,7 +710,7 @@ def confirm_stop_all(
         *short_list(people_first),
         "",
         words("confirm_limit", limit=duration(CONFIRM_LIMIT_S)),
-        _read_at(),
+        read_at(),
     )
 
 
@@ -752,7 +752,7 @@ def _short_title(lines: int) -> int:
 
 
 def not_running(server: Server) -> Html:
-    return join_lines(_heading(server, "conferences"), "", words("not_running"), "", _read_at())
+    return join_lines(_heading(server, "conferences"), "", words("not_running"), "", read_at())
 
 
 def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) -> Html:
@@ -767,7 +767,7 @@ def stop_result(server: Server, results: dict[Conference, str | TrueConfError]) 
         lines = [words(f"result_{_outcome(result)}", title=title_of(conference), server=name)]
     else:
         lines = [_heading(server, "forgotten"), Html(""), *_short_results(results)]
-    return join_lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", _read_at())
+    return join_lines(*lines, *[Html(f"⚠️ {error}") for error in errors], "", read_at())
 
 
 def _short_results(results: dict[Conference, str | TrueConfError]) -> list[Html]:
@@ -829,7 +829,7 @@ def reason_of(error: TrueConfError) -> Html:
 
 def error_screen(error: TrueConfError) -> Html:
     name = words("bold", text=cut(error.server.name, LONGEST_NAME))
-    return join_lines(name, f"⚠️ {error_sentence(error)}", "", _read_at())
+    return join_lines(name, f"⚠️ {error_sentence(error)}", "", read_at())
 
 
 # ---------------------------------------------------------------- of what comes unasked

@@ -469,6 +469,8 @@ class Benchmark:
         ]
         for _ in range(self.repetitions + 1):
             self.press("status", "status", [self.status("office")])
+            self.press("history", "history", [])
+            self.phone.press("status")
             self.phone.press("menu")
             self.press("conferences", "running conferences, 5", [self.running("office")])
             self.phone.press("menu")
