@@ -24,6 +24,7 @@ from demo.telegram import html as telegram_html
 from demo.telegram.html import utf16_length
 from keyboards import Press
 from lib.entries import FORGOTTEN, JOB, OUTAGE, PAUSE, Entry, Step
+from lib.schedule import Window
 from lib.settings_server import LONGEST_H
 from memory import forgotten_details
 from tests.conftest import OWN_COMMANDS, ROOT, label, says
@@ -857,9 +858,11 @@ def test_who_over_hundreds_of_servers_fits_however_short_their_names_are(languag
 
 
 def test_all_servers_in_one_message_fit_whatever_they_say(language):
-    for kind in ODD_TEXTS:
-        servers = [a_server(ODD_TEXTS[kind], number, is_monitored=True) for number in range(60)]
-        pause = Entry(1, PAUSE, "x", time.time(), until=1e11)
+    today = Window(0, 24 * 60, time.localtime().tm_wday)
+    for kind, windows in itertools.product(ODD_TEXTS, ((), (today,))):
+        more = {"is_monitored": True, "maintenance": windows}
+        servers = [a_server(ODD_TEXTS[kind], number, **more) for number in range(60)]
+        pause = Entry(1, PAUSE, "x", time.time(), until=1 if windows else 1e11)
         outage = Entry(2, OUTAGE, "x", time.time() - 10**7, by=ODD_TEXTS[kind])
         for server in servers:
             server.known.entries |= {1: pause, 2: outage}
@@ -869,6 +872,7 @@ def test_all_servers_in_one_message_fit_whatever_they_say(language):
         assert utf16_length(read.text) <= MESSAGE_LIMIT
         assert len(read.entities) <= ENTITY_LIMIT
         assert read.text.count("users:read") == len(page.items)
+        assert len(re.findall(r"(?m)^🔧", read.text)) == len(page.items)
 
 
 def test_a_list_of_all_that_is_stopped_fits_into_one_message(language):
