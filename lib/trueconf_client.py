@@ -326,7 +326,8 @@ class Client:
     ) -> Answer:
         """Send one request to a whole address and read its answer, whatever its status.
 
-        A GET is sent once more, on a new connection, if a kept one broke or stayed silent.
+        What does no harm twice is sent once more, on a new connection, if a kept one broke or
+        stayed silent.
         Raises ServerUnreachable if no complete answer came in time, BadAnswer if it is too large.
         """
         server, learnt = self.server, self.server.learnt
@@ -357,7 +358,9 @@ class Client:
                 was_forgotten = attempt.is_on_kept and reason == "no_answer"
                 if was_forgotten:  # and so, most likely, were all the other kept ones
                     server.shared.connections = transport.Connections()
-                may_repeat = method == "GET" and (was_forgotten or reason == "cut")
+                # A second token does no harm; a second stop might.
+                is_harmless = method == "GET" or url.endswith("/token")
+                may_repeat = is_harmless and (was_forgotten or reason == "cut")
                 if is_last_try or not may_repeat:
                     raise ServerUnreachable(server, reason) from error
         raise ServerUnreachable(server, "no_answer")

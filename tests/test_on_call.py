@@ -67,7 +67,6 @@ def test_who_takes_an_outage_is_seen_by_all_and_only_the_first(own_stage, server
     assert all(alert.labels == [TAKE, OPEN] for alert in alerts)
     since, data = says(alerts[0], "alert_since")["time"], alerts[0].button(TAKE).data
     press(boris, alerts[1], TAKE)
-    assert says(alerts[1].text.splitlines()[-1], "mark_taken", who="Boris")
     for alert in alerts:
         wait_for_taker(own_stage, alert, "Boris")
         assert alert.text.startswith("🔴 Moscow\n")
