@@ -238,6 +238,13 @@ class Record:
                 else:
                     self.drop(entry)
 
+    def drop_pause(self, server: Server) -> None:
+        """End a pause without a word: where nobody looks, there is nothing to pause."""
+        pause = server.known.pause
+        if pause is not None:
+            with self.changing(server.name):
+                pause.ended = self.clocks.now()
+
     def note_looked(self, server: Server, looked_s: float) -> None:
         """Count for how long it was looked at today. That is saved now and then."""
         with self.lock:

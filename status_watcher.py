@@ -223,6 +223,8 @@ class Watcher(threading.Thread):
     def switch_monitoring(self, is_on: bool, by: str) -> None:
         """Turn monitoring on or off, at once and for good. `by`: who did it."""
         self.server.is_monitored = is_on
+        if not is_on:
+            self.record.drop_pause(self.server)
         log.info("%s: monitoring %s, by %s", self.server.name, "on" if is_on else "off", by)
         self.look_now()
         self.record.wake()  # what was held back

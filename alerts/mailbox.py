@@ -87,7 +87,9 @@ def _kind_of(entry: Entry, heard: int) -> str:
         is_reminded = "reminder" in waiting and not entry.by and entry.ended is None
         return "reminder" if is_reminded else ""
     if entry.kind == PAUSE:
-        return "pause" if waiting == ["begin"] else "pause_end" if heard else ""
+        if "end" in waiting:
+            return "pause_end" if heard else ""
+        return "pause" if entry.ended is None else ""
     if entry.kind == JOB:
         return f"job_{waiting[0]}" if len(waiting) == 1 else ""
     if entry.kind == FORGOTTEN:

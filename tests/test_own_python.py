@@ -499,6 +499,14 @@ def test_environment_of_somebody_else_is_left_alone(installed, folder, tool, com
     assert installed.venv.exists() == (folder == ".venv")
 
 
+def site_packages(**variables: str) -> str:
+    """Where a Python with these variables looks for libraries: Debian's has names of its own."""
+    command = [PYTHON, "-c", "import site; print(site.getsitepackages()[0])"]
+    environment = clean_environment(**variables)
+    said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+    return said.decode().strip()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="made of links")
 def test_environment_of_conda_is_left_alone(project, tmp_path):
     """It has no pyvenv.cfg: only its folder conda-meta tells what it is."""
@@ -516,7 +524,7 @@ def test_environment_of_conda_is_left_alone(project, tmp_path):
     assert "(small_library>=1.0,<9)" in said
 
     with zipfile.ZipFile(project.wheels / "small_library-1.0-py3-none-any.whl") as wheel:
-        wheel.extractall(own / "site-packages")
+        wheel.extractall(site_packages(PYTHONHOME=str(conda)))
     code, printed, said = project.run(PYTHONHOME=str(conda))
     assert (code, said) == (7, "")
     assert not project.venv.exists()

@@ -438,6 +438,16 @@ def pause(looks, hours):
         looks.record.add("pause", "Moscow", "begin", until=looks.now + HOUR_S * hours)
 
 
+def test_pause_ends_with_the_monitoring(looks):
+    """Else what else is told of the server would wait for an end that nobody notes."""
+    pause(looks, 8)
+    assert looks.server.is_quiet
+    looks.watcher.switch_monitoring(False, by="Anna")
+    assert not looks.server.is_quiet
+    later = looks.restart()
+    assert later.server.known.pause is None
+
+
 def be_unsteady(looks):
     """The service answers every other time."""
     switches = itertools.cycle([looks.simulated.core_down, looks.simulated.core_back])
