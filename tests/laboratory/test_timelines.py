@@ -107,11 +107,13 @@ class Streets:
         self.stage.boris.send("/start")
 
     def said_last(self, chat):
-        """The state of each server by the newest that the chat was told of it."""
+        """The state of each server by the newest that the chat was told of it: whoever has refused
+        the alert learns it by the next reminder."""
         said = dict.fromkeys(NAMES, UP)
         for message in chat.bot_messages:
             words = words_of(message.history[0][0])
-            said |= {one.server: one.state for one in words if one.kind in ("down", "up")}
+            kinds = ("down", "up", "reminder")
+            said |= {one.server: one.state for one in words if one.kind in kinds}
         return said
 
     def marks_are_right(self, chat):

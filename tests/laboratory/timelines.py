@@ -383,6 +383,7 @@ class Bot:
             move_user=lambda old, new: None,
             is_quiet_at=lambda at: False,
             drop_earlier=lambda: None,
+            digest=None,
         )
         alerts.Mailbox = functools.partial(Mailbox, clocks=clocks)
         alerts.MakingSure = functools.partial(MakingSure, clocks=clocks)
@@ -496,6 +497,7 @@ class People:
                 spans[-1][1] = self.loop.elapsed
             else:
                 spans.append([self.loop.elapsed, float("inf")])
+                self._shorten_pauses(name)  # where nobody looks, there is nothing to pause
             world.bot.watcher(name).switch_monitoring(is_on, who)
             if not is_on:
                 announcer = world.bot.announcer
