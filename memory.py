@@ -156,13 +156,16 @@ class Record:
         with self.lock:
             for entry in [one for one in self.open.values() if one.is_final]:
                 if all(self._knows_all(chat, entry) for chat in self.chats.values()):
-                    with self.changing(entry.server):
-                        entry.is_closed = True
-                        self.open.pop(entry.number, None)
-                    for name in self.chats:
-                        with self.telling(name) as chat:
-                            chat.told.pop(entry.number, None)
-                            chat.refused.pop(entry.number, None)
+                    self._close(entry)
+
+    def _close(self, entry: Entry) -> None:
+        with self.changing(entry.server):
+            entry.is_closed = True
+            self.open.pop(entry.number, None)
+        for name in self.chats:
+            with self.telling(name) as chat:
+                chat.told.pop(entry.number, None)
+                chat.refused.pop(entry.number, None)
 
     def _knows_all(self, chat: Chat, entry: Entry) -> bool:
         is_told = chat.told.get(entry.number, 0) >= len(entry.news)
@@ -222,14 +225,15 @@ class Record:
                 step.service_reason, step.web_reason = reasons
                 step.is_proved = step.is_proved or is_proved
 
-    def note_job(self, server: str, job: str, failure: dict[str, Any] | None) -> None:
-        """A job of a watcher, or of the bot (server ""), has failed, or works (None)."""
+    def note_job(self, server: str, job: str, failure: dict[str, Any] | None, *news: str) -> None:
+        """A job of a watcher, or of the bot (server ""), has failed, or works (None). `news`: what
+        there is to say of a failure at once."""
         known = self._servers.setdefault(server, Known())
         jobs = [one for one in known.of_kind(JOB) if one.details.get("job") == job]
         entry = next((one for one in jobs if one.ended is None), None)
         if failure is not None and entry is None:
             with self.changing(server):
-                self.add(JOB, server, details={"job": job, **failure})
+                self.add(JOB, server, *news, details={"job": job, **failure})
         elif failure is None and entry is not None:
             with self.changing(server):
                 entry.ended = self.clocks.now()

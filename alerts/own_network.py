@@ -189,11 +189,11 @@ class MakingSure(threading.Thread):
         with self.record.lock:  # what is found together is told together
             is_dns_silent = self._note_silent_dns()
             own: list[tuple[float, float]] = []
-            for server in self.servers:
-                for outage in server.known.of_kind(OUTAGE):
-                    if outage.is_unsure and server.name in clear:
-                        with self.record.changing(server.name):
-                            own += self._judge(outage, is_dns_silent)
+            known = [server.known for server in self.servers if server.name in clear]
+            outages = [outage for one in known for outage in one.of_kind(OUTAGE)]
+            for outage in [one for one in outages if one.is_unsure]:
+                with self.record.changing(outage.server):
+                    own += self._judge(outage, is_dns_silent)
             for began, ended in spans(own):
                 log.info("the bot itself was offline for %.0f s", ended - began)
                 with self.record.changing():
@@ -212,7 +212,7 @@ class MakingSure(threading.Thread):
         outages = [server.known.outage for server in named]
         reasons = [one.steps[-1].web_reason if one and one.steps else "" for one in outages]
         is_silent = bool(reasons) and set(reasons) == {DNS_SILENT}
-        self.record.note_job("", "dns", {} if is_silent else None)
+        self.record.note_job("", "dns", {} if is_silent else None, "fails")
         for outage in filter(None, outages if is_silent else []):
             if not outage.steps[-1].is_sure and not outage.steps[-1].is_own:
                 with self.record.changing(outage.server):

@@ -49,17 +49,17 @@ class SetupError(Exception):
 
 def read_requirements(path):
     """The lines of a requirements file and of those that it names with -r."""
-    lines = []
     try:
         with open(path, encoding="utf-8") as file:
-            for line in file:
-                line = line.partition("#")[0].strip()
-                if line.startswith("-r "):
-                    lines += read_requirements(os.path.join(os.path.dirname(path), line[3:]))
-                elif line:
-                    lines.append(line)
+            written = [line.partition("#")[0].strip() for line in file]
     except OSError as error:
         raise SetupError("failed", reason=error) from None
+    lines = []
+    for line in filter(None, written):
+        if line.startswith("-r "):
+            lines += read_requirements(os.path.join(os.path.dirname(path), line[3:]))
+        else:
+            lines.append(line)
     return lines
 
 

@@ -343,10 +343,8 @@ class Client:
                     prepared, stream=True, timeout=left_s, verify=server.verify
                 ) as response:
                     learnt.certificate_end = attempt.certificate_end or learnt.certificate_end
-                    body = self._read_body(response)
-                    location = response.headers.get("Location", "")
-                    date = response.headers.get("Date", "")
-                    return Answer(response.status_code, body, location, date)
+                    told = [response.headers.get(name, "") for name in ("Location", "Date")]
+                    return Answer(response.status_code, self._read_body(response), *told)
             # urllib3's own errors come while the body is read; ValueError: an address that no
             # request can be made of.
             except (
@@ -358,10 +356,8 @@ class Client:
                 was_forgotten = attempt.is_on_kept and reason == "no_answer"
                 if was_forgotten:  # and so, most likely, were all the other kept ones
                     server.shared.connections = transport.Connections()
-                # A second token does no harm; a second stop might.
-                is_harmless = method == "GET" or url.endswith("/token")
-                may_repeat = is_harmless and (was_forgotten or reason == "cut")
-                if is_last_try or not may_repeat:
+                is_harmless = method == "GET" or url.endswith("/token")  # what a stop is not
+                if is_last_try or not (is_harmless and (was_forgotten or reason == "cut")):
                     raise ServerUnreachable(server, reason) from error
         raise ServerUnreachable(server, "no_answer")
 

@@ -12,8 +12,9 @@ from telebot import apihelper
 from telebot.apihelper import ApiTelegramException
 
 import lib.telegram
-from alerts import Mailbox
+from alerts import Mailbox, MakingSure
 from lib.entries import OUTAGE, Step
+from lib.evidence import Evidence
 from memory import Record
 from tests.conftest import (
     ANNA,
@@ -27,8 +28,8 @@ from tests.conftest import (
     shows_moment,
     wait_until,
 )
-from texts import duration, words
-from trueconf_api import DOWN, SERVICE_DOWN, Server
+from texts import duration, news, words
+from trueconf_api import DOWN, SERVICE_DOWN, UP, Server, Status
 
 GROUP = -5005
 WATCHED = {"state": 1, "timeout": 1}
@@ -491,6 +492,35 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(desk, tele
     anna.chat.wait_for(saying("alert_taken"))
     wait_until(lambda: desk.is_done)
     assert len(anna.chat.bot_messages) == 1
+
+
+def test_silent_dns_of_all_servers_is_told_as_the_bots_own_trouble(tmp_path):
+    """While it lasts nothing is said of the servers; and nothing at all of them when it is over."""
+    servers = [Server(name, f"https://{name}.example", is_monitored=True) for name in "abc"]
+    servers.append(Server("by address", "https://192.0.2.1", is_monitored=True))
+    record, names = Record(tmp_path / "memory.json", servers), {one.name for one in servers}
+    sure = MakingSure(record, servers, Evidence(), lambda: True, lambda: names)
+    silent = Status(DOWN, "dns_silent", "dns_silent")
+    for server in servers[:2]:
+        record.note_state(server, silent, time.time())
+    record.note_state(servers[2], Status(DOWN, "refused", "refused"), time.time())
+    sure.publish(names - {"a", "b"})
+    assert not [one for one in record.open.values() if one.kind == "job"]  # it is not all of them
+    record.note_state(servers[2], Status(UP), time.time())
+
+    record.note_state(servers[2], silent, time.time())
+    for _ in range(2):
+        sure.publish(names)
+    [job] = [one for one in record.open.values() if one.kind == "job"]
+    assert job.news == ["fails"]
+    text, _ = news.message("job_fails", [(None, job, 1)], -1)
+    assert says(text, "alert_dns")
+    assert not any(one.known.outage.news for one in servers[:3])
+    for server in servers[:3]:
+        record.note_state(server, Status(UP), time.time())
+    sure.publish(names)
+    assert job.news == ["fails", "works"]
+    assert not any(server.known.of_kind(OUTAGE) for server in servers[:2])
 
 
 # ---------------------------------------------------------------- the file of the record
