@@ -160,7 +160,7 @@ def _problem_file(path: str | None) -> Path:
     return Path(path or __file__).resolve().with_name("settings-problem.txt")
 
 
-def settings_error(error) -> str:
+def settings_error(error: settings.SettingsError) -> str:
     """All that is wrong with the settings, a `settings.SettingsError`, and the way on."""
     texts.use(error.language or texts.system_language())
     if not error.source:

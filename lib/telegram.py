@@ -54,6 +54,7 @@ FAILURES = (Unreachable, apihelper.ApiException)
 UNREADABLE = (KeyError, TypeError, AttributeError, ValueError)
 
 Result = TypeVar("Result")
+Keyboard = types.InlineKeyboardMarkup | None
 
 
 class TokenRefused(Exception):
@@ -92,7 +93,10 @@ class Bot(telebot.TeleBot):
         apihelper.CUSTOM_REQUEST_SENDER = self.sender.send  # type: ignore[assignment]
         telebot.logger.setLevel(logging.CRITICAL)  # the sender says it better, and once
 
-    def get_updates(self, offset=None, limit=None, timeout=None, *args, **options):
+    def get_updates(
+        self, offset: int | None = None, limit: int | None = None, timeout: Any = None,
+        *args: Any, **options: Any
+    ) -> list[types.Update]:  # fmt: skip
         """As pyTelegramBotAPI does, but again and again until there is an answer; and an update
         that it cannot read costs that update alone, where by default nothing after it is read."""
         while True:
@@ -377,7 +381,7 @@ def topic_of(message: Any) -> int | None:
     return message.message_thread_id if is_known and message.is_topic_message else None
 
 
-def reply(bot: Bot, message: Any, text: str, keyboard=None) -> None:
+def reply(bot: Bot, message: Any, text: str, keyboard: Keyboard = None) -> None:
     """Send a message where `message` came from, in its topic if the group has topics."""
     bot.say(lambda: send(bot, message.chat.id, text, keyboard, topic_of(message)))
 
@@ -396,7 +400,9 @@ def keep_message(call: types.CallbackQuery) -> None:
     call.keeps_message = True  # type: ignore[attr-defined]
 
 
-def edit(bot: Bot, call: types.CallbackQuery, text: str, keyboard, is_result=False) -> None:
+def edit(
+    bot: Bot, call: types.CallbackQuery, text: str, keyboard: Keyboard, is_result: bool = False
+) -> None:
     """Put a new screen where the pressed button is; where that cannot be, send it anew. Where
     somebody has pressed a newer button meanwhile, the message is theirs: nothing of this press
     is shown, but for a result (`is_result`), which is sent anew."""

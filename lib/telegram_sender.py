@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
@@ -135,11 +136,11 @@ class _Adapter(HTTPAdapter):
     """Opens connections by `connections.open_socket`. Both methods are made to be overridden:
     https://requests.readthedocs.io/en/latest/api/#requests.adapters.HTTPAdapter"""
 
-    def init_poolmanager(self, *args, **options):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def proxy_manager_for(self, proxy, **options):
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         if proxy.lower().startswith("socks"):  # PySocks opens the connections itself
             return super().proxy_manager_for(proxy, socket_options=[_NOTHING_LATER], **options)
         manager = super().proxy_manager_for(proxy, **options)
@@ -184,7 +185,10 @@ class Sender:
         # steady clock.
         self.note: Callable[[bool, float, float], None] = lambda *_: None
 
-    def send(self, method, url, params=None, files=None, timeout=None, proxies=None):
+    def send(
+        self, method: str, url: str, params: Any = None, files: Any = None, timeout: Any = None,
+        proxies: Any = None
+    ) -> requests.Response:  # fmt: skip
         """Send one request: pyTelegramBotAPI's CUSTOM_REQUEST_SENDER. Raises Unreachable."""
         limits = (CONNECT_LIMIT_S, timeout[1])
         began_at, began, cause = time.time(), steady_clock(), None
@@ -219,7 +223,7 @@ class Sender:
             self.note(False, began, ended)
         self.note(True, began, ended)
 
-    def _post(self, url: str, **request) -> requests.Response:
+    def _post(self, url: str, **request: Any) -> requests.Response:
         proxy, _ = self.proxy_in_use()
         request |= {
             "verify": next(filter(None, map(os.environ.get, CA_VARIABLES)), True),
