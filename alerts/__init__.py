@@ -90,13 +90,15 @@ class Announcer:
         return [outage] if outage and int(outage.begun) == begun_at else []
 
     def outages_shown(self, chat_id: int, message_id: int) -> list[Entry]:
-        """Those that the message shows and that go on."""
-        found = [
-            mailbox.chat.messages.get(message_id)
-            for mailbox in self.mailboxes
-            if mailbox.chat_id == chat_id
-        ]
-        shown = [entry for one in found if one for entry, _ in self.record.shown_by(one)]
+        """Those that the message shows and that go on. People may press its button before Telegram
+        has answered who sent it: then it is newer than all that are known."""
+        shown: list[Entry] = []
+        for mailbox in [one for one in self.mailboxes if one.chat_id == chat_id]:
+            known = mailbox.chat.messages
+            if message_id in known:
+                shown += [entry for entry, _ in self.record.shown_by(known[message_id])]
+            elif message_id > max(known, default=0):
+                shown += mailbox.sending
         return [entry for entry in shown if entry.kind == OUTAGE and entry.ended is None]
 
     def take(

@@ -122,6 +122,7 @@ class Mailbox(threading.Thread):
         self._not_before = 0.0  # steady
         self._is_refused = False
         self.waiting_since: float | None = None  # steady
+        self.sending: list[Entry] = []  # what the newest message shows, be it answered or not
         self.wake = threading.Event()
 
     @property
@@ -192,6 +193,7 @@ class Mailbox(threading.Thread):
                 keyboard = keyboards.under_news(telling.kind, shown)
                 facts = "\n".join(entry.facts for _, entry, _ in shown)
             text = self._with_reason_why_late(text, telling.kind, shown)
+            self.sending = [entry for _, entry, _ in shown]
             message_id = self._send(text, keyboard, is_quiet=telling.kind == DIGEST)
         except (ApiTelegramException, *telegram.FAILURES) as error:
             if not self._is_final(error):

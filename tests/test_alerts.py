@@ -12,7 +12,7 @@ from telebot import apihelper
 from telebot.apihelper import ApiTelegramException
 
 import lib.telegram
-from alerts import Mailbox, MakingSure
+from alerts import Announcer, Mailbox, MakingSure
 from lib.entries import OUTAGE, Step
 from lib.evidence import Evidence
 from memory import Record
@@ -435,6 +435,27 @@ def test_what_is_over_before_it_could_be_told_is_told_once(desk, telegram, anna)
     assert says(anna.chat.wait_for("🔴 Office 1\n"), "alert_since")
     assert len(anna.chat.bot_messages) == 2
     assert second.ended is None
+
+
+def test_alert_can_be_taken_before_its_sender_knows_that_it_has_arrived(desk, telegram, anna):
+    """Its button stands in the chat while the answer of Telegram is still on its way."""
+    entries = [desk.add(number) for number in range(2)]
+    announcer = Announcer.__new__(Announcer)
+    announcer.record, announcer.mailboxes = desk.record, [desk.mailbox]
+    post, pressed = desk.mailbox._post, []
+
+    def press_at_once(*sent):
+        message_id = post(*sent)
+        pressed.append(announcer.outages_shown(ANNA, message_id))
+        return message_id
+
+    desk.mailbox._post = press_at_once
+    desk.mailbox.start()
+    message = anna.chat.wait_for(saying("group_down", 2, light="🔴"))
+    wait_until(lambda: desk.is_done, what="the end of the delivery")
+    assert pressed == [entries]
+    assert announcer.outages_shown(ANNA, message.id) == entries
+    assert announcer.outages_shown(ANNA, message.id - 1) == []
 
 
 def test_chat_that_had_blocked_the_bot_hears_what_is_true_now(desk, telegram, anna):
