@@ -29,6 +29,7 @@ from demo.telegram.html import parse, utf16_length
 from keyboards import Press, pack, short_id, unpack
 from lib import settings
 from lib.entries import Entry
+from lib.settings_server import LONGEST_H
 from memory import forgotten_details
 from tests.conftest import PATIENCE_S, TOKEN, wait_until
 from tests.test_settings import FORGOTTEN_KEYS, SERVER_KEYS, STATUS_KEYS, TOP_KEYS
@@ -81,7 +82,7 @@ values = some.recursive(
 
 key_letters = string.ascii_letters + string.digits + "-_"
 names = some.text(key_letters, max_size=8)
-counts = some.integers(0, 10**6)
+pages, ages = some.integers(0, 9999), some.integers(0, 60 * LONGEST_H)
 parts = some.one_of(names, some.text("0123456789-+.e ٣", max_size=14), words)
 
 
@@ -99,7 +100,7 @@ def test_callback_data_of_any_letters_is_a_press_or_none(data):
 
 
 @fuzz(150)
-@given(names, names, counts, counts, some.integers(0, 10**10 - 1), names, names)
+@given(names, names, pages, ages, some.integers(0, 10**10 - 1), names, names)
 def test_press_comes_back_as_it_was_packed(server, item, page, age_min, shown_at, where, shown):
     press = Press("ask_it", server, item, page, age_min, shown_at, where, shown)
     assert unpack(pack(press)) == press
