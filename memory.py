@@ -120,13 +120,14 @@ class Record:
             heard = {entry.number: len(entry.news) for entry in old}
             self.chats = {name: self.chats.get(name) or Chat(dict(heard)) for name in names}
 
-    def move_chat(self, old: str, new: str) -> None:
-        """A group has another ID from now on."""
+    def move_chat(self, old: str, new: str) -> bool:
+        """A group has another ID from now on. Returns whether it is listed by that one too."""
         with self.lock:
-            if old in self.chats:
-                self.chats[new] = self.chats.pop(old)
-                self._encoded["chats"].pop(old, None)
-                self._unsaved.add(("chats", new))
+            is_listed, chat = new in self.chats, self.chats.pop(old)
+            self.chats.setdefault(new, chat)
+            self._encoded["chats"].pop(old, None)
+            self._unsaved.add(("chats", new))
+            return is_listed
 
     def add(self, kind: str, server: str, *news: str, **more: Any) -> Entry:
         """A new entry, within `changing`. `more`: its other fields."""

@@ -5,7 +5,6 @@ lives in a queue: after a restart, and after a night without Telegram, each chat
 is true. `own_network` makes sure of what is said of the servers.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,8 +20,6 @@ from lib.trueconf_model import Server
 from memory import Record
 from trueconf_api import STOPPED as IS_STOPPED
 from trueconf_api import Conference, TrueConfError
-
-log = logging.getLogger("bot.alerts")
 
 Results = dict[Conference, str | TrueConfError]
 __all__ = ["Announcer", "Mailbox", "MakingSure"]
@@ -78,8 +75,8 @@ class Announcer:
 
     def hear(self, chat_id: int) -> None:
         """Somebody has written here, so whoever had blocked the bot is back."""
-        for mailbox in self.mailboxes:
-            if mailbox.chat_id == chat_id:
+        with self.record.lock:
+            for mailbox in [one for one in self.mailboxes if one.chat_id == chat_id]:
                 mailbox.tell_again()
 
     # ------------------------------------------------------------ outages
@@ -93,12 +90,13 @@ class Announcer:
         """Those that the message shows and that go on. People may press its button before Telegram
         has answered who sent it: then it is newer than all that are known."""
         shown: list[Entry] = []
-        for mailbox in [one for one in self.mailboxes if one.chat_id == chat_id]:
-            known = mailbox.chat.messages
-            if message_id in known:
-                shown += [entry for entry, _ in self.record.shown_by(known[message_id])]
-            elif message_id > max(known, default=0):
-                shown += mailbox.sending
+        with self.record.lock:
+            for mailbox in [one for one in self.mailboxes if one.chat_id == chat_id]:
+                known = mailbox.chat.messages
+                if message_id in known:
+                    shown += [entry for entry, _ in self.record.shown_by(known[message_id])]
+                elif message_id > max(known, default=0):
+                    shown += mailbox.sending
         return [entry for entry in shown if entry.kind == OUTAGE and entry.ended is None]
 
     def take(
@@ -152,9 +150,7 @@ class Announcer:
 
     # ------------------------------------------------------------ conferences
 
-    def tell_stopped(
-        self, server: Server, results: dict[Any, Any], who: str, *seen_by: int
-    ) -> None:
+    def tell_stopped(self, server: Server, results: Results, who: str, *seen_by: int) -> None:
         """Somebody stopped conferences. `results`: what `stop_conferences` returned."""
         stopped = [conference for conference, result in results.items() if result == IS_STOPPED]
         if not stopped:

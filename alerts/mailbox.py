@@ -121,6 +121,7 @@ class Mailbox(threading.Thread):
         self._moved, self._is_quiet_at = moved, is_quiet_at
         self._not_before = 0.0  # steady
         self._is_refused = False
+        self._has_twin = False  # another mailbox serves this chat: a group that has moved
         self.waiting_since: float | None = None  # steady
         self.sending: list[Entry] = []  # what the newest message shows, be it answered or not
         self.wake = threading.Event()
@@ -144,6 +145,8 @@ class Mailbox(threading.Thread):
         wait_s = self._not_before - self.clocks.steady()
         if wait_s > 0:
             return wait_s
+        if self._has_twin:
+            return LONGEST_WAIT_S
         try:
             is_done = not self._do_next()
             self.waiting_since = None
@@ -317,10 +320,10 @@ class Mailbox(threading.Thread):
     def _wait_s(self, error: ApiTelegramException) -> float:
         new_id = telegram.new_chat_id(error)
         if new_id:
-            old = self.recipient
             self._moved(self.chat_id, new_id)
-            self.chat_id = new_id
-            self.record.move_chat(old, self.recipient)
+            with self.record.lock:
+                old, self.chat_id = self.recipient, new_id
+                self._has_twin = self.record.move_chat(old, self.recipient)
             return 0.0
         if error.error_code == 429:
             return telegram.asked_wait_s(error)

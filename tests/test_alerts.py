@@ -505,14 +505,29 @@ def test_topic_that_is_gone_costs_the_group_nothing(
 
 
 def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(desk, telegram, anna):
-    """As after its move was saved while its old number stood there as well."""
-    desk.record.chats["222"] = desk.record.chats[str(ANNA)]
-    desk.record.move_chat("222", str(ANNA))
-    desk.mailbox.start()
-    desk.say("Boris")
-    anna.chat.wait_for(saying("alert_taken"))
-    wait_until(lambda: desk.is_done)
-    assert len(anna.chat.bot_messages) == 1
+    """As where somebody has added the new one by hand, and left the old one there."""
+    old = telegram.group(GROUP, members=[anna])
+    ids = (GROUP, -1001234567890)
+    group = old.upgrade_to_supergroup(ids[1])
+    desk.record.add_chats([str(ANNA), *map(str, ids)])
+    mailboxes = [desk.mailbox]
+    for one in ids:
+        mailboxes.append(
+            Mailbox(desk.bot, desk.record, desk.servers, (one, None), print, lambda at: False)
+        )
+        desk.record.listen(mailboxes[-1].wake.set)
+    for mailbox in mailboxes:
+        mailbox.start()
+    for number in range(3):
+        outage = desk.add(number)
+        wait_until(lambda outage=outage: all(
+            chat.told.get(outage.number) for chat in desk.record.chats.values()
+        ))  # fmt: skip
+    assert len(group.bot_messages) == 3
+    assert set(desk.record.chats) == {str(ANNA), str(ids[1])}
+    with desk.record.changing(outage.server):
+        outage.by = "Boris"
+    telegram.wait_until(lambda: says(group.last, "mark_taken", who="Boris"))
 
 
 def test_silent_dns_of_all_servers_is_told_as_the_bots_own_trouble(tmp_path):
