@@ -170,7 +170,9 @@ def _is_made_for_one_program(requirements):
         # somebody types has options only.
         is_given_a_task = any(word and not word.startswith("-") for word in words[1:])
         is_about_the_bot = any("main.py" in word for word in words)
-        return is_about_the_bot or (os.getppid() == 1 and is_given_a_task)
+        # What somebody has left running there was adopted by it, and is of another session.
+        is_its_child = os.getppid() == 1 and os.getsid(0) == os.getsid(1)
+        return is_about_the_bot or (is_its_child and is_given_a_task)
     return os.getpid() == 1
 
 

@@ -444,6 +444,11 @@ def test_container_that_runs_the_bot_gets_no_venv(project, command):
         (["bash", "-s"], "'{python}' '{main}'; exit $?"),
         (["sh", "-c", "cat | sh; exit $?"], "'{python}' '{main}'; exit $?"),
         (["sh", "-c", "'{python}' '{tests}'; exit $?"], ""),
+        # Left running in the background by somebody who has gone.
+        (
+            ["sh", "-c", "cat | sh; until [ -e '{venv}' ]; do sleep 0.1; done; exit 7"],
+            "setsid '{python}' '{main}' &",
+        ),
     ],
 )
 def test_container_in_which_somebody_works_is_like_any_computer(project, command, typed):
@@ -464,6 +469,7 @@ def in_container(project, command, typed="") -> subprocess.CompletedProcess:
     text = STARTED.replace('"requirements.txt"', '"tests/requirements.txt"')
     tests.write_text(text, encoding="utf-8")
     values = {"python": PYTHON, "main": main, "tests": tests, "script": script}
+    values["venv"] = project.venv
     variables = {**PIP, "PIP_FIND_LINKS": str(project.wheels), "LC_ALL": "en_US.UTF-8"}
     return subprocess.run(
         [*CONTAINER, *(word.format(**values) for word in command)],
