@@ -1252,10 +1252,16 @@ def test_button_may_carry_one_more_number(monkeypatch):
 
 def test_status_shows_how_long_the_certificate_is_good():
     server, day_s = Server("office", "https://10.0.0.1"), 86400
-    for left_s, days in ((2.9 * day_s, 3), (day_s, 1)):
+    for left_s, days in ((2.9 * day_s, 3), (90 * day_s, 90)):
         end = time.time() + left_s + 60
         said = screens.status_screen(server, Status(UP, certificate_end=end), None)
         assert says(said, "certificate_until", days, time=texts.moment(end))
+    for left_s, left in ((1.9 * day_s, 45 * 3600), (day_s, day_s), (5000, 3600)):
+        end = time.time() + left_s + 30
+        said = screens.status_screen(server, Status(UP, certificate_end=end), None)
+        date = texts.moments(end, end + 2 * day_s)[0]  # a clock time alone could be tomorrow's
+        left_words = texts.duration(left)
+        assert says(said, "certificate_until_hours", duration=left_words, time=date)
     for end in (None, time.time() - 60):
         said = screens.status_screen(server, Status(UP, certificate_end=end), None)
         assert not says(said, "certificate_until")

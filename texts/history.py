@@ -12,6 +12,7 @@ from texts.screens import (
     LONGEST_NAME,
     SHORT_NAME,
     STATE_SIGNS,
+    certificate_ends,
     join_lines,
     pack_message,
     read_at,
@@ -65,14 +66,16 @@ def _period(seconds: float, period: Period) -> Html:
 def _outage(entry: Entry, now: float) -> Html:
     """A line: when, for how long, who took care of it, whether in a pause."""
     over = is_over(entry)
-    light = "🔧" if entry.in_pause else STATE_SIGNS.get(worst_state(entry), "")
+    state = worst_state(entry)
+    light = "🔧" if entry.in_pause else STATE_SIGNS.get(state, "")
     times = moments(entry.begun, *([entry.ended] if over and entry.ended else []))
     until = times[-1] if over else words("history_now")
     lasted = duration(entry.length_s if over else now - entry.begun)
     when = words("history_outage", light=light, since=times[0], until=until, duration=lasted)
+    how = words(f"past_{state}")
     by = Html(f"🙋 {safe(cut(entry.by, SHORT_NAME))}") if entry.by else None
     pause = words("history_in_pause") if entry.in_pause else None
-    return Html(", ".join(part for part in (when, by, pause) if part))
+    return Html(", ".join(part for part in (when, how, by, pause) if part))
 
 
 # ---------------------------------------------------------------- the digest
@@ -111,9 +114,7 @@ def _bad(figures: dict[str, Any]) -> Html:
 def _certificates(ends: Iterable[tuple[str, float]]) -> list[Html]:
     lines = []
     for name, end in ends:
-        left = max(1, round((end - time.time()) / DAY_S))
-        what = plural("certificate_ends", left, time=moment(end))
-        lines.append(Html(f"⏳ {_bold(name)}: {what}"))
+        lines.append(Html(f"⏳ {_bold(name)}: {certificate_ends(end)}"))
     return lines
 
 

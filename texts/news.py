@@ -19,6 +19,7 @@ from texts.screens import (
     WORST_FIRST,
     age_of,
     attacked_line,
+    certificate_ends,
     error_sentence,
     forgotten_reason,
     identity,
@@ -38,8 +39,6 @@ from trueconf_api import DOWN, SERVICE_DOWN, UP, WEB_DOWN, Server, Status, TrueC
 MOST_IN_FULL = 5  # of the servers of one message; more have a line each
 MOST_WITH_REASONS = 20  # of those; with more of them a line has to be short
 NIGHT_NAME = 24  # so much of a name leaves room, on a locked phone, for what is wrong
-HOURS_UNTIL_DAYS = 48
-DAY_S = 86400
 
 _OUTAGES = {SERVICE_DOWN: "alert_outage_service", WEB_DOWN: "alert_outage_web"}
 
@@ -239,20 +238,6 @@ def _certificate(server: Server, entry: Entry, heard: int) -> Html:
     return join_lines(
         Html(f"⏳ {_name(server)}"), certificate_ends(end), words("certificate_advice")
     )
-
-
-def certificate_ends(end: float) -> Html:
-    """In how many days, or hours if that is soon; always with the date."""
-    left_s, at = end - time.time(), dated(end)
-    if left_s < HOURS_UNTIL_DAYS * 3600:
-        hours = duration(max(60, left_s // 3600 * 3600 if left_s >= 3600 else left_s))
-        return words("certificate_ends_hours", duration=hours, time=at)
-    return plural("certificate_ends", round(left_s / DAY_S), time=at)
-
-
-def dated(at: float) -> Html:
-    """A time with its date, whatever the day."""
-    return moments(at, at + 2 * DAY_S if at < time.time() + DAY_S else at)[0]
 
 
 def _version(server: Server, entry: Entry, heard: int) -> Html:

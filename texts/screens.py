@@ -22,6 +22,7 @@ from texts import (
     duration,
     has_words,
     moment,
+    moments,
     plain,
     plain_text,
     plural,
@@ -65,6 +66,7 @@ FRESH_LOOKS, FRESH_LEAST_S = 3, 60  # an older light is not shown as if it were 
 CONFIRM_LIMIT_S = 5 * 60  # how long a confirmation is good for
 REMIND_IN_S = 3600
 DAY_S = 86400
+HOURS_UNTIL_DAYS = 48  # what ends sooner is told in hours
 MOST_IN_NEWS, NAME_IN_NEWS = 5, 20
 STATE_SIGNS = {UP: "🟢", SERVICE_DOWN: "🟡", WEB_DOWN: "🟠", DOWN: "🔴", None: ""}
 WORST_FIRST = (DOWN, SERVICE_DOWN, WEB_DOWN, UP, None)
@@ -350,11 +352,18 @@ def certificate_line(end: float | None) -> Html | None:
     """How long the certificate is good, if it is and that is known."""
     if end is None or end < time.time():  # that it has ended, the state says
         return None
-    return plural("certificate_until", _days_left(end), time=moment(end))
+    return certificate_ends(end, "certificate_until")
 
 
-def _days_left(end: float) -> int:
-    return max(1, round((end - time.time()) / DAY_S))
+def certificate_ends(end: float, key: str = "certificate_ends") -> Html:
+    """In how many days, or hours if that is soon; always with the date. `key`: the sentence."""
+    left_s = end - time.time()
+    # Two times of one sentence have dates if one of them is of another day.
+    at = moments(end, time.time() + 2 * DAY_S)[0]
+    if left_s < HOURS_UNTIL_DAYS * 3600:
+        hours = duration(max(60, left_s // 3600 * 3600 if left_s >= 3600 else left_s))
+        return words(f"{key}_hours", duration=hours, time=at)
+    return plural(key, round(left_s / DAY_S), time=at)
 
 
 def overviews_screen(page: Page[Server], overviews: Sequence[Overview]) -> Html:
