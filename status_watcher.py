@@ -45,7 +45,7 @@ class Job:
     it is not done, if something else decides that. Times are those of the steady clock.
     """
 
-    name: str  # for the log
+    name: str  # for the log, and for the record
     do: Callable[[], None]
     every_s: Callable[[], float]
     is_on: Callable[[], bool]
@@ -81,18 +81,22 @@ class Watcher(threading.Thread):
     def _make_jobs(self, first_at: float) -> None:
         """In the order in which they are done when several are due."""
         server = self.server
-        self._look_job = Job("look", self.check, self._until_next_look_s, self._is_watched)
+        self._look_job = Job("the look", self.check, self._until_next_look_s, self._is_watched)
         self._forgotten_job = Job(
-            "forgotten",
+            "the search for forgotten conferences",
             self.find_newly_forgotten,
             lambda: server.forgotten_interval_s,
             lambda: server.has_forgotten_alerts and self._may_ask() and not server.is_quiet,
         )
         self._token_job = Job(
-            "token", self._renew_token, lambda: RETRY_TOKEN_S, self._may_ask, self._token_ends_at
+            "the renewal of the access token",
+            self._renew_token,
+            lambda: RETRY_TOKEN_S,
+            self._may_ask,
+            self._token_ends_at,
         )
         self._certificate_job = Job(
-            "certificate",
+            "the look at the certificate",
             self.check_certificate,
             lambda: RETRY_CERTIFICATE_S,
             lambda: self._is_watched() and self._may_ask() and not server.is_quiet,

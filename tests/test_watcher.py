@@ -363,7 +363,7 @@ def test_search_that_fails_for_an_hour_is_told_once_and_that_it_works_again(look
         looks.sure.turn()
     [job] = looks.server.known.of_kind("job")
     assert job.news == ["fails"]
-    assert job.details["job"] == "forgotten"
+    assert job.details["job"] == "the search for forgotten conferences"
     assert job.details["reason"] == "permission"
     looks.look(5, pause_s=300)
     simulated.mend()
