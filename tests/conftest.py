@@ -269,8 +269,11 @@ class Stage:
 
     def refusals(self) -> list[str]:
         """What Telegram refused although the tests do not expect it."""
-        answers = [call.response for call in self.telegram.calls if call.status == 400]
-        said = [answer["description"] for answer in answers]
+        refused = [call for call in self.telegram.calls if call.status == 400]
+        said = [
+            f"{one.method}: {one.response['description']}: {dict(one.parameters)}"
+            for one in refused
+        ]
         return [one for one in said if not any(words in one for words in self.expected_refusals)]
 
     def links_made(self) -> set[str]:
