@@ -32,7 +32,13 @@ def server(stage):
 
 
 @pytest.fixture(scope="module")
-def anna(stage, server):
+def group(stage):
+    """There before the bot tells it anything."""
+    return stage.telegram.group(GROUP, members=[stage.anna, stage.boris, stage.stranger])
+
+
+@pytest.fixture(scope="module")
+def anna(stage, server, group):
     """Anna, with a bot that also serves a group; the stranger is in that group too."""
     stage.start_bot(
         {"Moscow": server.settings(), "Berlin": server.settings()}, users=[ANNA, str(BORIS), GROUP]
@@ -43,11 +49,6 @@ def anna(stage, server):
 
 def tokens_of(bot):
     return [section["access_token"] for section in bot.read_settings()["servers"].values()]
-
-
-@pytest.fixture(scope="module")
-def group(stage, anna):
-    return stage.telegram.group(GROUP, members=[anna, stage.boris, stage.stranger])
 
 
 @pytest.fixture
