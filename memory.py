@@ -121,11 +121,11 @@ class Record:
             self.chats = {name: self.chats.get(name) or Chat(dict(heard)) for name in names}
 
     def move_chat(self, old: str, new: str) -> bool:
-        """A group has another ID from now on. Returns whether it is listed by that one too."""
+        """A group has another ID from now on. Returns whether it is listed by that one too. In the
+        file the old one stays for the rest of this run: the settings may still list it."""
         with self.lock:
             is_listed, chat = new in self.chats, self.chats.pop(old)
             self.chats.setdefault(new, chat)
-            self._encoded["chats"].pop(old, None)
             self._unsaved.add(("chats", new))
             return is_listed
 

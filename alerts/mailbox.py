@@ -320,10 +320,12 @@ class Mailbox(threading.Thread):
     def _wait_s(self, error: ApiTelegramException) -> float:
         new_id = telegram.new_chat_id(error)
         if new_id:
-            self._moved(self.chat_id, new_id)
+            old_id = self.chat_id
             with self.record.lock:
                 old, self.chat_id = self.recipient, new_id
                 self._has_twin = self.record.move_chat(old, self.recipient)
+            self.record.save()  # before the settings list it, else it would be a new chat
+            self._moved(old_id, new_id)
             return 0.0
         if error.error_code == 429:
             return telegram.asked_wait_s(error)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import threading
 import time
@@ -530,6 +531,31 @@ def test_group_that_is_listed_by_both_of_its_ids_gets_each_alert_once(desk, tele
     telegram.wait_until(lambda: says(group.last, "mark_taken", who="Boris"))
 
 
+def test_group_that_moves_is_the_same_chat_whenever_the_bot_is_killed(desk, telegram, anna):
+    """The settings and the record are two files. Whichever of its IDs the settings list in the end,
+    the record knows what the group was told."""
+    new_id = -1001234567890
+    telegram.group(GROUP, members=[anna]).upgrade_to_supergroup(new_id)
+    desk.record.add_chats([str(ANNA), str(GROUP)])
+    outage = desk.add()
+    desk.record.tell_no_more(outage, (GROUP,))
+    desk.record.save()
+    kept = []
+
+    def list_anew(old, new):
+        chats = json.loads(desk.record.path.read_text(encoding="utf-8"))["chats"]
+        kept.append([chats[str(one)]["told"] for one in (old, new)])
+
+    group = Mailbox(desk.bot, desk.record, desk.servers, (GROUP, None), list_anew, lambda at: False)
+    desk.record.listen(group.wake.set)
+    with desk.record.changing(outage.server):
+        outage.news.append("reminder")
+    for mailbox in (desk.mailbox, group):
+        mailbox.start()
+    wait_until(lambda: kept)
+    assert kept == [[{str(outage.number): 1}] * 2]
+
+
 def test_silent_dns_of_all_servers_is_told_as_the_bots_own_trouble(tmp_path):
     """While it lasts nothing is said of the servers; and nothing at all of them when it is over."""
     servers = [Server(name, f"https://{name}.example", is_monitored=True) for name in "abc"]
@@ -601,6 +627,7 @@ def test_folder_in_place_of_the_file_costs_one_line(own_stage):
     assert own_stage.bot.output.count("settings-memory.json: not saved") == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 def test_only_the_owner_may_read_the_file(desk, tmp_path):
     desk.say("Boris")
     desk.mailbox.start()

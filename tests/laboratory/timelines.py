@@ -108,6 +108,7 @@ class World:
         self._post_ids = itertools.count(1)
         self.boot, self.bot = "boot 0", None
         self.moved = {}  # old ID of a group -> the new one
+        self.listed = list(plan.chats)  # in the settings
         self.is_kill_next = False  # as soon as Telegram has taken something
         self.is_monitored = dict.fromkeys(plan.servers, True)
         self.alive, self.asleep, self.clock_sets = [], [], []
@@ -255,6 +256,10 @@ class World:
                 post.is_left_behind = True
         return new_id
 
+    def list_anew(self, old_id, new_id):
+        moved = [(new_id if chat == old_id else chat, topic) for chat, topic in self.listed]
+        self.listed = list(dict.fromkeys(moved))
+
     def _posted(self, data):
         posts = self.posts[data["chat_id"]]
         if "message_id" in data:
@@ -379,8 +384,8 @@ class Bot:
         self.telebot = _TeleBot(world)
         config = SimpleNamespace(
             servers=self.servers,
-            recipients=[(world.moved.get(chat, chat), topic) for chat, topic in plan.chats],
-            move_user=lambda old, new: None,
+            recipients=world.listed,
+            move_user=world.list_anew,
             is_quiet_at=lambda at: False,
             drop_earlier=lambda: None,
             digest=None,
