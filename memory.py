@@ -243,6 +243,18 @@ class Record:
                 else:
                     self.drop(entry)
 
+    def drop_unsure(self, server: Server) -> None:
+        """Forget the states that were not made sure of: nobody looks any more, and by the time
+        that somebody does, nobody knows what spoke against them."""
+        with self.lock:
+            for outage in server.known.of_kind(OUTAGE):
+                sure = [step for step in outage.steps if step.is_sure]
+                if len(sure) < len(outage.steps):
+                    with self.changing(server.name):
+                        outage.steps = sure
+                        if not sure:
+                            self.drop(outage)
+
     def drop_pause(self, server: Server) -> None:
         """End a pause without a word: where nobody looks, there is nothing to pause."""
         pause = server.known.pause

@@ -7,7 +7,7 @@ It tells people nothing itself: what it finds stands in the record, and `alerts`
 import logging
 import threading
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,7 @@ class Watcher(threading.Thread):
                 self._attempt(job)
         if not self._is_watched():
             self._drop_looks()
+            self.record.drop_unsure(self.server)
         due_at = [job.due_at for job in self._jobs if job.is_on()]
         longest_s = UNTIL_WINDOW_S if self.server.maintenance else LONGEST_WAIT_S
         longest_at = self.steady() + longest_s
@@ -378,15 +379,14 @@ def describe(server: Server, status: Status) -> str:
     return f"{state} ({reasons})" if reasons else state
 
 
-def settle(watchers: Iterable[Watcher], limit_s: float = SETTLE_LIMIT_S) -> set[str]:
+def settle(watchers: Collection[Watcher], limit_s: float = SETTLE_LIMIT_S) -> set[str]:
     """Make all watchers look now and wait until none of them is in doubt. Returns the names of
     the servers of which it is clear how they are."""
     asked_at, ends_at = steady_clock(), steady_clock() + limit_s
-    waiting = [watcher for watcher in watchers if watcher.server.is_monitored]
-    for watcher in waiting:
+    for watcher in watchers:
         watcher.look_now()
-    while waiting and steady_clock() < ends_at:
+    while True:
+        clear = {one.server.name for one in watchers if one.is_settled(asked_at)}
+        if len(clear) == len(watchers) or steady_clock() >= ends_at:
+            return clear
         time.sleep(0.1)
-        waiting = [watcher for watcher in waiting if not watcher.is_settled(asked_at)]
-    in_doubt = {watcher.server.name for watcher in waiting}
-    return {watcher.server.name for watcher in watchers} - in_doubt

@@ -105,7 +105,9 @@ class MakingSure(threading.Thread):
             changed = {name for name, _ in after - before}
             if not changed:
                 break
-        return clear - changed if self._is_there() else None
+        if not self._is_there():
+            return None
+        return clear - changed - {name for name, _ in self._unsure() - after}
 
     def _unsure(self) -> set[tuple[str, str]]:
         """The servers of whose outages something is unsure, each with what that is."""

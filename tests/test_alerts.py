@@ -556,6 +556,26 @@ def test_group_that_moves_is_the_same_chat_whenever_the_bot_is_killed(desk, tele
     assert kept == [[{str(outage.number): 1}] * 2]
 
 
+def test_what_is_seen_after_the_last_look_waits_for_the_next(tmp_path):
+    """A cut of the own network begins while others are looked at, and one server is clear."""
+    servers = [Server(name, "https://192.0.2.1", is_monitored=True) for name in "ab"]
+    record = Record(tmp_path / "memory.json", servers)
+    record.note_state(servers[0], Status(DOWN, "refused", "refused"), time.time())
+    asked = []
+
+    def is_there():
+        asked.append(time.time())
+        if len(asked) == 2:
+            record.note_state(servers[1], Status(DOWN, "timed_out", "timed_out"), asked[-1])
+        return True
+
+    sure = MakingSure(record, servers, Evidence(), is_there, lambda: {"a", "b"})
+    sure.turn()
+    assert [one.known.outage.news for one in servers] == [["down"], []]
+    sure.turn()
+    assert [one.known.outage.news for one in servers] == [["down"], ["down"]]
+
+
 def test_silent_dns_of_all_servers_is_told_as_the_bots_own_trouble(tmp_path):
     """While it lasts nothing is said of the servers; and nothing at all of them when it is over."""
     servers = [Server(name, f"https://{name}.example", is_monitored=True) for name in "abc"]

@@ -17,7 +17,7 @@ from lib.clock import Clocks
 from lib.evidence import Evidence
 from lib.trueconf_transport import Connections
 from memory import Record
-from status_watcher import Watcher
+from status_watcher import Watcher, settle
 from tests.conftest import wait_until
 
 try:
@@ -446,6 +446,49 @@ def test_pause_ends_with_the_monitoring(looks):
     assert not looks.server.is_quiet
     later = looks.restart()
     assert later.server.known.pause is None
+
+
+def test_what_was_not_made_sure_of_ends_with_the_monitoring(looks, simulated):
+    """By the time that somebody looks again, nobody knows whether it was the own network."""
+    simulated.core_down()
+    looks.look(3)
+    looks.sure.publish({"Moscow"})
+    simulated.go_down()
+    looks.look(3)
+    assert looks.states == ["service_down", "down"]
+    looks.watcher.switch_monitoring(False, by="Anna")
+    looks.watcher.turn()
+    assert looks.states == ["service_down"]  # which people were told
+
+    simulated.come_back()
+    looks.watcher.switch_monitoring(True, by="Anna")
+    looks.look(3)
+    looks.sure.publish({"Moscow"})
+    assert looks.states == ["service_down", "up"]
+    simulated.go_down()
+    looks.look(3)
+    looks.watcher.switch_monitoring(False, by="Anna")
+    looks.watcher.turn()
+    assert looks.states == ["service_down", "up"]
+
+
+def test_servers_are_settled_when_all_are_at_the_same_time():
+    """One that was clear at first may be in doubt by the time that the last one is."""
+
+    class Watched:
+        def __init__(self, name, *answers):
+            self.server, self.answers = trueconf_api.Server(name, ""), iter(answers)
+
+        def look_now(self):
+            pass
+
+        def is_settled(self, asked_at):
+            return next(self.answers)
+
+    quick = Watched("quick", True, False, False, True)
+    slow = Watched("slow", False, False, True, True)
+    assert settle([quick, slow]) == {"quick", "slow"}
+    assert settle([Watched("steady", True), Watched("doubtful", False)], limit_s=0) == {"steady"}
 
 
 def be_unsteady(looks):

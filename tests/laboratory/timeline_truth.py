@@ -221,7 +221,11 @@ class View:
 
     @property
     def was_refused(self):
-        return any(span.kind == "403" for span in self.troubles)
+        return self.has_refused(float("inf"))
+
+    def has_refused(self, by):
+        """Whether it has blocked the bot by then: that it no longer does, the bot learns late."""
+        return any(span.kind == "403" and span.begin <= by for span in self.troubles)
 
     def is_clear(self, since, until, name):
         """Whether nothing kept it from being told of this server at once."""
@@ -360,7 +364,7 @@ def tells_each_recovery(view, truth, name):
     said = view.words(name, "down", "up", "pause_end")
     for begin, end in truth.pieces(name, truth.ups(name)):
         at = begin + truth.needed_s
-        if end < at or not view.is_clear(begin - 60, at, name):
+        if end < at or not view.is_clear(begin - 60, at, name) or view.has_refused(at):
             continue
         before = [word for post, word in said if post.at <= at]
         if before and before[-1].state != UP:
