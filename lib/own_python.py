@@ -201,8 +201,9 @@ def _is_of_a_library(error):
         return False
     from importlib import metadata
 
-    files = [file for one in metadata.distributions() for file in one.files or ()]
-    known = {file.parts[0].partition(".")[0] for file in files}
+    # Not `files`: since Python 3.12 that leaves out those that are gone.
+    texts = [one.read_text("RECORD") or "" for one in metadata.distributions()]
+    known = {re.split("[./,]", line)[0] for text in texts for line in text.splitlines()}
     return not error.name or error.name.partition(".")[0] in known
 
 
