@@ -323,9 +323,10 @@ def tells_each_long_outage(view, truth, name):
         if end - begin < needed_s:
             continue
         told = [post.at for place in range(len(said)) if (post := _about(said, place, begin, end))]
-        if not told:
+        is_clear = view.is_clear(begin - 60, begin + needed_s, name)
+        if not told and (is_clear or truth.world.is_monitored[name]):
             yield f"not up from {begin:.0f} to {end:.0f}, and nothing is said of it"
-        elif min(told) > begin + needed_s and view.is_clear(begin - 60, begin + needed_s, name):
+        elif told and min(told) > begin + needed_s and is_clear:
             yield f"not up from {begin:.0f}, and told at {min(told):.0f}"
 
 
