@@ -10,6 +10,8 @@ from pathlib import Path
 # Linux, then macOS. That of Windows is time.monotonic().
 _STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
+UTC_ZONES = ("", "UTC", "GMT", "Etc/UTC", "Etc/GMT")  # right, be they understood or not
+
 
 def steady_clock() -> float:
     """Seconds since some moment, whatever happens to the clock that people see."""
@@ -19,13 +21,13 @@ def steady_clock() -> float:
 def unknown_zone() -> str:
     """What the variable TZ says, if this computer does not understand it and takes UTC instead."""
     zone = os.environ.get("TZ", "").removeprefix(":")
-    name = time.tzname[0]
+    name = time.strftime("%Z")  # not time.tzname: on Windows that is what Windows is set to
     # Of Europe/Moscow that it does not know, C makes a zone "Europe" ("Eur" on Windows) without a
     # distance to UTC; musl calls it UTC.
-    is_made_up = zone.startswith(name) and name not in ("UTC", "GMT")
+    is_made_up = name != "" and zone.startswith(name)
     is_utc = name == "UTC" and "/" in zone and not zone.startswith("Etc/")
     is_far = time.timezone != 0 or (time.daylight and os.name != "nt")
-    return zone if zone and (is_made_up or is_utc) and not is_far else ""
+    return zone if zone not in UTC_ZONES and (is_made_up or is_utc) and not is_far else ""
 
 
 @dataclass(frozen=True)
