@@ -18,6 +18,7 @@ from lib import clock, connections, ending, heartbeat, logs, own_words, settings
 from lib.server_version import first_safe_version
 from lib.trueconf_client import VERSIONS
 from lib.trueconf_fields import DOCUMENTED, Answer
+from memory import Record
 from texts import plain_text, screens
 from trueconf_api import Server, TrueConfError
 
@@ -29,7 +30,7 @@ DEEPEST_SHAPE = 20  # no answer of a server is so deep
 MOST_SHAPES = 10  # that rows of one list have
 EXIT_OK, EXIT_FAILED, EXIT_SETTINGS = 0, 1, 2
 
-Run = Callable[[settings.Settings, Callable[[], bool]], None]
+Run = Callable[[settings.Settings, Record, Callable[[], bool]], None]
 
 log = logging.getLogger("bot")
 
@@ -37,8 +38,8 @@ log = logging.getLogger("bot")
 def main(run: Run) -> None:
     """Do what the command line asks for and end the process with the exit code of that.
 
-    `run(settings, is_ending)` is the bot itself: it returns soon after `is_ending()` is true, or
-    raises TokenRefused.
+    `run(settings, record, is_ending)` is the bot itself: it returns soon after `is_ending()` is
+    true, or raises TokenRefused.
     """
     logs.use_any_console()
     _allow_many_connections()
@@ -97,7 +98,7 @@ def _run(loaded: settings.Settings, run: Run, signals: list[int]) -> int:
     if unknown := clock.unknown_zone():
         log.warning("%s", plain_text("check_own_zone", zone=unknown))
     try:
-        run(loaded, lambda: bool(signals))
+        run(loaded, Record(loaded.memory_path, loaded.servers.values()), lambda: bool(signals))
     except telegram.TokenRefused:
         log.error("%s", _token_refused(loaded))
     loaded.save()
@@ -190,7 +191,8 @@ def _run_demo(path: str | None, run: Run) -> int:
         print(texts.plain_text(key, url=played.address), flush=True)
         played.open_page()
         # From its own folder: a .env beside main.py is about the real bot.
-        return _run(settings.load(str(played.settings_file), played.folder), run, signals)
+        loaded = settings.load(str(played.settings_file), played.folder)
+        return _run(loaded, played.played(run), signals)
     finally:
         played.stop()
 

@@ -371,12 +371,12 @@ def stop(call: Call, server: Server, press: Press) -> str | None:
 # ------------------------------------------------------------ starting and ending
 
 
-def run(loaded: settings.Settings, is_ending: Callable[[], bool]) -> None:
+def run(loaded: settings.Settings, record: Record, is_ending: Callable[[], bool]) -> None:
     """Run the bot until Ctrl+C, or until the system ends it. Raises TokenRefused."""
     global bot, config, announcer
     config = loaded
     bot = telegram.Bot(config.token, config.api_url, config.proxy, screens.telegram_trouble)
-    record, evidence = Record(config.memory_path, config.servers.values()), Evidence()
+    evidence = Evidence()
     for position, server in enumerate(config.servers.values()):
         key = short_id(server.name)
         servers[key] = server

@@ -314,12 +314,7 @@ class Record:
     def _move(self, step_s: float) -> None:
         log.warning("the clock was set by %.0f s", step_s)
         for entry in self.open.values():
-            entry.begun += step_s
-            entry.ended = None if entry.ended is None else entry.ended + step_s
-            entry.until += step_s if entry.until else 0
-            for step in entry.steps:
-                step.at += step_s
-                step.answered_at += step_s if step.answered_at else 0
+            entry.move(step_s)
             self._unsaved.add(("servers", entry.server))
 
     def take_over(self, server: Server) -> None:

@@ -185,6 +185,10 @@ class Watcher(threading.Thread):
 
     def since_when(self, status: Status) -> float | None:
         """When the server came into this state, time.time(); None where that is not known."""
+        outage = self.server.known.outage
+        if outage is not None and outage.steps:
+            is_late = outage.is_begin_late and len(outage.steps) == 1
+            return None if is_late or outage.state != status.state else outage.steps[-1].at
         is_same = self.status is not None and self.status.state == status.state
         return self._time_of(self._since) if is_same and self._since is not None else None
 

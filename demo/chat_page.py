@@ -49,6 +49,7 @@ class ChatPage(TelegramServer):
         # Nobody but our bot knows the token, so no other page in the browser can play the bot.
         super().__init__(f"{BOT_ID}:{secrets.token_urlsafe(26)}", port)
         self.world = world
+        self.when_a_day_passes = lambda: None  # what else is to be done then
         self.has_chat = has_chat
         self.words = words_of_page(language)
         self.people = {
@@ -198,6 +199,10 @@ class ChatPage(TelegramServer):
         if action == "hour":
             self.world.pass_hour()
             return self._note("note_hour")
+        if action == "day":
+            self.world.pass_day()
+            self.when_a_day_passes()
+            return self._note("note_day")
         site = self.world.sites.get(key)
         if site is None:
             return None

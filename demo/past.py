@@ -1,14 +1,18 @@
-"""Thirty invented days before the demo began, as the bot's own record keeps them, so that History
-and the digest have something to show at once."""
+"""What the demo's servers went through before today, told to the bot's own record: thirty days
+before the start, and a day more whenever the visitor lets one pass. So History and the digest have
+something to show at once.
+"""
 
-import itertools
 import time
 
-DAYS, DAY_S, HOUR_S, MINUTE_S = 30, 86400, 3600, 60
-DIGEST_IN_S = 2 * MINUTE_S  # after the start, so that the visitor has looked around
+from lib.entries import DIGEST, OUTAGE, Step
+from lib.schedule import last_due
+from memory import chat_id_of
 
-# Of each server: how many hours before the start it went down, for how many minutes, its state,
-# who of the people took care of it (-1: nobody), and whether it was in a pause.
+DAYS, DAY_S, HOUR_S, MINUTE_S = 30, 86400, 3600, 60
+
+# Of each server: how many hours ago it went down, for how many minutes, its state, who of the
+# people took care of it (-1: nobody), and whether it was in a pause.
 OUTAGES = {
     "office": (
         (27 * 24 + 3, 17, "down", 0, False),
@@ -22,6 +26,7 @@ OUTAGES = {
     ),
     "training": (),
 }
+OUTAGES_OF_A_DAY = {"training": ((9, 14, "service_down", 1, False),)}
 REASONS = {
     "down": ("refused", "refused"),
     "service_down": ("no_answer", ""),
@@ -29,40 +34,43 @@ REASONS = {
 }
 
 
-def memory_of(sites, names):
-    """The content of the file, as JSON. `sites`: key -> the name that the bot knows it by;
-    `names`: of people."""
-    numbers, now = itertools.count(1), time.time()
-    dates = [time.localtime(now - day * DAY_S) for day in range(DAYS + 1)]
-    most_s = DAY_S + HOUR_S  # of any day: the bot takes no more of it than there was
-    days = {time.strftime("%Y-%m-%d", date): most_s for date in dates}
-    servers = {}
-    for key, name in sites.items():
-        entries = {}
-        for hours, minutes, state, taker, in_pause in OUTAGES[key]:
-            begun = now - hours * HOUR_S
-            number, ended = next(numbers), begun + minutes * MINUTE_S
-            service_reason, web_reason = REASONS[state]
-            step = {"at": begun, "state": state, "is_sure": True}
-            step |= {"service_reason": service_reason, "web_reason": web_reason}
-            entries[number] = {
-                "number": number,
-                "kind": "outage",
-                "server": name,
-                "begun": begun,
-                "ended": ended,
-                "by": names[taker] if taker >= 0 else "",
-                "news": ["down", "up"],
-                "steps": [step],
-                "is_end_sure": True,
-                "in_pause": in_pause,
-                "is_silent": in_pause,
-                "is_closed": True,
-            }
-        servers[name] = {"entries": entries, "days": days}
-    return {"version": 1, "servers": servers}
+class Past:
+    """`sites`: key -> the name that the bot knows it by; `people`: their names."""
 
+    def __init__(self, record, sites, people):
+        self.record, self._sites, self._people = record, sites, people
 
-def digest_time():
-    """When the digest is due, as the settings say it."""
-    return time.strftime("%H:%M", time.localtime(time.time() + DIGEST_IN_S))
+    def begin(self, digest):
+        """Before the bot runs. `digest`: when one comes, as the settings say; that of today has."""
+        self._add(OUTAGES)
+        with self.record.changing():
+            due = last_due(digest, time.time())
+            self.record.add(DIGEST, "", "said", details={"due": due})
+
+    def let_a_day_pass(self):
+        """All that is remembered is a day older, and the next digest is due."""
+        with self.record.lock:
+            for entry in list(self.record.entries.values()):
+                entry.move(-DAY_S)
+                with self.record.changing(entry.server):
+                    if entry.kind == DIGEST:
+                        self.record.drop(entry)
+            self._add(OUTAGES_OF_A_DAY)
+
+    def _add(self, outages):
+        dates = [time.localtime(time.time() - day * DAY_S) for day in range(DAYS + 1)]
+        most_s = DAY_S + HOUR_S  # of any day: the bot takes no more of it than there was
+        for key, name in self._sites.items():
+            with self.record.changing(name) as known:
+                known.days = {time.strftime("%Y-%m-%d", date): most_s for date in dates}
+                for outage in outages.get(key, ()):
+                    self._add_outage(name, *outage)
+
+    def _add_outage(self, name, hours, minutes, state, taker, in_pause):
+        begun = time.time() - hours * HOUR_S
+        outage = self.record.add(OUTAGE, name, "down", "up", begun=begun)
+        outage.steps = [Step(begun, state, *REASONS[state], is_sure=True)]
+        outage.ended, outage.is_end_sure = begun + minutes * MINUTE_S, True
+        outage.by = self._people[taker] if taker >= 0 else ""
+        outage.in_pause = outage.is_silent = in_pause
+        self.record.tell_no_more(outage, tuple(map(chat_id_of, self.record.chats)))

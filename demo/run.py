@@ -6,7 +6,8 @@
     ...                         # run the bot with the settings in demo.settings_file
     demo.stop()
 
-It does not start the bot: that is the same main.py as always, with other settings.
+It does not start the bot: that is the same main.py as always, with other settings. What the bot
+remembers is made by `demo.played(run)`.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from demo import past
@@ -35,7 +37,7 @@ VARIABLES = {
 class Demo:
     """The simulated world, for the bot: `settings` in the format of settings.json."""
 
-    def __init__(self, world, page, settings, memory):
+    def __init__(self, world, page, settings):
         self.world = world
         self.page = page
         self.settings = settings
@@ -43,12 +45,23 @@ class Demo:
         self.settings_file = self.folder / "settings.json"
         text = json.dumps(settings, ensure_ascii=False, indent=4)
         self.settings_file.write_text(text, encoding="utf-8")
-        memory_file = self.folder / "settings-memory.json"
-        memory_file.write_text(json.dumps(memory, ensure_ascii=False), encoding="utf-8")
 
     @property
     def address(self):
         return self.page.url
+
+    def played(self, run):
+        """The same bot with a past, which goes on when the visitor lets a day pass."""
+
+        def run_with_past(loaded, record, is_ending):
+            names = dict(zip(self.world.sites, loaded.servers, strict=True))
+            people = self.page.words["visitor"], self.page.words["colleague"]
+            days = past.Past(record, names, people)
+            days.begin(loaded.digest)
+            self.page.when_a_day_passes = days.let_a_day_pass
+            run(loaded, record, is_ending)
+
+        return run_with_past
 
     def open_page(self):
         """Open the page where there is a browser; tell whether that was tried."""
@@ -100,10 +113,8 @@ def start(language, telegram=None):
         # A name of their own, so that nobody takes their alerts for those of real servers.
         prefix = "" if page.has_chat else "Demo: "
         servers = {f"{prefix}{name}": section for name, section in world.settings().items()}
-        names = dict(zip(world.sites, servers, strict=True))
-        memory = past.memory_of(names, (page.words["visitor"], page.words["colleague"]))
-        kept |= {"language": language, "digest": past.digest_time(), "servers": servers}
-        return Demo(world, page, kept, memory)
+        kept |= {"language": language, "digest": time.strftime("%H:%M"), "servers": servers}
+        return Demo(world, page, kept)
     except BaseException:  # Ctrl+C too: main.py ends without the usual clean-up
         world.stop()
         certificates.remove()

@@ -58,6 +58,7 @@ PAGE = {
         "button_conference": "Start a conference",
         "button_leave": "Disconnect all",
         "button_hour": "Skip an hour",
+        "button_day": "Skip a day",
         "note_wait": (
             "The bot says so within about 10 seconds, unless this server is paused "
             "or not monitored."
@@ -76,6 +77,10 @@ PAGE = {
         "note_hour": (
             "It is an hour later for the conferences. The bot looks for forgotten ones soon; "
             "a reminder that you asked for still takes a real hour."
+        ),
+        "note_day": (
+            "It is the next day: yesterday's meetings are over, and today's have begun. "
+            "The daily summary comes soon, and History tells of yesterday."
         ),
     },
     "ru": {
@@ -129,6 +134,7 @@ PAGE = {
         "button_conference": "Начать конференцию",
         "button_leave": "Отключить всех",
         "button_hour": "Промотать час",
+        "button_day": "Промотать день",
         "note_wait": (
             "Бот сообщит об этом секунд через десять, если нет паузы и постоянная "
             "проверка включена."
@@ -147,6 +153,10 @@ PAGE = {
         "note_hour": (
             "Для конференций прошёл час. Скоро бот поищет забытые; а напоминание, о котором вы "
             "попросили, придёт через настоящий час."
+        ),
+        "note_day": (
+            "Наступил следующий день: вчерашние встречи закончились, начались сегодняшние. "
+            "Скоро придёт сводка за день, а о вчерашнем расскажет «История»."
         ),
     },
     "de": {
@@ -200,6 +210,7 @@ PAGE = {
         "button_conference": "Konferenz beginnen",
         "button_leave": "Alle trennen",
         "button_hour": "Eine Stunde vorspulen",
+        "button_day": "Einen Tag vorspulen",
         "note_wait": (
             "Der Bot meldet es in etwa 10 Sekunden, außer in einer Pause oder ohne Überwachung."
         ),
@@ -217,6 +228,10 @@ PAGE = {
         "note_hour": (
             "Für die Konferenzen ist es eine Stunde später. Der Bot sucht bald nach vergessenen; "
             "eine Erinnerung, um die Sie gebeten haben, kommt nach einer echten Stunde."
+        ),
+        "note_day": (
+            "Es ist der nächste Tag: Die Treffen von gestern sind vorbei, die von heute haben "
+            "begonnen. Bald kommt die Zusammenfassung, und der Verlauf zeigt, was gestern war."
         ),
     },
     "es": {
@@ -270,6 +285,7 @@ PAGE = {
         "button_conference": "Iniciar conferencia",
         "button_leave": "Desconectar a todos",
         "button_hour": "Adelantar una hora",
+        "button_day": "Adelantar un día",
         "note_wait": "El bot avisa en unos 10 segundos, salvo en una pausa o sin supervisión.",
         "note_down": "{server} está apagado.",
         "note_up": "{server} está encendido.",
@@ -285,6 +301,10 @@ PAGE = {
         "note_hour": (
             "Para las conferencias ha pasado una hora. El bot buscará pronto las olvidadas; "
             "un recordatorio que haya pedido llega tras una hora de verdad."
+        ),
+        "note_day": (
+            "Es el día siguiente: las reuniones de ayer han terminado y las de hoy han empezado. "
+            "Pronto llega el resumen del día, y el historial cuenta lo de ayer."
         ),
     },
 }

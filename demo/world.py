@@ -24,7 +24,7 @@ from demo.trueconf.server import (
 )
 from demo.words import world_words
 
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86400
 FREE, BUSY, OFFLINE = 1, 2, 0
 AT_THE_START = (OFFLINE, FREE, FREE, BUSY)  # of those who are in no conference
 PAUSES_S = (4, 9)  # between two small events
@@ -81,11 +81,13 @@ DOMAINS = {
 
 @dataclass(eq=False)
 class Site:
-    """One server of the world. `lively`: the conferences that people join and leave."""
+    """One server of the world. `plans`: what is held there each day, with its title; `lively`: the
+    conferences that people join and leave."""
 
     key: str
     name: str
     server: TrueConfServer
+    plans: list[tuple[Plan, str]]
     service_runs: bool = True
     web_runs: bool = True
     lively: list[Conference] = field(default_factory=list)
@@ -120,6 +122,7 @@ class World:
         words = world_words(language)
         self._chance = chance or random.Random()
         self._titles = itertools.cycle(words["more"])
+        self._names = _names(words["people"][0])
         self._ending = threading.Event()
         self._switching = threading.Lock()  # guards what runs of a Site: one switch at a time
         self.sites = {}
@@ -132,28 +135,29 @@ class World:
             if key in V4_ALONE:
                 server.api_versions = {"v4", "v4.1"}
                 server.scopes = (*V4_SCOPES, RECORDS_SCOPE_V4)
-            self.sites[key] = Site(key, name, server)
-            self._begin(self.sites[key], titles, _names(words["people"][0]))
+            site = Site(key, name, server, list(zip(PLAN[key], titles, strict=True)))
+            self.sites[key] = site
+            for plan, title in site.plans:
+                self._begin(site, plan, title)
+            for person, status in zip(site.free_people(), itertools.cycle(AT_THE_START)):
+                person.status = status
 
-    def _begin(self, site, titles, names):
-        people = site.server.people
-        for plan, title in zip(PLAN[site.key], titles, strict=True):
-            members = [people[number] for number in plan.people]
-            members += _guests(plan.guests, names, site.server.name)
-            members += _visitors(plan.visitors, names)
-            owner = people[plan.owner]
-            conference = site.server.add_conference(title, owner, members, plan.age_min * 60)
-            conference.planned_s = plan.planned_min * 60
-            if plan.visitors:
-                conference.max_people = MOST_PEOPLE
-            if plan.is_recorded:
-                conference.record()
-            if plan.is_lively:
-                site.lively.append(conference)
-            if plan.remind_in_s:
-                site.remind_in_s[conference.session_id] = plan.remind_in_s
-        for person, status in zip(site.free_people(), itertools.cycle(AT_THE_START)):
-            person.status = status
+    def _begin(self, site, plan, title):
+        people, names = site.server.people, self._names
+        members = [people[number] for number in plan.people]
+        members += _guests(plan.guests, names, site.server.name)
+        members += _visitors(plan.visitors, names)
+        owner = people[plan.owner]
+        conference = site.server.add_conference(title, owner, members, plan.age_min * 60)
+        conference.planned_s = plan.planned_min * 60
+        if plan.visitors:
+            conference.max_people = MOST_PEOPLE
+        if plan.is_recorded:
+            conference.record()
+        if plan.is_lively:
+            site.lively.append(conference)
+        if plan.remind_in_s:
+            site.remind_in_s[conference.session_id] = plan.remind_in_s
 
     # --- Life ----------------------------------------------------------------------------------
 
@@ -288,6 +292,19 @@ class World:
     def pass_hour(self):
         for site in self.sites.values():
             site.server.pass_time(HOUR_S)
+
+    def pass_day(self):
+        """The meetings of the day are over, and those of the next have begun. What was forgotten
+        runs on."""
+        for site in self.sites.values():
+            with site.server.lock:
+                for conference in site.lively:
+                    conference.end()
+                site.lively.clear()
+                site.server.pass_time(DAY_S)
+                for plan, title in site.plans if site.service_runs else ():
+                    if plan.is_lively:
+                        self._begin(site, plan, title)
 
     def overview(self):
         """Return what the panel shows of each server."""

@@ -94,6 +94,15 @@ class Entry:
         begun = int(self.begun) if self.kind == OUTAGE else ""  # moves where the clock is set
         return f"{self.by}|{self.ended if is_over else ''}|{decision}|{self.until or ''}|{begun}"
 
+    def move(self, seconds: float) -> None:
+        """It happened so much later, by the clock that people see."""
+        self.begun += seconds if self.begun else 0
+        self.ended = None if self.ended is None else self.ended + seconds
+        self.until += seconds if self.until else 0
+        for step in self.steps:
+            step.at += seconds
+            step.answered_at += seconds if step.answered_at else 0
+
     def step_at(self, heard: int) -> Step:
         """The state that the first `heard` of the news speak of."""
         return self.steps[max(0, min(len(self.steps), self.news[:heard].count("down")) - 1)]

@@ -13,6 +13,7 @@ import requests
 from demo import run as demo_run
 from demo.words import PAGE, words_of_page
 from lib import settings
+from lib.entries import OUTAGE
 from lib.history import measure
 from memory import Record
 from tests.conftest import (
@@ -203,20 +204,57 @@ def test_no_browser_is_opened_where_none_is_wanted(monkeypatch, name):
 
 
 @pytest.mark.parametrize("language", settings.LANGUAGES)
-def test_history_is_full_from_the_start(language, monkeypatch):
-    """What the demo invents is what the bot reads, without a word about it left to say."""
+def test_history_is_full_from_the_start_and_goes_on_when_a_day_passes(language, monkeypatch):
+    """What the demo invents is what the bot remembers, with no word about it left to say."""
     monkeypatch.setenv("TG_API_TOKEN", "")  # put back at the end: the demo sets it
     demo = demo_run.start(language)
     try:
         config = settings.load(demo.settings_file)
         record = Record(config.memory_path, config.servers.values())
-        now = time.time()
-        months = [measure(one.known, now - 30 * 86400, now) for one in config.servers.values()]
-        assert [one.outages for one in months] == [3, 2, 0]
-        assert 9900 < (months[0].hundredths or 0) < 10000
-        assert months[2].hundredths == 10000
-        assert abs(months[0].looked_s - 30 * 86400) < 1
-        assert not record.open
+
+        def months():
+            now = time.time()
+            return [measure(one.known, now - 30 * 86400, now) for one in config.servers.values()]
+
+        def begins():
+            return [one.begun for one in record.entries.values() if one.kind == OUTAGE]
+
+        def bot(config, record, is_ending):
+            record.add_chats(str(user) for user in config.users)
+            record.close_told()
+            assert not record.open
+
+        demo.played(bot)(config, record, None)
+        assert [one.outages for one in months()] == [3, 2, 0]
+        assert 9900 < (months()[0].hundredths or 0) < 10000
+        assert months()[2].hundredths == 10000
+        assert abs(months()[0].looked_s - 30 * 86400) < 1
         assert config.digest
+        begun = begins()
+        demo.page.when_a_day_passes()
+        record.close_told()
+        assert not record.open
+        assert [one.outages for one in months()] == [3, 2, 1]
+        assert begins()[:-1] == [at - 86400 for at in begun]
+        assert abs(months()[0].looked_s - 30 * 86400) < 1
     finally:
         demo.stop()
+
+
+def test_next_day_the_digest_comes_and_an_outage_is_of_yesterday(start_demo):
+    visitor = Visitor(start_demo())
+    visitor.post("world", action="down", server="branch")
+    alert = visitor.wait_for("visitor", "state_down")
+    note = visitor.post("world", action="day")["note"]
+    assert note == PAGE["en"]["note_day"]
+
+    def yesterday():
+        [same] = [one for one in visitor.messages("visitor") if one["id"] == alert["id"]]
+        return same["text"] if says(same["text"], "alert_since").group("time") != since else None
+
+    since = says(alert["text"], "alert_since").group("time")
+    assert "," in says(wait_until(yesterday, PATIENCE_S), "alert_since").group("time")
+    for chat in ("visitor", "colleague", "group"):
+        digest = visitor.wait_for(chat, "digest")
+        assert says(digest["text"], "digest_lasts")
+        assert "🟢 Training centre" in digest["text"]

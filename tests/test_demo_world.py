@@ -188,6 +188,29 @@ def test_how_many_have_joined_never_falls(world, ask):
     assert sum(after.values()) > sum(before.values())
 
 
+def test_the_next_day_the_meetings_begin_anew_and_what_was_forgotten_runs_on(world, ask):
+    def runs(key):
+        return {one.title: one for one in trueconf_api.get_running_conferences(ask(key))}
+
+    before = {key: runs(key) for key in world.sites}
+    world.start_conference("branch")
+    world.stop_service("training")
+    world.pass_day()
+    for key in ("office", "branch"):
+        plans = {title: plan for plan, title in world.sites[key].plans}
+        after = runs(key)
+        assert after.keys() == before[key].keys() == plans.keys()
+        for title, one in after.items():
+            is_new = one.session_id != before[key][title].session_id
+            assert is_new == plans[title].is_lively
+            assert (one.age_s < 86400) == is_new
+    assert reasons(ask("office")) == ["empty", "no_leader", "owner_alone"]
+    assert not world.sites["training"].running  # its service does not run
+    world.start_service("training")
+    world.pass_day()
+    assert runs("training").keys() == before["training"].keys()
+
+
 def test_stopped_servers_free_their_ports(world):
     port = world.sites["office"].server.web_port
     world.stop()
