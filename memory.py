@@ -119,6 +119,7 @@ class Record:
             old = [one for one in self.open.values() if one.kind not in (OUTAGE, JOB) or one.ended]
             heard = {entry.number: len(entry.news) for entry in old}
             self.chats = {name: self.chats.get(name) or Chat(dict(heard)) for name in names}
+            self._unsaved |= {("chats", name) for name in self.chats}
 
     def move_chat(self, old: str, new: str) -> bool:
         """A group has another ID from now on. Returns whether it is listed by that one too. In the
@@ -248,11 +249,10 @@ class Record:
         that somebody does, nobody knows what spoke against them."""
         with self.lock:
             for outage in server.known.of_kind(OUTAGE):
-                sure = [step for step in outage.steps if step.is_sure]
-                if len(sure) < len(outage.steps):
+                if len(outage.sure_steps) < len(outage.steps):
                     with self.changing(server.name):
-                        outage.steps = sure
-                        if not sure:
+                        outage.steps = outage.sure_steps
+                        if not outage.steps:
                             self.drop(outage)
 
     def drop_pause(self, server: Server) -> None:

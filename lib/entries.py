@@ -67,6 +67,10 @@ class Entry:
         return self.steps[-1].state
 
     @property
+    def sure_steps(self) -> list[Step]:
+        return [step for step in self.steps if step.is_sure]
+
+    @property
     def is_unsure(self) -> bool:
         is_end_open = self.ended is not None and not self.is_end_sure
         return self.kind == OUTAGE and (is_end_open or any(not one.is_sure for one in self.steps))

@@ -65,7 +65,7 @@ def told_outages(known: Known) -> list[Entry]:
 
 def worst_state(outage: Entry) -> str:
     """Of what was made sure of."""
-    states = {step.state for step in outage.steps if step.is_sure} or {outage.state}
+    states = {step.state for step in outage.sure_steps} or {outage.state}
     return min(states, key=_badness)
 
 

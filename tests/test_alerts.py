@@ -459,6 +459,41 @@ def test_alert_can_be_taken_before_its_sender_knows_that_it_has_arrived(desk, te
     assert announcer.outages_shown(ANNA, message.id - 1) == []
 
 
+def test_chat_that_could_not_be_reached_yet_is_no_new_one_after_a_restart(desk, tmp_path):
+    desk.record.save()
+    entry = desk.say("Boris")
+    desk.record.save()
+    again = Record(tmp_path / "settings-memory.json", desk.servers)
+    again.add_chats([str(ANNA), str(BORIS)])
+    assert not again.chats[str(ANNA)].told
+    assert again.chats[str(BORIS)].told == {entry.number: 1}  # a new one hears nothing of before
+    desk.mailbox.start()
+
+
+def test_end_of_a_pause_says_nothing_that_was_not_made_sure_of(desk):
+    """It was made sure of when Telegram was there, and is sent when Telegram is there again."""
+    server, now = desk.servers[0], time.time()
+    with desk.record.changing(server.name):
+        pause = desk.record.add("pause", server.name, "begin", "end", begun=now - 60, until=now)
+    desk.record.note_state(server, Status(DOWN, "timed_out", "timed_out"), now - 9)
+    with desk.record.changing(server.name):
+        server.known.outage.in_pause = True
+
+    def text():
+        return news.message("pause_end", [(server, pause, 2)], -1)[0]
+
+    assert says(text(), "state_up")
+    assert says(text(), "pause_nothing")
+    with desk.record.changing(server.name):
+        server.known.outage.steps[0].is_sure = True
+    assert not says(text(), "state_up")
+    assert says(text(), "pause_outages", 1)
+    with desk.record.changing(server.name):
+        desk.record.drop(server.known.outage)
+        desk.record.drop(pause)
+    desk.mailbox.start()
+
+
 def test_chat_that_had_blocked_the_bot_hears_what_is_true_now(desk, telegram, anna):
     anna.block_bot()
     desk.mailbox.start()

@@ -195,9 +195,9 @@ def _pause(server: Server, entry: Entry, heard: int) -> Html:
 def _pause_end(server: Server, entry: Entry, heard: int) -> Html:
     """How it is after a pause, and how often it was not up meanwhile."""
     outages = [one for one in server.known.entries.values() if one.in_pause]
-    during = [one for one in outages if one.begun >= entry.begun and one.steps]
+    during = [one for one in outages if one.begun >= entry.begun and one.sure_steps]
     now = server.known.outage
-    status = _status(now.steps[-1]) if now and now.steps else Status(UP)
+    status = _status(now.sure_steps[-1]) if now and now.sure_steps else Status(UP)
     meanwhile = words("pause_nothing")
     if during:
         last = during[-1]
