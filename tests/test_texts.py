@@ -426,7 +426,7 @@ def test_moment_has_the_date_unless_it_is_today(language):
     assert texts.moment(now) == time.strftime("%H:%M:%S", time.localtime(now))
 
 
-def test_dates_of_a_sentence_stand_at_all_its_times_or_at_none(language, monkeypatch):
+def test_dates_of_a_sentence_stand_at_all_its_days_or_at_none(language, monkeypatch):
     """Without seconds, and without the year where it is this one."""
     now = time.mktime((2026, 6, 15, 12, 0, 0, 0, 0, -1))
     local = time.localtime
@@ -437,6 +437,8 @@ def test_dates_of_a_sentence_stand_at_all_its_times_or_at_none(language, monkeyp
     for shown in (yesterday, today):
         assert not re.search("2026|:00:00", shown)
         assert "12:00" in shown
+    begin, end, later = texts.moments(now - 86400, now - 86400 + 60, now)
+    assert (begin, end, later) == (yesterday, "12:01", today)
     last_year, today = texts.moments(now - 365 * 86400, now)
     assert "2025" in last_year
     assert "2026" in today

@@ -7,6 +7,7 @@ or `&` cannot break a message. Numbers, durations and times read as people say t
 
 import html
 import importlib
+import itertools
 import re
 import time
 from typing import Any
@@ -107,8 +108,9 @@ def has_words(key: str) -> bool:
     return key in LANGUAGES[_language]
 
 
-# What a line must not begin with: a time after its "until", the dash of a span.
-_BOUND = re.compile(r" (?=\{(?:time|age|since|until)\}|–)")
+# What a line must not begin with: a time after its "until", the dash of a span. After the dash it
+# may end, and a space that holds would begin the next.
+_BOUND = re.compile(r"(?<!–) (?=\{(?:time|age|since|until)\}|–)")
 
 
 def _fill(form: str, values: dict[str, object]) -> Html:
@@ -185,15 +187,22 @@ def moment(at: float) -> Html:
 
 
 def moments(*times: float) -> list[Html]:
-    """The times of one sentence: all with their dates if one of them is not today. Dates have no
-    seconds, and a year where one is not of this year."""
+    """The times of one sentence: with their dates if one of them is not today, but a date that is
+    that of the time before. Dates have no seconds, and a year where one is not of this year."""
     now, local = time.localtime(), [time.localtime(at) for at in times]
-    if all((then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday) for then in local):
-        form = "%H:%M:%S"
+    if all(_day(then) == _day(now) for then in local):
+        forms = ["%H:%M:%S"] * len(local)
     else:
         is_this_year = all(then.tm_year == now.tm_year for then in local)
-        form = words("moment_with_date" if is_this_year else "moment_with_year")
-    return [Html(time.strftime(form, then).replace(" ", "\u00a0")) for then in local]
+        dated = words("moment_with_date" if is_this_year else "moment_with_year")
+        is_same_day = [_day(one) == _day(other) for one, other in itertools.pairwise(local)]
+        forms = [dated, *("%H:%M" if is_same else dated for is_same in is_same_day)]
+    shown = map(time.strftime, forms, local)
+    return [Html(one.replace(" ", "\u00a0")) for one in shown]
+
+
+def _day(then: time.struct_time) -> tuple[int, int]:
+    return then.tm_year, then.tm_yday
 
 
 # ---------------------------------------------------------------- people
