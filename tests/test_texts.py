@@ -810,6 +810,22 @@ def test_many_servers_of_one_switch_are_one_message(language):
         assert all(server.name in text for server in servers)
 
 
+def test_heading_counts_each_server_once(language):
+    """After a night without Telegram one server may be up again for the second time."""
+    servers = [Server(name, "https://192.0.2.1") for name in ("Berlin", "Madrid")]
+    shown = []
+    for number, server in enumerate([*servers, servers[0]]):
+        step = Step(time.time() - 900, DOWN, "refused", "refused", is_sure=True)
+        entry = Entry(number, OUTAGE, server.name, step.at, time.time(), steps=[step])
+        entry.news, entry.is_end_sure = ["down", "up"], True
+        shown.append((server, entry, 2))
+    text, count = news.message("up", shown, 0)
+    assert count == 3
+    assert says(text, "group_up", 2, light="🟢", news="Berlin, Madrid")
+    text, _ = news.message("up", shown[::2], 0)
+    assert says(text, "group_up", 1, light="🟢", news="Berlin")
+
+
 def test_first_forty_characters_say_what_where_and_how_bad(language):
     """And no reminder or recovery looks like a new outage."""
     server = Server("Головной офис", "https://192.0.2.1")

@@ -61,7 +61,7 @@ def message(kind: str, shown: Sequence[News], others: int) -> tuple[Html, int]:
 
 
 def _heading(kind: str, shown: Sequence[News]) -> Html:
-    """What stands above several entries: how many, and which, the worst first."""
+    """What stands above several entries: how many, and of which servers, the worst first."""
     if kind in _LINES:
         state = UP if kind == "up" else None
         states = {entry.server: state or _step(entry, heard).state for _, entry, heard in shown}
@@ -69,7 +69,7 @@ def _heading(kind: str, shown: Sequence[News]) -> Html:
         if kind == "down" and {*states.values()} != {DOWN}:
             key = "group_mixed"
         worst = min(states.values(), key=WORST_FIRST.index)
-        return plural(key, len(shown), light=STATE_SIGNS[worst], news=_names(states))
+        return plural(key, len(states), light=STATE_SIGNS[worst], news=_names(states))
     servers: dict[str, str | None] = {entry.server: None for _, entry, _ in shown}
     return words("alert_several", number=len(shown), news=names_in_news(servers))
 

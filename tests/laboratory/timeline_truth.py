@@ -30,6 +30,7 @@ _SPAN = re.compile(
 )
 _SINCE = re.compile(rf"(?:Since|Noticed at startup or after a break:) ({TIME})")
 _OWN = re.compile(rf"the bot itself was offline for .+, ({TIME}) – ({TIME})")
+_MEANWHILE = re.compile(rf"Meanwhile .+: ({TIME}) – ({TIME})")
 _STILL = re.compile(rf"No change for .+, since ({TIME})")
 
 
@@ -78,7 +79,10 @@ def _word(part):
     head, *lines = part
     if head.startswith("🔧"):
         light = next((line[0] for line in lines if line[:1] in STATES), "")
-        return Word("pause_end", head[2:], STATES[light]) if light else None
+        word = Word("pause_end", head[2:], STATES[light]) if light else None
+        if word and (one := _MEANWHILE.search("\n".join(lines))):
+            word.since, word.until = _seconds(one[1]), _seconds(one[2])
+        return word
     light, name = _FULL.fullmatch(head).groups()
     word = Word("down", name, STATES[light])
     for line in lines:
