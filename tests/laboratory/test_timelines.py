@@ -10,7 +10,7 @@ import pytest
 
 import texts
 from lib.trueconf_model import DOWN, SERVICE_DOWN, UP
-from tests.conftest import ANNA, BORIS, PATIENCE_S, label, wait_until
+from tests.conftest import ANNA, BORIS, PATIENCE_S, BotProcess, label, says, wait_until
 from tests.laboratory.timeline_plans import plan_of
 from tests.laboratory.timeline_truth import violations, words_of
 from tests.laboratory.timelines import live_through
@@ -22,6 +22,7 @@ FIRST = int(os.environ.get("TIMELINES_FROM", "0"))
 PARTS = 10
 # With the real process and kills: TIMELINES_KILLED=100 tries so many.
 KILLED, EVENTS = int(os.environ.get("TIMELINES_KILLED", "12")), 7
+TWO_COPIES = int(os.environ.get("TIMELINES_TWO_COPIES", "3"))
 NAMES, GROUP = ("Alpha", "Beta", "Gamma"), -5005
 TAKE, RELEASE = label("take"), label("release")
 
@@ -151,6 +152,38 @@ def test_chats_end_with_the_truth_however_often_the_bot_is_killed(own_stage, see
         comes_true(chat, lambda chat=chat: streets.marks_are_right(chat))
         assert streets.most_times_said(chat) <= 1 + streets.kills, chat.describe()
     assert "Traceback" not in own_stage.bot.output
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + TWO_COPIES))
+def test_chats_end_with_the_truth_where_two_copies_share_one_record(own_stage, seed):
+    """Somebody has started it twice. Each tells what it sees, so most comes twice; of what Telegram
+    hands out, each press comes to one of them."""
+    streets = Streets(own_stage, random.Random(seed))
+    second = BotProcess(own_stage.bot.folder)
+    second.output_file = own_stage.bot.folder / "second.txt"
+    second.start()
+    try:
+        second.wait_for_output("Bot is running...")
+        events = [streets.change_server, streets.change_all, streets.kill, streets.take]
+        for _ in range(EVENTS):
+            streets.chance.choice(events)()
+            time.sleep(streets.chance.uniform(0, 3))
+        streets.calm_down()
+        for chat in streets.chats:
+            comes_true(chat, lambda chat=chat: streets.said_last(chat) == streets.truth)
+        assert not second.has_ended
+        assert says(second.output + own_stage.bot.output, "telegram_second_copy")
+    finally:
+        second.kill()
+    # Who stays alone works on with what the two have left, and so does the next start.
+    for how in (None, own_stage.bot.kill):
+        if how:
+            how()
+            own_stage.bot.start()
+        streets.change_all()
+        for chat in streets.chats:
+            comes_true(chat, lambda chat=chat: streets.said_last(chat) == streets.truth)
+    assert "Traceback" not in own_stage.bot.output + second.output
 
 
 def comes_true(chat, condition):
