@@ -384,13 +384,13 @@ def describe(server: Server, status: Status) -> str:
 
 
 def settle(watchers: Collection[Watcher], limit_s: float = SETTLE_LIMIT_S) -> set[str]:
-    """Make all watchers look now and wait until none of them is in doubt. Returns the names of
-    the servers of which it is clear how they are."""
+    """Make all watchers look now and wait until each of them was in no doubt. Returns the names
+    of the servers of which it is clear then how they are."""
     asked_at, ends_at = steady_clock(), steady_clock() + limit_s
     for watcher in watchers:
         watcher.look_now()
-    while True:
-        clear = {one.server.name for one in watchers if one.is_settled(asked_at)}
-        if len(clear) == len(watchers) or steady_clock() >= ends_at:
-            return clear
+    waiting = list(watchers)
+    while waiting and steady_clock() < ends_at:
         time.sleep(0.1)
+        waiting = [one for one in waiting if not one.is_settled(asked_at)]
+    return {one.server.name for one in watchers if one.is_settled(asked_at)}

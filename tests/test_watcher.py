@@ -472,9 +472,7 @@ def test_what_was_not_made_sure_of_ends_with_the_monitoring(looks, simulated):
     assert looks.states == ["service_down", "up"]
 
 
-def test_servers_are_settled_when_all_are_at_the_same_time():
-    """One that was clear at first may be in doubt by the time that the last one is."""
-
+def test_server_that_came_into_doubt_while_others_were_looked_at_is_not_clear():
     class Watched:
         def __init__(self, name, *answers):
             self.server, self.answers = trueconf_api.Server(name, ""), iter(answers)
@@ -485,9 +483,8 @@ def test_servers_are_settled_when_all_are_at_the_same_time():
         def is_settled(self, asked_at):
             return next(self.answers)
 
-    quick = Watched("quick", True, False, False, True)
-    slow = Watched("slow", False, False, True, True)
-    assert settle([quick, slow]) == {"quick", "slow"}
+    quick, slow = Watched("quick", True, False), Watched("slow", False, False, True, True)
+    assert settle([quick, slow]) == {"slow"}
     assert settle([Watched("steady", True), Watched("doubtful", False)], limit_s=0) == {"steady"}
 
 
