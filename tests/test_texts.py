@@ -826,6 +826,23 @@ def test_heading_counts_each_server_once(language):
     assert says(text, "group_up", 1, light="🟢", news="Berlin")
 
 
+@pytest.mark.parametrize("count", [1, 2, 6, 30])
+def test_what_was_not_made_sure_of_stands_in_no_message(language, count):
+    """However many servers it is about: what came after the news may have been the own network."""
+    shown = []
+    for number in range(count):
+        server = Server(f"Office {number}", "https://192.0.2.1")
+        sure = Step(time.time() - 900, SERVICE_DOWN, "refused", is_sure=True)
+        steps = [sure, Step(time.time() - 9, DOWN, "timed_out", "timed_out")]
+        entry = Entry(number, OUTAGE, server.name, sure.at, steps=steps, news=["down"])
+        shown.append((server, entry, 1))
+    for kind in ("down", "reminder"):
+        text, _ = news.message(kind, shown, 0)
+        assert text.count("🟡") >= count
+        assert "🔴" not in text
+        assert texts.moment(shown[0][1].steps[1].at) not in text
+
+
 def test_first_forty_characters_say_what_where_and_how_bad(language):
     """And no reminder or recovery looks like a new outage."""
     server = Server("Головной офис", "https://192.0.2.1")

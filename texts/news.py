@@ -57,14 +57,14 @@ def message(kind: str, shown: Sequence[News], others: int) -> tuple[Html, int]:
     if kind not in _LINES or len(shown) <= MOST_IN_FULL:
         return pack_message(heading, (_WRITERS[kind](*one) for one in shown))
     is_short = len(shown) > MOST_WITH_REASONS
-    return pack_message(heading, (_LINES[kind](*one[:2], is_short) for one in shown), "\n")
+    return pack_message(heading, (_LINES[kind](*one, is_short) for one in shown), "\n")
 
 
 def _heading(kind: str, shown: Sequence[News]) -> Html:
     """What stands above several entries: how many, and of which servers, the worst first."""
     if kind in _LINES:
         state = UP if kind == "up" else None
-        states = {entry.server: state or _step(entry, heard).state for _, entry, heard in shown}
+        states = {entry.server: state or entry.step_at(heard).state for _, entry, heard in shown}
         key = f"group_{kind}"
         if kind == "down" and {*states.values()} != {DOWN}:
             key = "group_mixed"
@@ -90,10 +90,6 @@ def _others(kind: str, others: int) -> Html | None:
     return plural("others_down", others)
 
 
-def _step(entry: Entry, heard: int) -> Step:
-    return entry.step_at(heard)
-
-
 def _status(step: Step) -> Status:
     return Status(step.state, step.service_reason, step.web_reason)
 
@@ -116,7 +112,7 @@ def _light_and_name(server: Server, state: str) -> Html:
 
 def _down(server: Server, entry: Entry, heard: int) -> Html:
     """A server went down, or was already down when the bot started."""
-    step = _step(entry, heard)
+    step = entry.step_at(heard)
     is_late = entry.is_begin_late and step is entry.steps[0]
     when = words("alert_first" if is_late else "alert_since", time=moment(step.at))
     name = _light_and_name(server, step.state)
@@ -124,7 +120,7 @@ def _down(server: Server, entry: Entry, heard: int) -> Html:
 
 
 def _reminder(server: Server, entry: Entry, heard: int) -> Html:
-    step, lasts_s = _step(entry, heard), (entry.ended or time.time()) - entry.begun
+    step, lasts_s = entry.step_at(heard), (entry.ended or time.time()) - entry.begun
     return join_lines(
         _light_and_name(server, step.state),
         words("alert_still", time=moment(entry.begun), duration=_rounded(entry, lasts_s)),
@@ -161,8 +157,8 @@ def _span(entry: Entry) -> Html | None:
     return words(_OUTAGES.get(only, "alert_outage"), duration=length, since=began, until=ended)
 
 
-def _down_line(server: Server, entry: Entry, is_short: bool) -> Html:
-    step = entry.steps[-1]
+def _down_line(server: Server, entry: Entry, heard: int, is_short: bool) -> Html:
+    step = entry.step_at(heard)
     reason = reason_words(step.web_reason or step.service_reason)
     by = over = None
     if entry.by:
@@ -176,7 +172,7 @@ def _down_line(server: Server, entry: Entry, is_short: bool) -> Html:
     return Html(", ".join(part for part in parts if part))
 
 
-def _up_line(server: Server, entry: Entry, is_short: bool) -> Html:
+def _up_line(server: Server, entry: Entry, heard: int, is_short: bool) -> Html:
     name = Html(f"🟢 {safe(cut(server.name, NAME_IN_NEWS))}")
     if entry.length_s is None or entry.ended is None:
         return name
