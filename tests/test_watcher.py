@@ -5,9 +5,7 @@ What it finds is read from the record.
 
 import itertools
 import socket
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -34,9 +32,9 @@ class Looks:
     Each look comes `pause_s` after the one before, by both of its clocks.
     """
 
-    def __init__(self, simulated, now=1_700_000_000.0, folder=None, steady=5000.0, **settings):
+    def __init__(self, simulated, path, now=1_700_000_000.0, steady=5000.0, **settings):
         self.simulated = simulated
-        self.folder = folder or tempfile.TemporaryDirectory()
+        self.path = path  # of the record
         self.server = trueconf_api.Server(
             "Moscow",
             f"https://{simulated.address}",
@@ -49,8 +47,7 @@ class Looks:
         )
         self.now, self.steady = now, steady
         clocks = Clocks(lambda: self.now, lambda: self.steady, lambda: self.steady)
-        path = Path(self.folder.name) / "settings-memory.json"
-        self.record = Record(path, [self.server], clocks)
+        self.record = Record(self.path, [self.server], clocks)
         self.evidence = Evidence()
         self.watcher = Watcher(self.server, self.record, self.evidence, clocks=clocks)
         self.sure = MakingSure(
@@ -78,7 +75,7 @@ class Looks:
         self.record.save()
         settings = {name: getattr(self.server, name) for name in ("repeat_h",)}
         now, steady = self.now + seconds + clock_set_s, self.steady + seconds
-        return Looks(self.simulated, now, self.folder, steady, **settings)
+        return Looks(self.simulated, self.path, now, steady, **settings)
 
     @property
     def outages(self):
@@ -118,8 +115,8 @@ def simulated(new_server):
 
 
 @pytest.fixture
-def looks(simulated):
-    return Looks(simulated)
+def looks(simulated, tmp_path):
+    return Looks(simulated, tmp_path / "memory.json")
 
 
 # ---------------------------------------------------------------- is it up
@@ -327,9 +324,9 @@ def test_clock_that_was_set_while_the_bot_was_off_changes_no_duration(looks, sim
 # ---------------------------------------------------------------- certificates
 
 
-def test_end_of_a_certificate_is_told_at_each_of_its_moments_once(new_server):
+def test_end_of_a_certificate_is_told_at_each_of_its_moments_once(new_server, tmp_path):
     simulated = new_server()
-    looks = Looks(simulated)
+    looks = Looks(simulated, tmp_path / "early.json")
     end = trueconf_api.get_certificate_end(looks.server)
     looks.wait(end - 20 * 86400 - 7777 - looks.now)
     job, told = looks.watcher._certificate_job, []
@@ -340,12 +337,12 @@ def test_end_of_a_certificate_is_told_at_each_of_its_moments_once(new_server):
         looks.wait(job.next_at - looks.steady)
     assert [round((end - at) / 86400, 3) for at in told] == [14, 7, 3, 1]
 
-    found_late = Looks(simulated, now=end - 5 * 86400)
+    found_late = Looks(simulated, tmp_path / "late.json", now=end - 5 * 86400)
     found_late.watcher.check_certificate()
     found_late = found_late.restart()
     found_late.watcher.check_certificate()
     assert len(found_late.server.known.of_kind("certificate")) == 1
-    unchecked = Looks(simulated, now=end - 5 * 86400)
+    unchecked = Looks(simulated, tmp_path / "unchecked.json", now=end - 5 * 86400)
     unchecked.server.verify = False
     unchecked.watcher.check_certificate()
     assert unchecked.server.known.of_kind("certificate") == []
@@ -388,8 +385,7 @@ def thread(looks):
             super().note_state(*args, **seen)
             raise RuntimeError("no record")
 
-    path = Path(looks.folder.name) / "settings-memory.json"
-    watcher = Watcher(looks.server, Broken(path, [looks.server]), Evidence())
+    watcher = Watcher(looks.server, Broken(looks.path, [looks.server]), Evidence())
     watcher.start()
     yield watcher
     watcher.stop()
@@ -512,10 +508,13 @@ STATES = {
 
 @pytest.mark.parametrize(("enter", "most_turns"), STATES.values(), ids=STATES)
 @pytest.mark.parametrize("is_down", [False, True])
-def test_no_state_of_a_server_makes_the_watcher_turn(simulated, enter, most_turns, is_down):
+def test_no_state_of_a_server_makes_the_watcher_turn(
+    simulated, tmp_path, enter, most_turns, is_down
+):
     """It waits for what it is going to do, and for nothing else."""
     looks = Looks(
         simulated,
+        tmp_path / "memory.json",
         look_interval_s=60,
         repeat_h=0.25,
         has_forgotten_alerts=True,
