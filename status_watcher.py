@@ -188,7 +188,8 @@ class Watcher(threading.Thread):
         outage = self.server.known.outage
         if outage is not None and outage.steps:
             is_late = outage.is_begin_late and len(outage.steps) == 1
-            return None if is_late or outage.state != status.state else outage.steps[-1].at
+            step = outage.steps[-1]
+            return None if is_late or step.state != status.state else step.at
         is_same = self.status is not None and self.status.state == status.state
         return self._time_of(self._since) if is_same and self._since is not None else None
 
@@ -294,7 +295,7 @@ class Watcher(threading.Thread):
     ) -> None:
         # Before the first look it is as it was when the bot ended, or up, as it should be.
         outage = self.server.known.outage
-        before = outage.state if outage and outage.steps else UP
+        before = outage.steps[-1].state if outage and outage.steps else UP
         if status.state == (self.status.state if self.status else before):
             self.status = status  # the reason may have changed
             self._note_lost_looks()

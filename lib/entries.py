@@ -63,12 +63,13 @@ class Entry:
     is_closed: bool = False  # nothing is to be said of it any more, and nothing to be changed
 
     @property
-    def state(self) -> str:
-        return self.steps[-1].state
-
-    @property
     def sure_steps(self) -> list[Step]:
         return [step for step in self.steps if step.is_sure]
+
+    @property
+    def state(self) -> str:
+        """The newest that was made sure of, if any was."""
+        return (self.sure_steps or self.steps)[-1].state
 
     @property
     def is_unsure(self) -> bool:

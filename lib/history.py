@@ -65,8 +65,7 @@ def told_outages(known: Known) -> list[Entry]:
 
 def worst_state(outage: Entry) -> str:
     """Of what was made sure of."""
-    states = {step.state for step in outage.sure_steps} or {outage.state}
-    return min(states, key=_badness)
+    return min((step.state for step in outage.sure_steps or outage.steps), key=_badness)
 
 
 def _badness(state: str) -> int:

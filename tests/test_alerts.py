@@ -16,6 +16,7 @@ import lib.telegram
 from alerts import Announcer, Mailbox, MakingSure
 from lib.entries import OUTAGE, Step
 from lib.evidence import Evidence
+from lib.history import digest_of
 from memory import Record
 from tests.conftest import (
     ANNA,
@@ -492,6 +493,21 @@ def test_end_of_a_pause_says_nothing_that_was_not_made_sure_of(desk):
         desk.record.drop(server.known.outage)
         desk.record.drop(pause)
     desk.mailbox.start()
+
+
+def test_what_was_made_sure_of_is_told_whatever_is_seen_since(desk, anna):
+    """The server went from 🟡 to 🔴, and what looks like 🟡 again may be the own network."""
+    entry = desk.add(state=SERVICE_DOWN)
+    desk.mailbox.start()
+    anna.chat.wait_for("🟡 Office 0\n")
+    wait_until(lambda: desk.is_done)
+    with desk.record.changing("Office 0"):
+        entry.steps.append(Step(time.time(), DOWN, "timed_out", "timed_out", is_sure=True))
+        entry.steps.append(Step(time.time(), SERVICE_DOWN, "timed_out"))
+        entry.news.append("down")
+    anna.chat.wait_for("🔴 Office 0\n")
+    figures = digest_of(desk.servers, time.time() - 60, time.time())
+    assert figures["bad"][0]["state"] == DOWN
 
 
 def test_chat_that_had_blocked_the_bot_hears_what_is_true_now(desk, telegram, anna):
