@@ -444,6 +444,12 @@ def test_dates_of_a_sentence_stand_at_all_its_days_or_at_none(language, monkeypa
     assert "2026" in today
 
 
+def test_moment_that_no_calendar_knows_breaks_no_message(language):
+    """As in a record that was edited by hand."""
+    for at in (-1e18, -1.0, 1e11, 1e18, float("inf")):
+        assert re.search(r"\d\d:\d\d", texts.moment(at))
+
+
 def test_date_can_be_copied_and_searched(language):
     """Nothing invisible stands in it, as it would in what others have written."""
     for at in (time.time(), time.time() - 86400, 1e9):

@@ -64,6 +64,7 @@ _LINK = re.compile(
     r"(?<=[@/#$])(?=\w)|(?<=[:/])(?=/)|(?<=\w)(?=[.@]\w)"
     r"|(?<=\+)(?=\d)|(?<=\d)(?=[ ()-]+\d)|(?<=\d{4})(?=\d{7})"
 )
+LAST_MOMENT = 32_500_000_000  # in 2999: Windows knows none after that, or before 1970
 WORD_JOINER = "\u2060"  # has no width, and no link goes over it
 
 
@@ -189,7 +190,7 @@ def moment(at: float) -> Html:
 def moments(*times: float) -> list[Html]:
     """The times of one sentence: with their dates if one of them is not today, but a date that is
     that of the time before. Dates have no seconds, and a year where one is not of this year."""
-    now, local = time.localtime(), [time.localtime(at) for at in times]
+    now, local = time.localtime(), [time.localtime(min(max(at, 0), LAST_MOMENT)) for at in times]
     if all(_day(then) == _day(now) for then in local):
         forms = ["%H:%M:%S"] * len(local)
     else:
