@@ -213,7 +213,8 @@ class Record:
                 outage.steps.append(Step(at, status.state, *reasons, **seen))
             elif outage is not None:
                 outage.ended, outage.is_end_late = at, is_late
-                outage.is_silent = outage.in_pause and is_quiet
+                is_another = known.pause is not None and known.pause.begun > outage.begun
+                outage.is_silent = outage.in_pause and is_quiet and not is_another
 
     def note_reason(self, server: Server, status: Status, is_proved: bool) -> None:
         """It is in the state that was noted, perhaps for another reason by now."""

@@ -81,7 +81,6 @@ class MakingSure(threading.Thread):
             wait_s = self._until_due_s()
             if wait_s > 0:
                 return min(wait_s, self._longest_wait_s())
-            self._note_doubts()
             clear = self._look_until_nothing_changes()
             if clear is None:
                 return PROBE_S
@@ -97,8 +96,10 @@ class MakingSure(threading.Thread):
         which it is clear how they are, None where Telegram does not answer."""
         changed: set[str] = set()
         for _ in range(MOST_ROUNDS):
+            self._note_doubts()
             if not self._is_there():
                 return None
+            self._note_doubts()  # of what came about meanwhile, before the looks that take long
             before = self._unsure()
             clear = self._look_again()
             after = self._unsure()

@@ -14,6 +14,7 @@ from telebot.apihelper import ApiTelegramException
 
 import lib.telegram
 from alerts import Announcer, Mailbox, MakingSure
+from lib.clock import steady_clock
 from lib.entries import OUTAGE, Step
 from lib.evidence import Evidence
 from lib.history import digest_of
@@ -625,6 +626,31 @@ def test_what_is_seen_after_the_last_look_waits_for_the_next(tmp_path):
     assert [one.known.outage.news for one in servers] == [["down"], []]
     sure.turn()
     assert [one.known.outage.news for one in servers] == [["down"], ["down"]]
+
+
+def test_what_speaks_for_the_own_network_is_in_the_record_before_the_long_looks(tmp_path):
+    """A kill while they go on must not make an outage of it; also of what came about while Telegram
+    was asked."""
+    servers = [Server(name, "https://192.0.2.1", is_monitored=True) for name in "ab"]
+    record, evidence = Record(tmp_path / "memory.json", servers), Evidence()
+    now, kept = time.time(), []
+    evidence.note_telegram(False, steady_clock() - 20, steady_clock())
+
+    def lose(server):
+        record.note_state(server, Status(DOWN, "timed_out", "timed_out"), now - 9)
+
+    def is_there():
+        if servers[1].known.outage is None:
+            lose(servers[1])
+        return True
+
+    def look_again():
+        kept.extend(one.known.outage.steps[0].is_own for one in servers)
+        return set()
+
+    lose(servers[0])
+    MakingSure(record, servers, evidence, is_there, look_again).turn()
+    assert kept == [True, True]
 
 
 def test_silent_dns_of_all_servers_is_told_as_the_bots_own_trouble(tmp_path):

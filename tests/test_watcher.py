@@ -484,6 +484,28 @@ def test_server_that_came_into_doubt_while_others_were_looked_at_is_not_clear():
     assert settle([Watched("steady", True), Watched("doubtful", False)], limit_s=0) == {"steady"}
 
 
+def test_outage_that_goes_from_one_pause_into_another_is_told_when_it_is_over(looks, simulated):
+    """Those who could be reached in between have heard of it."""
+    pause(looks, 1)
+    simulated.core_down()
+    looks.look(3)
+    looks.wait(HOUR_S)
+    with looks.record.changing("Moscow") as known:
+        known.pause.ended = looks.now
+    looks.look(3)
+    pause(looks, 1)
+    simulated.come_back()
+    looks.look(3)
+    [outage] = looks.outages
+    assert outage.in_pause
+    assert not outage.is_silent
+    simulated.core_down()
+    looks.look(3)
+    simulated.come_back()
+    looks.look(3)
+    assert looks.outages[-1].is_silent  # this one began in the pause in which it ended
+
+
 def be_unsteady(looks):
     """The service answers every other time."""
     switches = itertools.cycle([looks.simulated.core_down, looks.simulated.core_back])

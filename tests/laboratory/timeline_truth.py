@@ -124,6 +124,12 @@ class Truth:
                 merged.append((begin, end))
         return merged
 
+    def seen_until(self, name, end):
+        """When an outage ends for one who does not see that it was up for a moment."""
+        for begin, until in self.outages(name):
+            end = until if end < begin <= end + LOOKS_S else end
+        return end
+
     def was_down(self, name, since, until):
         return any(begin <= until and since <= end for begin, end in self.outages(name))
 
@@ -267,6 +273,8 @@ def ends_with_the_truth(view, truth, name):
     if not truth.world.is_monitored[name]:
         return
     said = view.words(name, "down", "reminder", "up", "pause_end")
+    if said and view.was_refused and not said[-1][0].is_confirmed:
+        return  # the bot does not know that it was told this
     last = said[-1][1].state if said else UP
     is_so = truth.world.state(name, truth.ends_at)
     if last != is_so:
@@ -326,9 +334,10 @@ def tells_each_long_outage(view, truth, name):
     for begin, end in truth.pieces(name, truth.outages(name)):
         if end - begin < needed_s:
             continue
-        told = [post.at for place in range(len(said)) if (post := _about(said, place, begin, end))]
+        places, seen_until = range(len(said)), truth.seen_until(name, end)
+        told = [post.at for place in places if (post := _about(said, place, begin, seen_until))]
         is_clear = view.is_clear(begin - 60, begin + needed_s, name)
-        if not told and (is_clear or truth.world.is_monitored[name]):
+        if not told and (is_clear or not truth.world.off[name]):
             yield f"not up from {begin:.0f} to {end:.0f}, and nothing is said of it"
         elif told and min(told) > begin + needed_s and is_clear:
             yield f"not up from {begin:.0f}, and told at {min(told):.0f}"
