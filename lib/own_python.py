@@ -202,8 +202,10 @@ def _is_of_a_library(error):
     from importlib import metadata
 
     # Not `files`: since Python 3.12 that leaves out those that are gone.
-    texts = [one.read_text("RECORD") or "" for one in metadata.distributions()]
-    known = {re.split("[./,]", line)[0] for text in texts for line in text.splitlines()}
+    known = set()
+    for distribution in metadata.distributions():
+        record = distribution.read_text("RECORD") or ""
+        known |= {re.split("[./,]", line)[0] for line in record.splitlines()}
     return not error.name or error.name.partition(".")[0] in known
 
 

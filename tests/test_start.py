@@ -111,7 +111,7 @@ def test_first_start_says_the_three_ways_on(project, elsewhere):
 
 def test_first_start_names_the_python_that_it_was_started_with(project):
     """Where the libraries are in .venv, another Python would not find them."""
-    venv.create(project / ".venv", symlinks=os.name == "posix")
+    venv.create(project / ".venv", symlinks=os.name == "posix", with_pip=True)
     python = Path("Scripts", "python.exe") if os.name == "nt" else Path("bin", "python")
     # It sees the libraries of the one that the tests run in.
     libraries = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
@@ -967,6 +967,10 @@ def test_only_the_demo_needs_the_demo():
         assert not {one for one in imported(tree) if one.partition(".")[0] == "demo"}, path
 
 
+# What owns functions with such names, and takes no encoding.
+NO_FILES = ("os", "webbrowser", "dotenv", "distribution")
+
+
 def test_every_file_is_opened_with_an_encoding():
     """Without one Russian Windows takes cp1251."""
     needing = ("open", "read_text", "write_text", "FileHandler", "RotatingFileHandler", "fdopen")
@@ -978,7 +982,7 @@ def test_every_file_is_opened_with_an_encoding():
             function = call.func
             name = getattr(function, "attr", getattr(function, "id", None))
             owner = getattr(getattr(function, "value", None), "id", None)
-            if name not in needing or owner in ("os", "webbrowser", "dotenv") or not call.args:
+            if name not in needing or owner in NO_FILES or not call.args:
                 continue
             keywords = {keyword.arg: keyword.value for keyword in call.keywords}
             mode = keywords.get("mode", call.args[1] if len(call.args) > 1 else None)
