@@ -35,7 +35,7 @@ def system_language(languages):
 
 def hold_window():
     """Wait for Enter where a double click has opened the window, which ends with the program."""
-    if os.name != "nt" or sys.stdin is None or not sys.stdin.isatty():
+    if os.name != "nt" or None in (sys.stdin, sys.stdout, sys.stderr) or not sys.stdin.isatty():
         return
     import ctypes
 

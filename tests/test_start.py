@@ -19,6 +19,7 @@ import command_line
 import lib.telegram
 import texts
 from demo.telegram.server import TelegramServer
+from lib import own_venv
 from tests.conftest import (
     ANNA,
     OWN_CONSOLE,
@@ -111,19 +112,23 @@ def test_first_start_says_the_three_ways_on(project, elsewhere):
 
 def test_first_start_names_the_python_that_it_was_started_with(project):
     """Where the libraries are in .venv, another Python would not find them."""
-    venv.create(project / ".venv", symlinks=os.name == "posix", with_pip=True)
+    venv.create(project / ".venv", symlinks=os.name == "posix")
     python = Path("Scripts", "python.exe") if os.name == "nt" else Path("bin", "python")
-    # It sees the libraries of the one that the tests run in.
-    libraries = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    # It has the libraries of the one that the tests run in, and they are what is needed.
+    libraries = "\n".join(path for path in sys.path if path.endswith("site-packages"))
+    [own] = (project / ".venv").rglob("site-packages")
+    (own / "of-the-tests.pth").write_text(libraries, encoding="utf-8")
+    needed = own_venv.read_requirements(str(ROOT / "requirements.txt"))
+    (project / ".venv" / Path(own_venv.STAMP).name).write_text("\n".join(needed), encoding="utf-8")
     run = subprocess.run(
         [str(project / ".venv" / python), "main.py"],
         cwd=project,
-        env=clean_environment(PYTHONPATH=libraries, LC_ALL="en_US.UTF-8"),
+        env=clean_environment(LC_ALL="en_US.UTF-8"),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 2
+    assert run.returncode == 2, run.stderr
     assert f"{Path('.venv', python)} main.py --demo" in run.stderr
 
 
