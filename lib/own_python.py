@@ -52,7 +52,7 @@ def ensure_libraries(requirements):
 
 
 def _start_again(command, requirements):
-    """Make `.venv` anew and run the command in place of this program, whose modules lack files."""
+    """Mend `.venv` and run the command in place of this program, whose modules lack files."""
     needed = own_venv.read_requirements(os.path.join(ROOT, requirements))
     with _or_one_sentence():
         own_venv.install(needed, requirements, anew=True)
@@ -86,7 +86,7 @@ def _ensure_libraries(requirements):
         _be_its_python()
     if _is_kept_by_others():
         _refuse_without_libraries(needed, requirements)
-    elif _is_inside():
+    elif own_venv.is_inside():
         if not own_venv.is_installed(needed):
             own_venv.update(needed, requirements)
             _be_its_python()
@@ -131,20 +131,13 @@ def _be_its_python():
 # ---------------------------------------------------------------- whose Python this is
 
 
-def _is_inside():
-    """Whether this Python is the one in `.venv`."""
-    with contextlib.suppress(OSError):
-        return os.path.samefile(sys.prefix, FOLDER)
-    return False
-
-
 def _is_kept_by_others():
     """Whether this is a virtual environment of Poetry, uv, conda or the user's own."""
     if os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
         return True
     if sys.prefix == sys.base_prefix:
         return False
-    return not _is_inside() or bool(_tool())
+    return not own_venv.is_inside() or bool(_tool())
 
 
 def _tool():
@@ -197,7 +190,7 @@ def quoted(path):
 
 def _is_of_a_library(error):
     """Whether it tells that files of `.venv` are gone, as after a virus scanner."""
-    if not isinstance(error, ImportError) or _is_kept_by_others() or not _is_inside():
+    if not isinstance(error, ImportError) or _is_kept_by_others() or not own_venv.is_inside():
         return False
     from importlib import metadata
 

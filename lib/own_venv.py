@@ -21,10 +21,11 @@ ON_WINDOWS = os.name == "nt"
 # Holds the requirements that are installed; empty while an installation is under way.
 STAMP = os.path.join(FOLDER, "installed-requirements.txt")
 LOCK = os.path.join(FOLDER, "lock")
-# What venv and pip make in there, beside the stamp; nothing else is ever removed.
+# What venv and pip make in there, beside the stamp; nothing else is ever removed. In this order: on
+# Windows the Python that runs stays, and what tells whose folder it is has to stay with it.
 MADE = (
-    *("bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "pyvenv.cfg"),
-    *(".gitignore", os.path.basename(STAMP)),
+    *("Scripts", "bin", "include", "lib", "lib64", "share", "Include", "Lib", ".gitignore"),
+    *("pyvenv.cfg", os.path.basename(STAMP)),
 )
 # Settings of pip's that would install elsewhere or nothing at all. Where they stand in a pip.conf,
 # only another value in the environment or in the command puts them out of force.
@@ -136,8 +137,16 @@ def update(needed, requirements):
         say(error.key, **error.values)
 
 
+def is_inside():
+    """Whether this process is the Python of `.venv`, or goes on as if it were."""
+    with contextlib.suppress(OSError):
+        return os.path.samefile(sys.prefix, FOLDER)
+    return False
+
+
 def install(needed, requirements, anew=False):
-    """Install the libraries into `.venv`, made anew where it is not whole. Raises SetupError."""
+    """Install the libraries into `.venv`, which is made anew where it is not whole; but mended
+    where it is by the Python that runs, which Windows lets nobody remove. Raises SetupError."""
     lost = [name for name in ("venv", "ensurepip") if not importlib.util.find_spec(name)]
     if lost:
         raise SetupError("no_venv")
@@ -150,14 +159,17 @@ def install(needed, requirements, anew=False):
             return  # the start that had the lock before has done it
         if is_whole:
             say("updating", folder=FOLDER)
-        is_new = not (is_whole and _has_pip())
-        if is_new:
+        has_pip = is_usable() and _has_pip()
+        is_new = not (is_inside() or (is_whole and has_pip))
+        if is_new or not is_whole:
             say("installing", folder=FOLDER)
         try:
             _write_stamp("")
             if is_new:
                 _make(lock)
-            _run_pip(requirements, lock)
+            elif not has_pip:
+                _mend_pip(lock)
+            _run_pip(requirements, lock, *([] if is_new or is_whole else ["--force-reinstall"]))
             # Whatever pip has said.
             if missing(needed, [libraries()]):
                 raise SetupError("failed", reason=", ".join(needed))
@@ -172,14 +184,21 @@ def install(needed, requirements, anew=False):
 
 def _has_pip():
     try:
-        _run([path_of("python"), "-I", "-c", "import pip"])
+        _run([path_of("python"), "-I", "-c", "from pip import __version__"])
     except SetupError:
         return False
     return True
 
 
-def _run_pip(requirements, lock):
-    command = ["-I", "-m", "pip", "install", "--quiet", "--no-input", "--retries=2"]
+def _mend_pip(lock):
+    for name in ("pip", "pip-*"):  # else what is left of it would do for Python
+        for path in glob.glob(os.path.join(glob.escape(libraries()), name)):
+            shutil.rmtree(path, ignore_errors=True)
+    _run([path_of("python"), "-I", "-m", "ensurepip", "--upgrade"], lock)
+
+
+def _run_pip(requirements, lock, *more):
+    command = ["-I", "-m", "pip", "install", "--quiet", "--no-input", "--retries=2", *more]
     command += ["--disable-pip-version-check", "-r", os.path.join(ROOT, requirements)]
     # Each is what holds without it, in the words that pip takes.
     root = os.path.splitdrive(FOLDER)[0] + os.sep
@@ -269,7 +288,7 @@ def _empty_folder():
     if os.path.islink(FOLDER):
         raise SetupError("not_ours", folder=FOLDER)
     try:
-        for name in set(os.listdir(FOLDER)).intersection(MADE):
+        for name in sorted(set(os.listdir(FOLDER)).intersection(MADE), key=MADE.index):
             path = os.path.join(FOLDER, name)
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)

@@ -587,7 +587,7 @@ def test_clock_is_looked_at_first_where_a_certificate_is_not_valid_at_this_time(
         server.socket = context.wrap_socket(server.socket, server_side=True)
         server.handle_error = lambda *_: None
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        address = f"https://127.0.0.1:{server.server_address[1]}/simple"
+        address = f"https://localhost:{server.server_address[1]}/simple"
         index = {"PIP_INDEX_URL": address, "PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}
         code, printed, said = installed.run(**index, PIP_CERT=certificates.ca_file())
         server.shutdown()
@@ -703,6 +703,32 @@ def test_library_whose_files_are_gone_is_installed_again(installed):
     code, printed, said = installed.run("--demo")
     assert code == 7, said
     assert "['--demo']" in printed
+    assert installed.run()[::2] == (7, "")
+
+
+@pytest.mark.parametrize("damage", ["an update that was cut", "no pip", "a library without files"])
+def test_environment_is_mended_by_the_python_in_it(installed, damage):
+    """As a scheduled task starts it: Windows lets nobody remove the Python that runs."""
+    own = own_python_of(installed)
+    assert installed.run(python=own)[::2] == (7, "")
+    library = next(installed.venv.rglob("small_library.py"))
+    if damage == "a library without files":
+        library.unlink()
+        for compiled in installed.venv.rglob("small_library.*.pyc"):
+            compiled.unlink()
+    else:
+        (installed.venv / "installed-requirements.txt").write_text("", encoding="utf-8")
+    if damage == "no pip":
+        (library.parent / "pip" / "__init__.py").unlink()
+    before = {path.name for path in own.parent.iterdir()}
+    code, printed, said = installed.run(python=own, **no_network())
+    assert said.splitlines()[-1] == sentence("no_network")
+    assert code == (1 if damage == "a library without files" else 7)  # the library is there
+    assert before <= {path.name for path in own.parent.iterdir()}
+    code, printed, said = installed.run(python=own)
+    assert code == 7, said
+    assert printed.startswith("1.0 ")
+    assert installed.run(python=own)[::2] == (7, "")
     assert installed.run()[::2] == (7, "")
 
 
