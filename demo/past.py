@@ -10,6 +10,8 @@ from lib.schedule import last_due
 from memory import chat_id_of
 
 DAYS, DAY_S, HOUR_S, MINUTE_S = 30, 86400, 3600, 60
+# So much less, as what the visitor did before a day passes belongs into its digest.
+SHORTER_S = 30 * MINUTE_S
 
 # Of each server: how many hours ago it went down, for how many minutes, its state, who of the
 # people took care of it (-1: nobody), and whether it was in a pause.
@@ -51,7 +53,7 @@ class Past:
         """All that is remembered is a day older, and the next digest is due."""
         with self.record.lock:
             for entry in list(self.record.entries.values()):
-                entry.move(-DAY_S)
+                entry.move(SHORTER_S - DAY_S)
                 with self.record.changing(entry.server):
                     if entry.kind == DIGEST:
                         self.record.drop(entry)
