@@ -17,12 +17,12 @@ from tests.laboratory.timelines import live_through
 from texts import plain_text
 
 # TIMELINES=3000 tries so many, TIMELINES_FROM=7 begins at another seed.
-TIMELINES = int(os.environ.get("TIMELINES", "300"))
+TIMELINES = int(os.environ.get("TIMELINES", "200"))
 FIRST = int(os.environ.get("TIMELINES_FROM", "0"))
 PARTS = 10
 # With the real process and kills: TIMELINES_KILLED=100 tries so many.
-KILLED, EVENTS = int(os.environ.get("TIMELINES_KILLED", "12")), 7
-TWO_COPIES = int(os.environ.get("TIMELINES_TWO_COPIES", "3"))
+KILLED, EVENTS = int(os.environ.get("TIMELINES_KILLED", "10")), 7
+TWO_COPIES = int(os.environ.get("TIMELINES_TWO_COPIES", "2"))
 NAMES, GROUP = ("Alpha", "Beta", "Gamma"), -5005
 TAKE, RELEASE = label("take"), label("release")
 
