@@ -14,7 +14,7 @@ from typing import Any
 import trueconf_api
 from lib.clock import Clocks, steady_clock
 from lib.entries import CERTIFICATE, FORGOTTEN, KEPT, Entry
-from lib.evidence import Evidence
+from lib.evidence import Evidence, vanished_with_telegram
 from memory import Record, forgotten_details
 from trueconf_api import DOWN, UP, WEB_DOWN, Server, Status, TrueConfError
 
@@ -288,7 +288,12 @@ class Watcher(threading.Thread):
         if spell is None:
             return {"is_lost": False}
         answered_at = self._time_of(spell.answered_at) if spell.answered_at else 0.0
-        return {"is_lost": True, "is_proved": spell.is_proved, "answered_at": answered_at}
+        seen = {"is_lost": True, "is_proved": spell.is_proved, "answered_at": answered_at}
+        # At once, for a restart before it is made sure of: by then it is known no more.
+        now = self.steady()
+        times = spell.answered_at or float("-inf"), spell.began, now
+        is_own = vanished_with_telegram(*times, self._evidence.silences(now))
+        return {**seen, "is_own": is_own and not spell.is_proved}
 
     def _count_look(
         self, status: Status, seen_at: float, is_first: bool, seen: dict[str, Any]

@@ -468,6 +468,23 @@ def test_what_was_not_made_sure_of_ends_with_the_monitoring(looks, simulated):
     assert looks.states == ["service_down", "up"]
 
 
+@pytest.mark.parametrize("is_telegram_silent", [True, False])
+def test_own_network_is_suspected_at_once(looks, simulated, is_telegram_silent):
+    """A kill may come before it is made sure of, and the next run knows nothing of the silence."""
+    looks.look()
+    if is_telegram_silent:
+        looks.evidence.note_telegram(False, looks.steady, looks.steady + 1)
+    simulated.go_down()
+    looks.look(3)
+    later = looks.restart()
+    [outage] = later.outages
+    assert outage.steps[0].is_own == is_telegram_silent
+    simulated.come_back()
+    later.look(3)
+    later.sure.publish({"Moscow"})
+    assert bool(later.outages) != is_telegram_silent
+
+
 def test_server_that_came_into_doubt_while_others_were_looked_at_is_not_clear():
     class Watched:
         def __init__(self, name, *answers):
