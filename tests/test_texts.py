@@ -849,6 +849,23 @@ def test_what_was_not_made_sure_of_stands_in_no_message(language, count):
         assert texts.moment(shown[0][1].steps[1].at) not in text
 
 
+@pytest.mark.parametrize("count", [1, 2, 6, 30])
+@pytest.mark.parametrize("reason", ["", "of a later version"])
+def test_outage_without_a_known_reason_can_be_told(language, count, reason):
+    """2.0.0 remembered none, and a record may be of a later version."""
+    for state in (DOWN, SERVICE_DOWN, WEB_DOWN):
+        shown = []
+        for number in range(count):
+            server = Server(f"Office {number}", "https://192.0.2.1")
+            step = Step(time.time() - 900, state, reason, reason, is_sure=True)
+            entry = Entry(number, OUTAGE, server.name, step.at, steps=[step], news=["down"])
+            shown.append((server, entry, 1))
+        for kind in ("down", "reminder"):
+            text, told = news.message(kind, shown, 0)
+            assert told == count
+            assert f"Office {count - 1}" in text
+
+
 def test_first_forty_characters_say_what_where_and_how_bad(language):
     """And no reminder or recovery looks like a new outage."""
     server = Server("Головной офис", "https://192.0.2.1")

@@ -293,10 +293,12 @@ def _advice(server: Server, reason: str) -> Html | None:
 
 
 def reason_words(reason: str) -> Html:
-    """What a reason of `trueconf_api` means; http_500 and the like carry their number."""
+    """What a reason of `trueconf_api` means; http_500 and the like carry their number. 2.0.0 kept
+    none of the outages that are taken over from it."""
     if reason.startswith("http_"):
         return words("reason_http", status=reason.removeprefix("http_"))
-    return words(f"reason_{reason}")
+    key = f"reason_{reason}"
+    return words(key if has_words(key) else "reason_failed")
 
 
 def is_paused(server: Server) -> bool:
